@@ -1,0 +1,1 @@
+"""Execution environments: states, pool, Runtime API."""

@@ -1,0 +1,1 @@
+"""Control plane of the Lambda API: one module per group of operations."""

@@ -1,0 +1,1 @@
+"""The edge: one port, HTTP, service routing, codecs and error envelopes."""

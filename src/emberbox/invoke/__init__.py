@@ -1,0 +1,1 @@
+"""Front of the data plane: resolve, admit, run."""

@@ -1,0 +1,97 @@
+"""A function version as it is configured, and the states it goes through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from emberbox.machine import Table
+from emberbox.model import limits
+from emberbox.model.names import LATEST, function_arn
+
+
+class State(Enum):
+    """`State` of a function version (botocore lambda model)."""
+
+    PENDING = "Pending"
+    ACTIVE = "Active"
+    INACTIVE = "Inactive"
+    FAILED = "Failed"
+
+
+class UpdateStatus(Enum):
+    """`LastUpdateStatus` of a function version."""
+
+    SUCCESSFUL = "Successful"
+    IN_PROGRESS = "InProgress"
+    FAILED = "Failed"
+
+
+STATE_TABLE: Table[State] = {
+    State.PENDING: frozenset({State.ACTIVE, State.FAILED}),
+    State.ACTIVE: frozenset({State.INACTIVE, State.FAILED}),
+    State.INACTIVE: frozenset({State.PENDING}),
+    State.FAILED: frozenset({State.PENDING}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """`LoggingConfig`: where and how a function logs."""
+
+    group: str
+    format: str = "Text"
+    application_level: str | None = None
+    system_level: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionVersion:
+    """One version of one function: code and configuration, immutable but for its states.
+
+    Units are in the names; `code_sha256` is base64 as the API shows it, `package_id` the same hash
+    in hex and the name of the package in the package store. `environment` None means never given.
+    `state` None of `update_status` means that no update has happened yet.
+    """
+
+    account: str
+    region: str
+    name: str
+    role: str
+    runtime: str
+    handler: str
+    package_id: str
+    code_sha256: str
+    code_size: int
+    revision_id: str
+    last_modified: float
+    logging: Logging
+    version: str = LATEST
+    description: str = ""
+    timeout_s: int = limits.TIMEOUT_DEFAULT_S
+    memory_mb: int = limits.MEMORY_DEFAULT_MB
+    ephemeral_mb: int = limits.EPHEMERAL_DEFAULT_MB
+    environment: Mapping[str, str] | None = None
+    architecture: str = "x86_64"
+    tracing_mode: str = "PassThrough"
+    state: State = State.PENDING
+    state_reason: str | None = "The function is being created."
+    state_reason_code: str | None = "Creating"
+    update_status: UpdateStatus | None = None
+    update_reason: str | None = None
+    update_reason_code: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        """The unqualified ARN."""
+        return function_arn(self.account, self.region, self.name)
+
+    @property
+    def qualified_arn(self) -> str:
+        """The ARN with this version."""
+        return function_arn(self.account, self.region, self.name, self.version)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Account, region, name."""
+        return (self.account, self.region, self.name)

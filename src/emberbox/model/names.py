@@ -1,0 +1,79 @@
+"""Function names, qualifiers and ARNs: parse and print.
+
+Source: API reference of Lambda ("Name formats") and the patterns of botocore's lambda model.
+"""
+
+import re
+from dataclasses import dataclass
+
+LATEST = "$LATEST"
+
+_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}\Z")
+_QUALIFIER = re.compile(r"(\$LATEST|[a-zA-Z0-9-_]{1,128})\Z")
+_REFERENCE = re.compile(
+    r"(?:arn:(?P<partition>aws[a-zA-Z-]*):lambda:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):)?"
+    r"(?:(?P<account>\d{12}):function:)?"
+    r"(?P<bare>function:)?"
+    r"(?P<name>[a-zA-Z0-9-_]{1,64})"
+    r"(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]{1,128}))?\Z"
+)
+
+
+class BadNameError(ValueError):
+    """The text is none of the forms a function may be named by."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionReference:
+    """A function as a caller named it: bare name, name with qualifier, partial or full ARN.
+
+    `account`, `region` and `qualifier` are None where the text did not say.
+    """
+
+    name: str
+    qualifier: str | None = None
+    account: str | None = None
+    region: str | None = None
+
+
+def parse_function_reference(text: str) -> FunctionReference:
+    """Parse any of the four forms; BadNameError for anything else."""
+    found = _REFERENCE.match(text)
+    if found is None:
+        raise BadNameError(text)
+    if found["region"] and not found["account"]:
+        raise BadNameError(text)
+    if found["bare"]:
+        raise BadNameError(text)
+    return FunctionReference(
+        name=found["name"],
+        qualifier=found["qualifier"],
+        account=found["account"],
+        region=found["region"],
+    )
+
+
+def is_function_name(text: str) -> bool:
+    """Whether the text is a bare function name."""
+    return _NAME.match(text) is not None
+
+
+def is_qualifier(text: str) -> bool:
+    """Whether the text may qualify a function: $LATEST, a version number or an alias."""
+    return _QUALIFIER.match(text) is not None
+
+
+def function_arn(account: str, region: str, name: str, qualifier: str | None = None) -> str:
+    """The ARN of a function, qualified if a qualifier is given."""
+    arn = f"arn:aws:lambda:{region}:{account}:function:{name}"
+    return f"{arn}:{qualifier}" if qualifier else arn
+
+
+def role_name(role_arn: str) -> str:
+    """The role's name at the end of its ARN, path left out."""
+    return role_arn.rsplit("/", 1)[-1]
+
+
+def log_group_name(function_name: str) -> str:
+    """The log group a function writes to unless configured otherwise."""
+    return f"/aws/lambda/{function_name}"

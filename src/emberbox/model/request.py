@@ -1,0 +1,51 @@
+"""What every operation of every service receives and gives back."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Params = dict[str, Any]
+"""A validated request as botocore shapes it: member names of the model, blobs as bytes, timestamps
+as aware datetimes; absent members are absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Who asked for what, decided by the gateway before the operation runs.
+
+    `endpoint` is the scheme, host and port as the client addressed us, for URLs in answers.
+    """
+
+    account: str
+    region: str
+    request_id: str
+    service: str
+    operation: str
+    access_key: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that differs from the model's default: own status or extra headers."""
+
+    output: Params = field(default_factory=dict)
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Operation = Callable[[RequestContext, Params], Awaitable[Params | Reply]]
+
+
+class Service(Protocol):
+    """One AWS service: its botocore name and the operations that are built."""
+
+    @property
+    def name(self) -> str:
+        """The botocore service name, for instance `lambda` or `logs`."""
+        ...
+
+    @property
+    def operations(self) -> Mapping[str, Operation]:
+        """Operation name of the model -> what runs it."""
+        ...

@@ -1,0 +1,1 @@
+"""Runtime registry, and the bootstraps in their own languages."""

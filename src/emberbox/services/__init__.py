@@ -1,0 +1,1 @@
+"""The neighbours of Lambda, a folder each."""

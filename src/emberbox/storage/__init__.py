@@ -1,0 +1,1 @@
+"""Durable state: SQL and code packages."""

@@ -1,0 +1,1 @@
+"""Logs and usage of functions."""
