@@ -1,0 +1,286 @@
+"""Inside one sandbox: its init process, and the runtime process that runs a customer's code.
+
+`run_init` is process 1 of the sandbox's pid namespace. It mounts what belongs to this sandbox,
+keeps what is needed to start a runtime again after a time-out or a crash, reaps, and obeys the
+server. It never runs a customer's code and is not in the customer's cgroup.
+
+The runtime process is forked ahead of time: it has joined the cgroups, changed its uid, lost its
+capabilities and loaded the seccomp filter before it learns which function it will be.
+
+    server -> init   {"prepare": {"code", "tmp_bytes", "hostname"}, "launch": {...}}   first
+    server -> init   {"launch": {...}}           a fresh runtime, after {"empty"}
+    server -> init   {"kill": true}              all processes but init
+    init -> server   {"ready": true} + descriptors   listening sockets, in the order of the ports
+    init -> server   {"exited": status}          the runtime process itself (wait status)
+    init -> server   {"empty": true}             nothing but init is left
+    init -> server   {"failed": text}            the sandbox is unusable
+"""
+
+import atexit
+import fcntl
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import threading
+
+import linux
+
+_MESSAGE_MAX = 262144
+_LOG_DESCRIPTOR = 3
+_LAUNCH_DESCRIPTOR = 4
+_STACK_BYTES = 8 << 20
+_MEMLOCK_BYTES = 64 << 10
+_DESCRIPTORS = 1024
+_PROCESSES = 1024
+_BACKLOG = 64
+
+
+class Template:
+    """What all sandboxes of a zygote share."""
+
+    def __init__(self, run, seccomp, code_store, hidden, ports):
+        self.run = run
+        self.seccomp = seccomp
+        self.code_store = code_store
+        self.hidden = hidden
+        self.ports = ports
+
+
+class _Init:
+    def __init__(self, template, uid, control, log, cgroups):
+        self.template = template
+        self.uid = uid
+        self.control = control
+        self.log = log
+        self.cgroups = cgroups
+        self.runtime = 0
+        self.launch = -1
+        self.ended = -1
+
+    def send(self, message, descriptors=()):
+        socket.send_fds(self.control, [json.dumps(message).encode()], descriptors)
+
+
+def run_init(template, uid, descriptors):
+    """Become process 1 of the sandbox; does not return."""
+    init = _Init(
+        template, uid, socket.socket(fileno=descriptors[0]), descriptors[1], descriptors[2:]
+    )
+    status = 1
+    try:
+        linux.die_with_parent()
+        linux.hide_memory()
+        _furnish(init)
+        _fork_runtime(init)
+        _obey(init)
+        status = 0
+    except BaseException as error:
+        try:
+            init.send({"failed": "%s: %s" % (type(error).__name__, error)})
+        except OSError:
+            pass
+    finally:
+        os._exit(status)
+
+
+def _furnish(init):
+    flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+    linux.mount("proc", "/proc", "proc", flags | linux.MS_RDONLY)
+    linux.loopback_up()
+    listening = []
+    for port in init.template.ports:
+        door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(("127.0.0.1", port))
+        door.listen(_BACKLOG)
+        listening.append(door)
+    init.ended = linux.child_exit_descriptor()
+    init.send({"ready": True}, [door.fileno() for door in listening])
+    for door in listening:
+        door.close()
+
+
+def _obey(init):
+    poll = select.poll()
+    poll.register(init.control, select.POLLIN)
+    poll.register(init.ended, select.POLLIN)
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor == init.ended:
+                _reap(init)
+                continue
+            data, descriptors, _, _ = socket.recv_fds(init.control, _MESSAGE_MAX, 4)
+            if not data:
+                return
+            _command(init, json.loads(data), descriptors)
+
+
+def _command(init, message, descriptors):
+    if "prepare" in message:
+        _mount_function(init.template, message["prepare"], descriptors)
+    if "launch" in message:
+        if init.launch < 0:
+            _fork_runtime(init)
+        os.write(init.launch, json.dumps(message["launch"]).encode())
+        os.close(init.launch)
+        init.launch = -1
+    if "kill" in message:
+        try:
+            os.kill(-1, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        _reap(init)
+
+
+def _mount_function(template, prepare, descriptors):
+    socket.sethostname(prepare["hostname"])
+    code = template.code_store + "/" + prepare["code"]
+    linux.mount(code, "/var/task", "", linux.MS_BIND)
+    # The store holds other functions' code: cover it before any code of a customer runs.
+    linux.mount("empty", template.hidden, "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID, "size=4k")
+    if descriptors:
+        linux.attach_mount(descriptors[0], "/tmp")
+        os.close(descriptors[0])
+    else:
+        options = "mode=1777,size=%d,nr_inodes=%d" % (
+            prepare["tmp_bytes"],
+            max(4096, prepare["tmp_bytes"] >> 13),
+        )
+        linux.mount("tmp", "/tmp", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
+
+
+def _reap(init):
+    try:
+        os.read(init.ended, 4096)
+    except BlockingIOError:
+        pass
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            if init.runtime:
+                init.runtime = 0
+            init.send({"empty": True})
+            return
+        if pid == 0:
+            return
+        if pid == init.runtime:
+            init.runtime = 0
+            if init.launch >= 0:
+                raise RuntimeError("the runtime process ended before it was used")
+            init.send({"exited": status})
+
+
+def _fork_runtime(init):
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _become_runtime(init, reading)
+        except BaseException as error:
+            os.write(2, ("emberbox: %s: %s\n" % (type(error).__name__, error)).encode())
+        finally:
+            os._exit(70)
+    os.close(reading)
+    init.runtime = pid
+    init.launch = writing
+
+
+def _become_runtime(init, reading):
+    os.setsid()
+    for cgroup in init.cgroups:
+        os.write(cgroup, b"0")
+    linux.unshare(linux.CLONE_NEWCGROUP)
+    null = _high(os.open("/dev/null", os.O_RDWR))
+    launch, log = _high(reading), _high(init.log)
+    for descriptor, number in ((null, 0), (log, 1), (log, 2), (log, 3), (launch, 4)):
+        os.dup2(descriptor, number, inheritable=number <= _LOG_DESCRIPTOR)
+    os.closerange(_LAUNCH_DESCRIPTOR + 1, _DESCRIPTORS)
+    _limit_and_drop(init.uid, init.template.seccomp)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    gc.enable()
+    _run(init.template, _read_launch())
+
+
+def _high(descriptor):
+    """A copy that cannot collide with the numbers the runtime is given."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD, 64)
+
+
+def _limit_and_drop(uid, seccomp):
+    for which, limit in (
+        (resource.RLIMIT_NOFILE, _DESCRIPTORS),
+        (resource.RLIMIT_STACK, _STACK_BYTES),
+        (resource.RLIMIT_MEMLOCK, _MEMLOCK_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        most = resource.getrlimit(which)[1]
+        if most != resource.RLIM_INFINITY:
+            limit = min(limit, most)
+        resource.setrlimit(which, (limit, limit))
+    if uid:
+        # Without a uid of its own the count would cover all sandboxes together.
+        resource.setrlimit(resource.RLIMIT_NPROC, (_PROCESSES, _PROCESSES))
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    linux.drop_capabilities()
+    linux.show_memory()
+    linux.load_seccomp(seccomp)
+
+
+def _read_launch():
+    parts = []
+    while True:
+        part = os.read(_LAUNCH_DESCRIPTOR, 65536)
+        if not part:
+            break
+        parts.append(part)
+    os.close(_LAUNCH_DESCRIPTOR)
+    if not parts:
+        os._exit(0)
+    return json.loads(b"".join(parts))
+
+
+def _run(template, launch):
+    os.chdir("/var/task")
+    os.environ.clear()
+    os.environ.update(launch["environment"])
+    command = launch["command"]
+    if command:
+        try:
+            os.execve(command[0], command, dict(os.environ))
+        except OSError as error:
+            os.write(2, ("%s: %s\n" % (command[0], error.strerror)).encode())
+            os._exit(127)
+    _exit_as_python_does(template.run)
+
+
+def _exit_as_python_does(run):
+    """Run to the end of a Python program: threads, exit functions, buffers, status."""
+    status = 0
+    try:
+        run()
+    except SystemExit as leaving:
+        status = leaving.code
+        if status is None:
+            status = 0
+        elif not isinstance(status, int):
+            sys.stderr.write("%s\n" % (status,))
+            status = 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            status = status or 120
+    os._exit(status & 0xFF)

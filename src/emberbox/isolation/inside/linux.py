@@ -1,0 +1,220 @@
+"""The few system calls that Python's standard library does not wrap.
+
+Runs inside the zygote and the sandboxes: standard library only, Python 3.9 or later.
+"""
+
+import ctypes
+import fcntl
+import os
+import platform
+import signal
+import socket
+import struct
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+# PyDLL keeps the interpreter lock: a fork must not let another thread of control in.
+_syscall = _libc.syscall
+_syscall.restype = ctypes.c_long
+
+_ARM = platform.machine() == "aarch64"
+_NR_PIVOT_ROOT = 41 if _ARM else 155
+_NR_SECCOMP = 277 if _ARM else 317
+_NR_CAPSET = 91 if _ARM else 126
+_NR_SIGNALFD4 = 74 if _ARM else 289
+_NR_OPEN_TREE = 428
+_NR_MOVE_MOUNT = 429
+_NR_CLONE3 = 435
+_NR_MOUNT_SETATTR = 442
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+CLONE_PIDFD = 0x00001000
+
+MS_RDONLY = 0x1
+MS_NOSUID = 0x2
+MS_NODEV = 0x4
+MS_NOEXEC = 0x8
+MS_REMOUNT = 0x20
+MS_BIND = 0x1000
+MS_REC = 0x4000
+MS_PRIVATE = 0x40000
+MNT_DETACH = 0x2
+
+MOUNT_ATTR_RDONLY = 0x1
+MOUNT_ATTR_NOSUID = 0x2
+MOUNT_ATTR_NODEV = 0x4
+_AT_FDCWD = -100
+_AT_EMPTY_PATH = 0x1000
+_AT_RECURSIVE = 0x8000
+_OPEN_TREE_CLONE = 0x1
+_OPEN_TREE_CLOEXEC = os.O_CLOEXEC
+_MOVE_MOUNT_F_EMPTY_PATH = 0x4
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_SECCOMP_SET_MODE_FILTER = 1
+_CAP_VERSION_3 = 0x20080522
+
+_SIOCGIFFLAGS = 0x8913
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP = 0x1
+
+
+class KernelRefusal(OSError):
+    """A system call failed; the text names it and what it was asked."""
+
+
+def _check(result, what):
+    if result < 0:
+        number = ctypes.get_errno()
+        raise KernelRefusal(number, "%s: %s" % (what, os.strerror(number)))
+    return result
+
+
+def mount(source, target, kind, flags=0, options=None):
+    """mount(2)."""
+    text = options.encode() if options else None
+    done = _libc.mount(
+        source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), text
+    )
+    _check(done, "mount %s on %s" % (source, target))
+
+
+def unmount(target):
+    """Detach what is mounted on the target."""
+    _check(_libc.umount2(target.encode(), MNT_DETACH), "umount %s" % target)
+
+
+def bind_read_only(source, target, devices=False):
+    """Show the tree at source, submounts included, at target: read-only, without setuid bits.
+
+    Device files inside it work only if `devices` is set.
+    """
+    tree = _check(
+        _syscall(
+            _NR_OPEN_TREE,
+            _AT_FDCWD,
+            source.encode(),
+            _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_RECURSIVE,
+        ),
+        "open_tree %s" % source,
+    )
+    try:
+        wanted = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | (0 if devices else MOUNT_ATTR_NODEV)
+        attributes = struct.pack("=QQQQ", wanted, 0, MS_PRIVATE, 0)
+        flags = _AT_EMPTY_PATH | _AT_RECURSIVE
+        _check(
+            _syscall(_NR_MOUNT_SETATTR, tree, b"", flags, attributes, len(attributes)),
+            "mount_setattr %s" % source,
+        )
+        attach_mount(tree, target)
+    finally:
+        os.close(tree)
+
+
+def attach_mount(tree, target):
+    """Attach a detached mount, given by descriptor, at target."""
+    _check(
+        _syscall(_NR_MOVE_MOUNT, tree, b"", _AT_FDCWD, target.encode(), _MOVE_MOUNT_F_EMPTY_PATH),
+        "move_mount to %s" % target,
+    )
+
+
+def enter_root(new_root, old_inside):
+    """pivot_root into new_root; the old root goes away."""
+    _check(
+        _syscall(_NR_PIVOT_ROOT, new_root.encode(), old_inside.encode()), "pivot_root %s" % new_root
+    )
+    os.chdir("/")
+    unmount(old_inside[len(new_root) :])
+
+
+def unshare(flags):
+    """unshare(2)."""
+    _check(_libc.unshare(flags), "unshare %#x" % flags)
+
+
+def fork_into(flags):
+    """fork() into new namespaces: (0, -1) in the child, (pid, pidfd) in the parent.
+
+    The child of a raw clone3 has not run glibc's own fork handlers, which is safe in a process that
+    has never had a second thread.
+    """
+    pidfd = ctypes.c_int(-1)
+    arguments = struct.pack(
+        "=11Q", flags | CLONE_PIDFD, ctypes.addressof(pidfd), 0, 0, signal.SIGCHLD, *([0] * 6)
+    )
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid = _syscall(_NR_CLONE3, arguments, len(arguments))
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        return 0, -1
+    number = ctypes.get_errno()
+    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise KernelRefusal(number, "clone3 %#x: %s" % (flags, os.strerror(number)))
+    return pid, pidfd.value
+
+
+def die_with_parent():
+    """Be killed when the process that forked this one ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def hide_memory():
+    """Refuse to be traced or dumped by processes of the same user."""
+    _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def show_memory():
+    """Undo what a change of uid does to /proc/self: the process may look at itself again."""
+    _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def give_up_new_privileges():
+    """No program started from here on gains privileges, and the bounding set is empty."""
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    for capability in range(64):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+            break
+
+
+def drop_capabilities():
+    """Empty the effective, permitted, inheritable and ambient sets."""
+    _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    header = struct.pack("=Ii", _CAP_VERSION_3, 0)
+    _check(_syscall(_NR_CAPSET, header, bytes(24)), "capset")
+
+
+def load_seccomp(program):
+    """Install a BPF program (8 bytes an instruction) for this process and its descendants."""
+    instructions = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("@HP", len(program) // 8, ctypes.addressof(instructions))
+    _check(_syscall(_NR_SECCOMP, _SECCOMP_SET_MODE_FILTER, 0, header), "seccomp")
+
+
+def child_exit_descriptor():
+    """A descriptor that is readable when a child has ended; SIGCHLD is blocked from here on."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    mask = struct.pack("=Q", 1 << (signal.SIGCHLD - 1))
+    return _check(
+        _syscall(_NR_SIGNALFD4, -1, mask, len(mask), os.O_NONBLOCK | os.O_CLOEXEC), "signalfd"
+    )
+
+
+def loopback_up():
+    """Bring up `lo` in this network namespace."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        name = b"lo".ljust(16, b"\0")
+        found = fcntl.ioctl(probe, _SIOCGIFFLAGS, name + bytes(24))
+        (flags,) = struct.unpack_from("=H", found, 16)
+        fcntl.ioctl(probe, _SIOCSIFFLAGS, name + struct.pack("=H", flags | _IFF_UP) + bytes(22))

@@ -1,0 +1,119 @@
+"""What the environment layer sees of an isolated sandbox, whatever makes it.
+
+A sandbox is made blank: isolated and waiting. It is then given a function's code and started, once
+or again after its processes have been killed. All methods are synchronous and quick; what takes
+time is announced through `SandboxEvents`.
+"""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hard limits of one sandbox. `cpus` is processor time per time, 0 for no limit."""
+
+    memory_bytes: int
+    cpus: float
+    tmp_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A runtime process to start: its environment, and its command.
+
+    An empty command means the back end's own runtime for the sandbox's interpreter.
+    """
+
+    environment: Mapping[str, str]
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How the runtime process ended: an exit status, or the signal that killed it."""
+
+    status: int | None = None
+    signal: int | None = None
+
+
+class SandboxEvents(Protocol):
+    """Hears of what happens in a sandbox; called in the event loop."""
+
+    def on_exit(self, how: Exit) -> None:
+        """The runtime process has ended; others it left may still run."""
+        ...
+
+    def on_empty(self) -> None:
+        """No process of the customer is left; `launch` may be called again."""
+        ...
+
+    def on_gone(self, reason: str) -> None:
+        """The sandbox itself is lost. Called once, also after `destroy`."""
+        ...
+
+
+class Sandbox(Protocol):
+    """One isolated sandbox."""
+
+    @property
+    def name(self) -> str:
+        """Unique among the living sandboxes of this server."""
+        ...
+
+    @property
+    def runtime_api(self) -> socket.socket:
+        """Listening socket inside the sandbox, for the Runtime API."""
+        ...
+
+    @property
+    def door(self) -> socket.socket:
+        """Listening socket inside the sandbox, for our own AWS endpoint."""
+        ...
+
+    @property
+    def log_descriptor(self) -> int:
+        """Non-blocking read end of what the sandbox's processes write to their outputs."""
+        ...
+
+    def assign(self, code: str, limits: Limits, launch: Launch, events: SandboxEvents) -> None:
+        """Give the blank sandbox its code (a name in the code store), limits and runtime."""
+        ...
+
+    def launch(self, launch: Launch) -> None:
+        """Start a fresh runtime in a sandbox that is empty."""
+        ...
+
+    def freeze(self) -> None:
+        """No processor time until thawed."""
+        ...
+
+    def thaw(self) -> None:
+        """Run again."""
+        ...
+
+    def boost(self, *, on: bool) -> None:
+        """Lift the processor limit to at least one whole processor, or put it back."""
+        ...
+
+    def kill(self) -> None:
+        """Kill all of the customer's processes; `on_empty` follows."""
+        ...
+
+    def destroy(self, reason: str) -> None:
+        """End everything and give back what it holds; safe to repeat."""
+        ...
+
+    def memory_peak_bytes(self) -> int:
+        """The most memory used at once since the last call of `reset_memory_peak`."""
+        ...
+
+    def reset_memory_peak(self) -> None:
+        """Begin to measure the peak anew."""
+        ...
+
+    def out_of_memory_kills(self) -> int:
+        """How many processes the kernel has killed for want of memory so far."""
+        ...

@@ -1,0 +1,120 @@
+"""The seccomp filter of a sandbox, assembled from the allow list for this machine."""
+
+import platform
+import struct
+from collections.abc import Iterable
+
+from emberbox.errors import PlatformError
+from emberbox.isolation.syscalls import ALLOWED
+
+_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_COLUMN = {"x86_64": 0, "aarch64": 1}
+_X32_BIT = 0x4000_0000
+
+_LOAD, _JEQ, _JGE, _JGT, _JSET, _RETURN = 0x20, 0x15, 0x35, 0x25, 0x45, 0x06
+_ALLOW = 0x7FFF_0000
+_ERRNO = 0x0005_0000
+_KILL = 0x8000_0000
+_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_NUMBER_AT, _ARCH_AT, _ARGUMENT_AT = 0, 4, 16
+
+_NAMESPACE_FLAGS = 0x7E02_0000 | 0x80
+_UNAVAILABLE = {"clone3": (435, 435), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
+                "io_uring_register": (427, 427)}
+_FAMILIES = (1, 2, 10)
+_NETLINK, _NETLINK_ROUTE = 16, 0
+_PERSONALITIES = (0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF)
+
+
+def machine() -> str:
+    """The architecture whose tables apply, or PlatformError."""
+    name = platform.machine()
+    if name not in _AUDIT_ARCH:
+        raise PlatformError(f"no system call table for {name}: x86_64 and aarch64 are known")
+    return name
+
+
+def build_filter(architecture: str) -> bytes:
+    """The BPF program, 8 bytes an instruction, for `x86_64` or `aarch64`."""
+    column = _COLUMN[architecture]
+    numbers = {name: both[column] for name, both in ALLOWED.items()}
+    program = [
+        _code(_LOAD, _ARCH_AT),
+        _code(_JEQ, _AUDIT_ARCH[architecture], 1, 0),
+        _code(_RETURN, _KILL),
+        _code(_LOAD, _NUMBER_AT),
+        _code(_JGE, _X32_BIT, 0, 1),
+        _code(_RETURN, _ERRNO | _ENOSYS),
+    ]
+    for both in _UNAVAILABLE.values():
+        program += [_code(_JEQ, both[column], 0, 1), _code(_RETURN, _ERRNO | _ENOSYS)]
+    program += _when(numbers["clone"], _no_namespaces())
+    program += _when(numbers["socket"], _plain_sockets())
+    program += _when(numbers["personality"], _harmless_personality())
+    last = 0
+    for first, last in ranges(n for n in numbers.values() if n is not None):
+        program += [
+            _code(_JGE, first, 1, 0),
+            _code(_RETURN, _ERRNO | _EPERM),
+            _code(_JGT, last, 1, 0),
+            _code(_RETURN, _ALLOW),
+        ]
+    program.append(_code(_RETURN, _ERRNO | _EPERM))
+    return b"".join(program)
+
+
+def ranges(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """The numbers as ascending inclusive ranges."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def _code(operation: int, value: int, when_true: int = 0, when_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", operation, when_true, when_false, value)
+
+
+def _when(number: int | None, block: list[bytes]) -> list[bytes]:
+    """Run the block, which returns on all its paths, for one system call only."""
+    if number is None:
+        return []
+    return [_code(_JEQ, number, 0, len(block)), *block]
+
+
+def _argument(index: int) -> bytes:
+    return _code(_LOAD, _ARGUMENT_AT + 8 * index)
+
+
+def _no_namespaces() -> list[bytes]:
+    return [
+        _argument(0),
+        _code(_JSET, _NAMESPACE_FLAGS, 0, 1),
+        _code(_RETURN, _ERRNO | _EPERM),
+        _code(_RETURN, _ALLOW),
+    ]
+
+
+def _plain_sockets() -> list[bytes]:
+    program = [_argument(0)]
+    for family in _FAMILIES:
+        program += [_code(_JEQ, family, 0, 1), _code(_RETURN, _ALLOW)]
+    program += [
+        _code(_JEQ, _NETLINK, 0, 3),
+        _argument(2),
+        _code(_JEQ, _NETLINK_ROUTE, 0, 1),
+        _code(_RETURN, _ALLOW),
+        _code(_RETURN, _ERRNO | _EAFNOSUPPORT),
+    ]
+    return program
+
+
+def _harmless_personality() -> list[bytes]:
+    program = [_argument(0)]
+    for value in _PERSONALITIES:
+        program += [_code(_JEQ, value, 0, 1), _code(_RETURN, _ALLOW)]
+    program.append(_code(_RETURN, _ERRNO | _EPERM))
+    return program

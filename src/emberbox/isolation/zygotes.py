@@ -1,0 +1,171 @@
+"""The server's side of a zygote: start it, configure it, ask it for sandboxes.
+
+One zygote serves one interpreter. It is a process of ours that never runs a customer's code; when it
+ends, all its sandboxes end with it, by the kernel's doing.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from emberbox.errors import PlatformError
+from emberbox.isolation.rootview import Interpreter, bootstrap_directory
+
+_MESSAGE_MAX = 262_144
+_START_TIMEOUT_S = 15.0
+_INSIDE = Path(__file__).parent / "inside"
+
+Spawned = Callable[[int, int], None]
+"""Hears of a spawned sandbox: pid of its init, and a pidfd that it now owns."""
+
+
+class Zygote:
+    """A running zygote. `on_ended(pid, wait_status)` hears of each sandbox's end."""
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        on_ended: Callable[[int, int], None],
+        on_lost: Callable[["Zygote"], None],
+    ) -> None:
+        self.interpreter = interpreter
+        self._on_ended = on_ended
+        self._on_lost = on_lost
+        self._spawning: dict[int, asyncio.Future[tuple[int, int]]] = {}
+        self._serial = 0
+        self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The zygote's process id, 0 when it does not run."""
+        return self._process.pid if self._process else 0
+
+    async def start(self, configuration: dict[str, Any], *, uid_base: int) -> None:
+        """Start and wait until it serves; PlatformError with the cause if it cannot."""
+        loop = asyncio.get_running_loop()
+        own_path = [str(_INSIDE), str(bootstrap_directory())]
+        code = "import sys; sys.path[:0] = sys.argv[2:]; import zygote; zygote.main()"
+        descriptor = self._theirs.fileno()
+        self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - posix_spawn is microseconds
+            [self.interpreter.executable, "-I", "-S", "-B", "-c", code, str(descriptor), *own_path],
+            pass_fds=[descriptor],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"},
+            cwd="/",
+            start_new_session=True,
+        )
+        self._theirs.close()
+        self._control.setblocking(False)
+        message = json.dumps({"configure": {**configuration, "own_path": own_path}}).encode()
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        try:
+            await asyncio.wait_for(
+                self._handshake(loop, message, configuration["privileged"], uid_base),
+                _START_TIMEOUT_S,
+            )
+        except (TimeoutError, OSError, PlatformError):
+            self.stop()
+            raise
+        loop.add_reader(self._control, self._on_message)
+
+    async def _handshake(
+        self, loop: asyncio.AbstractEventLoop, message: bytes, privileged: bool, uid_base: int
+    ) -> None:
+        await loop.sock_sendall(self._control, message)
+        while True:
+            data = await loop.sock_recv(self._control, _MESSAGE_MAX)
+            answer = json.loads(data) if data else {"failed": "it ended at once; see its output"}
+            if "failed" in answer:
+                raise PlatformError(
+                    f"sandboxes for {self.interpreter.name} cannot be made: {answer['failed']}"
+                )
+            if "map" in answer:
+                _write_maps(self.pid, privileged=privileged, uid_base=uid_base)
+                await loop.sock_sendall(self._control, b'{"mapped": true}')
+            elif "serving" in answer:
+                return
+
+    async def spawn(self, uid: int, descriptors: list[int]) -> tuple[int, int]:
+        """Fork a sandbox; (pid of its init, pidfd owned by the caller)."""
+        self._serial += 1
+        future: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
+        self._spawning[self._serial] = future
+        request = json.dumps({"spawn": self._serial, "uid": uid}).encode()
+        try:
+            socket.send_fds(self._control, [request], descriptors)
+        except OSError as error:
+            self._spawning.pop(self._serial, None)
+            raise PlatformError(f"the zygote does not listen: {error}") from error
+        return await future
+
+    def _on_message(self) -> None:
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_MAX, 4)
+            except BlockingIOError:
+                return
+            except OSError:
+                data, descriptors = b"", []
+            if not data:
+                self._lost()
+                return
+            self._dispatch(json.loads(data), descriptors)
+
+    def _dispatch(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        if "ended" in message:
+            self._on_ended(message["ended"], message["status"])
+        elif "spawned" in message:
+            future = self._spawning.pop(message["spawned"], None)
+            if future is None or future.done():
+                for descriptor in descriptors:
+                    _kill_and_close(descriptor)
+            elif "error" in message:
+                future.set_exception(PlatformError(f"cannot fork: {message['error']}"))
+            else:
+                future.set_result((message["pid"], descriptors[0]))
+
+    def _lost(self) -> None:
+        self.stop()
+        self._on_lost(self)
+
+    def stop(self) -> None:
+        """End the zygote, and with it all its sandboxes; safe to repeat."""
+        if self._control.fileno() >= 0:
+            with suppress(RuntimeError):
+                asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        for future in self._spawning.values():
+            if not future.done():
+                future.set_exception(PlatformError("the zygote has ended"))
+        self._spawning.clear()
+
+
+def _write_maps(pid: int, *, privileged: bool, uid_base: int) -> None:
+    """Say which of our users a zygote's user namespace may use."""
+    place = Path(f"/proc/{pid}")
+    if privileged:
+        (place / "uid_map").write_text(f"0 {uid_base} 65536", "ascii")
+        (place / "gid_map").write_text(f"0 {uid_base} 65536", "ascii")
+        return
+    (place / "setgroups").write_text("deny", "ascii")
+    (place / "uid_map").write_text(f"0 {os.getuid()} 1", "ascii")
+    (place / "gid_map").write_text(f"0 {os.getgid()} 1", "ascii")
+
+
+def _kill_and_close(pidfd: int) -> None:
+    with suppress(OSError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    os.close(pidfd)

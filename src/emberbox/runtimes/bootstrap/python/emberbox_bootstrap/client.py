@@ -1,0 +1,122 @@
+"""HTTP client of the Runtime API, version 2018-06-01, on one kept connection.
+
+The answer to an invocation and the request for the next one leave in a single write: between two
+invocations the process sleeps in one `recv`.
+"""
+
+import json
+import socket
+
+_BASE = "/2018-06-01/runtime/"
+_CHUNK = 65536
+
+
+class Request:
+    """One invocation as the Runtime API delivered it: lower-case header names, raw body."""
+
+    __slots__ = ("body", "headers")
+
+    def __init__(self, headers, body):
+        self.headers = headers
+        self.body = body
+
+
+class RuntimeApiError(RuntimeError):
+    """The Runtime API answered what a runtime cannot go on from."""
+
+
+class RuntimeClient:
+    """Speaks to `host:port` as given by AWS_LAMBDA_RUNTIME_API."""
+
+    def __init__(self, address):
+        host, _, port = address.partition(":")
+        self._socket = socket.create_connection((host, int(port or 80)))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._host = address
+        self._buffer = b""
+        self._next = (
+            "GET %sinvocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_BASE, address)
+        ).encode()
+
+    def next(self):
+        """Wait for an invocation."""
+        self._socket.sendall(self._next)
+        return self._receive_next()
+
+    def response_then_next(self, request_id, content_type, body):
+        """Answer an invocation and wait for the next."""
+        head = "POST %sinvocation/%s/response HTTP/1.1\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (
+            _BASE,
+            request_id,
+            content_type,
+            len(body),
+        )
+        self._send(head.encode(), body)
+        self._receive()
+        return self._receive_next()
+
+    def error_then_next(self, request_id, failure):
+        """Report a failed invocation and wait for the next."""
+        self._send(*self._failure("invocation/%s/error" % request_id, failure))
+        self._receive()
+        return self._receive_next()
+
+    def init_error(self, failure):
+        """Report that the function cannot be initialised."""
+        head, body = self._failure("init/error", failure)
+        self._socket.sendall(head + body)
+        self._receive()
+
+    def _failure(self, path, failure):
+        body = json.dumps(failure.payload).encode("utf-8", "surrogatepass")
+        head = (
+            "POST %s%s HTTP/1.1\r\nContent-Type: application/json\r\n"
+            "Lambda-Runtime-Function-Error-Type: %s\r\nContent-Length: %d\r\n\r\n"
+            % (_BASE, path, failure.wire_type, len(body))
+        )
+        return head.encode("ascii", "replace"), body
+
+    def _send(self, head, body):
+        if len(body) <= _CHUNK:
+            self._socket.sendall(head + body + self._next)
+        else:
+            self._socket.sendall(head)
+            self._socket.sendall(body)
+            self._socket.sendall(self._next)
+
+    def _receive_next(self):
+        status, headers, body = self._receive()
+        if status != 200:
+            raise RuntimeApiError("next answered %d: %r" % (status, body[:200]))
+        return Request(headers, body)
+
+    def _receive(self):
+        buffer = self._buffer
+        end = buffer.find(b"\r\n\r\n")
+        while end < 0:
+            more = self._socket.recv(_CHUNK)
+            if not more:
+                raise RuntimeApiError("the Runtime API closed the connection")
+            buffer += more
+            end = buffer.find(b"\r\n\r\n")
+        lines = buffer[:end].decode("latin-1").split("\r\n")
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        length = int(headers.get("content-length", "0"))
+        body, missing = buffer[end + 4 :], length - (len(buffer) - end - 4)
+        if missing > 0:
+            body = self._receive_rest(body, missing)
+        self._buffer = body[length:]
+        return int(lines[0][9:12]), headers, body[:length]
+
+    def _receive_rest(self, start, missing):
+        parts = [start]
+        while missing > 0:
+            more = self._socket.recv(min(missing, 1 << 20))
+            if not more:
+                raise RuntimeApiError("the Runtime API closed the connection")
+            parts.append(more)
+            missing -= len(more)
+        return b"".join(parts)

@@ -1,0 +1,74 @@
+"""Finds the handler, parses events and serialises results.
+
+Source: "Define Lambda function handler in Python" of AWS's guide; errors as AWS's client names them.
+"""
+
+import importlib
+import json
+import sys
+
+from emberbox_bootstrap.failures import RuntimeFailure
+
+_ASCII = sys.version_info < (3, 12)
+
+
+def load(name):
+    """Import the module and return the callable that `module.function` names."""
+    try:
+        module_name, function_name = name.rsplit(".", 1)
+    except ValueError as error:
+        raise RuntimeFailure(
+            "Runtime.MalformedHandlerName", "Bad handler '%s': %s" % (name, error)
+        ) from None
+    dotted = module_name.replace("/", ".")
+    if dotted.split(".", 1)[0] in sys.builtin_module_names:
+        raise RuntimeFailure(
+            "Runtime.BuiltInModuleConflict",
+            "Cannot use built-in module %s as a handler module" % module_name,
+        )
+    module = _import(module_name, dotted)
+    try:
+        return getattr(module, function_name)
+    except AttributeError:
+        raise RuntimeFailure(
+            "Runtime.HandlerNotFound",
+            "Handler '%s' missing on module '%s'" % (function_name, module_name),
+        ) from None
+
+
+def _import(module_name, dotted):
+    try:
+        return importlib.import_module(dotted)
+    except ImportError as error:
+        raise RuntimeFailure(
+            "Runtime.ImportModuleError",
+            "Unable to import module '%s': %s" % (module_name, error),
+        ) from None
+    except SyntaxError as error:
+        frame = '  File "%s" Line %s\n    %s\n' % (
+            error.filename,
+            error.lineno,
+            (error.text or "").strip(),
+        )
+        raise RuntimeFailure(
+            "Runtime.UserCodeSyntaxError",
+            "Syntax error in module '%s': %s" % (module_name, error),
+            [frame],
+        ) from None
+
+
+def parse_event(body):
+    """The event as Python values; ValueError if the body is not JSON."""
+    return json.loads(body)
+
+
+def serialise(result):
+    """(content type, body) of what a handler returned."""
+    if isinstance(result, bytes):
+        return "application/unknown", result
+    try:
+        return "application/json", json.dumps(result, ensure_ascii=_ASCII).encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RuntimeFailure(
+            "Runtime.MarshalError", "Unable to marshal response: %s" % (error,)
+        ) from None

@@ -1,0 +1,93 @@
+"""Logging of a function: the preinstalled root handler, and whole records on the log channel.
+
+Frames on the channel are those of AWS's managed Python runtime: type, length, microseconds, text;
+the environment tells the descriptor in _LAMBDA_TELEMETRY_LOG_FD.
+"""
+
+import logging
+import os
+import struct
+import sys
+import time
+
+_FRAME_TEXT = 0xA55A0003
+_HEADER = struct.Struct(">IIQ")
+_REQUEST = {"id": ""}
+
+
+class FramedSink:
+    """Writes each record as one frame."""
+
+    def __init__(self, descriptor):
+        self._descriptor = descriptor
+
+    def write(self, text):
+        """One record, however many lines."""
+        sys.stdout.flush()
+        body = text.encode("utf-8", "backslashreplace")
+        data = _HEADER.pack(_FRAME_TEXT, len(body), time.time_ns() // 1000) + body
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+
+class PlainSink:
+    """Writes records to standard output, for platforms without the channel."""
+
+    def write(self, text):
+        """One record."""
+        sys.stdout.write(text)
+
+
+class Handler(logging.Handler):
+    """The root logger's handler."""
+
+    def __init__(self, sink):
+        super().__init__()
+        self._sink = sink
+
+    def emit(self, record):
+        """Write one record."""
+        try:
+            self._sink.write(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+class RequestFilter(logging.Filter):
+    """Gives each record the request it belongs to."""
+
+    def filter(self, record):
+        """Always passes."""
+        record.aws_request_id = _REQUEST["id"]
+        return True
+
+
+def set_request(request_id):
+    """Records from here on belong to this request."""
+    _REQUEST["id"] = request_id
+
+
+def install_logging(descriptor):
+    """Give the root logger its handler; the sink that failures are written to."""
+    sink = FramedSink(int(descriptor)) if descriptor else PlainSink()
+    formatter = logging.Formatter(
+        "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n",
+        "%Y-%m-%dT%H:%M:%S",
+    )
+    formatter.converter = time.gmtime
+    handler = Handler(sink)
+    handler.setFormatter(formatter)
+    handler.addFilter(RequestFilter())
+    logging.getLogger().addHandler(handler)
+    return sink
+
+
+def log_failure(sink, failure):
+    """The failure as one record: carriage returns keep its lines together."""
+    lines = ["[ERROR] %s: %s" % (failure.error_type, failure.message)]
+    lines.append("Traceback (most recent call last):")
+    for frame in failure.frames:
+        for line in frame.rstrip("\n").split("\n"):
+            bare = line.lstrip(" ")
+            lines.append("\u00a0" * (len(line) - len(bare)) + bare)
+    sink.write("\r".join(lines) + "\n")
