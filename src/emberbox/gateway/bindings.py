@@ -20,7 +20,7 @@ def read_bindings(call: Call, shape: Shape, request: HttpRequest) -> Params:
             case "uri":
                 value = _read_one(member_shape, call.labels.get(name))
             case "querystring":
-                value = _read_query(member_shape, name, query, shape)
+                value = _read_query(member_shape, name, query, call)
             case "header":
                 value = _read_header(member_shape, request.headers.get(name.lower()))
             case "headers":
@@ -63,9 +63,9 @@ def _read_one(shape: Shape, text: str | None) -> Any:
     return None if text is None else read_text(shape, text, ISO8601)
 
 
-def _read_query(shape: Shape, name: str, query: dict[str, list[str]], whole: Shape) -> Any:
+def _read_query(shape: Shape, name: str, query: dict[str, list[str]], call: Call) -> Any:
     if shape.type == "map":
-        return _read_query_map(shape, query, whole)
+        return _read_query_map(shape, query, call)
     given = query.get(name)
     if given is None:
         return None
@@ -74,9 +74,12 @@ def _read_query(shape: Shape, name: str, query: dict[str, list[str]], whole: Sha
     return read_text(shape, given[0], ISO8601)
 
 
-def _read_query_map(shape: Shape, query: dict[str, list[str]], whole: Shape) -> Any:
-    """A map bound to the query string holds every parameter that no other member has."""
-    taken = {name for _, name, other in whole.located if other.location == "querystring"}
+def _read_query_map(shape: Shape, query: dict[str, list[str]], call: Call) -> Any:
+    """A map bound to the query string holds every parameter that nothing else accounts for."""
+    whole = call.operation.input
+    taken = set(call.operation.fixed_query)
+    if whole is not None:
+        taken |= {name for _, name, other in whole.located if other.location == "querystring"}
     rest = {name: values for name, values in query.items() if name not in taken}
     if shape.value.type == "list":
         return rest or None

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from emberbox.gateway.shapes import ServiceModel
+from emberbox.gateway.sqs_query import restore_names
 
 SERVICES: Final = (
     "lambda",
@@ -53,7 +54,7 @@ class Catalog:
         self._root = _data_root()
 
     def model(self, service: str) -> ServiceModel:
-        """The model of a service, read from disk on first use; UnknownServiceError if none of ours."""
+        """The model of a service, read on first use; UnknownServiceError if it is none of ours."""
         found = self._models.get(service)
         if found is not None:
             return found
@@ -61,7 +62,10 @@ class Catalog:
             raise UnknownServiceError(service)
         with self._lock:
             if service not in self._models:
-                self._models[service] = ServiceModel(service, _read(self._root / service))
+                raw = _read(self._root / service)
+                if service == "sqs":
+                    restore_names(raw)
+                self._models[service] = ServiceModel(service, raw)
             return self._models[service]
 
 

@@ -1,5 +1,7 @@
 """The json protocol, versions 1.0 and 1.1: SQS, DynamoDB, Kinesis, EventBridge, Logs and more."""
 
+import zlib
+from collections.abc import Iterator
 from typing import Any, Final
 
 from emberbox.errors import CallerError
@@ -16,7 +18,9 @@ _NAMESPACES: Final = {
     "dynamodb": "com.amazonaws.dynamodb.v20120810#",
     "dynamodbstreams": "com.amazonaws.dynamodb.v20120810#",
 }
+_CHECKSUMMED: Final = frozenset({"dynamodb", "dynamodbstreams"})
 _FRAMEWORK: Final = "com.amazon.coral.service#"
+_VALIDATION: Final = "com.amazon.coral.validate#"
 _FRAMEWORK_ERRORS: Final = frozenset({"SerializationException", "UnknownOperationException"})
 
 
@@ -42,22 +46,22 @@ class JsonRpc:
             headers.append(("content-type", event_stream.CONTENT_TYPE))
             return HttpResponse(200, headers, _stream(shape, stream, output))
         body = dump(encode_fields(shape, output)) if shape is not None else b""
-        headers.append(("content-type", content_type(call.service)))
+        headers.extend(_body_headers(call.service, body))
         return HttpResponse(200, headers, body)
 
     def serialise_error(
         self, service: ServiceModel | None, failure: Failure, request_id: str
     ) -> HttpResponse:
         """JSON body with the error's name in `__type`."""
+        body = dump({"__type": _type(service, failure), **error_fields(failure, encode)})
         headers = [
             ("x-amzn-RequestId", request_id),
-            ("content-type", content_type(service)),
+            *_body_headers(service, body),
             *error_headers(failure),
         ]
         if service is not None and service.query_compatible:
             headers.append(("x-amzn-query-error", query_error(failure)))
-        body = {"__type": _type(service, failure), **error_fields(failure, encode)}
-        return HttpResponse(failure.status, headers, dump(body))
+        return HttpResponse(failure.status, headers, body)
 
 
 def query_error(failure: Failure) -> str:
@@ -65,15 +69,21 @@ def query_error(failure: Failure) -> str:
     return f"{failure.code};{'Sender' if failure.is_callers else 'Receiver'}"
 
 
-def content_type(service: ServiceModel | None) -> str:
-    """`application/x-amz-json-1.0` or `-1.1`, as the service has it."""
-    return f"application/x-amz-json-{service.json_version if service is not None else '1.1'}"
+def _body_headers(service: ServiceModel | None, body: bytes) -> Iterator[tuple[str, str]]:
+    """The content type of the service's JSON version, and the checksum DynamoDB's clients check."""
+    version = service.json_version if service is not None else "1.1"
+    yield "content-type", f"application/x-amz-json-{version}"
+    if service is not None and service.name in _CHECKSUMMED:
+        yield "x-amz-crc32", str(zlib.crc32(body))
 
 
 def _type(service: ServiceModel | None, failure: Failure) -> str:
     if failure.name in _FRAMEWORK_ERRORS:
         return _FRAMEWORK + failure.name
-    return _NAMESPACES.get(service.name if service is not None else "", "") + failure.name
+    namespace = _NAMESPACES.get(service.name, "") if service is not None else ""
+    if namespace and failure.name == "ValidationException":
+        return _VALIDATION + failure.name
+    return namespace + failure.name
 
 
 def _stream(shape: Shape, stream: str, output: Params) -> Any:

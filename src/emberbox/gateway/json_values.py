@@ -152,11 +152,10 @@ def _decode_timestamp(shape: Shape, value: Any, _depth: int) -> Any:
 
 
 def _mismatch(shape: Shape, value: Any) -> UnreadableError:
-    match value:
-        case dict():
-            return UnreadableError("Start of structure or map found where not expected")
-        case list():
-            return UnreadableError("Start of list found where not expected")
+    if isinstance(value, dict):
+        return UnreadableError("Start of structure or map found where not expected")
+    if isinstance(value, list):
+        return UnreadableError("Start of list found where not expected")
     if shape.type not in _NAMES:
         kind = "list" if shape.type == "list" else "map" if shape.type == "map" else "structure"
         return UnreadableError(f"Expected {kind} or null")

@@ -25,6 +25,7 @@ from emberbox.gateway.wire import (
     HttpResponse,
     MalformedError,
     UnreadableError,
+    as_body,
 )
 from emberbox.model.request import Params
 
@@ -103,14 +104,17 @@ def _write_body(shape: Shape, output: Params) -> tuple[str, Body]:
         if not shape.fields:
             return "", b""
         return _JSON, dump(encode_fields(shape, _of_body(shape, output)))
-    payload, value = shape.members[shape.payload], output.get(shape.payload)
+    return _write_payload(shape.members[shape.payload], output.get(shape.payload))
+
+
+def _write_payload(payload: Shape, value: Any) -> tuple[str, Body]:
     if payload.event_stream:
-        return event_stream.CONTENT_TYPE, event_stream.encode(payload, value, write_event)
+        return event_stream.CONTENT_TYPE, event_stream.encode(payload, value, _write_event)
     if value is None:
         return "", b""
     match payload.type:
         case "blob":
-            return "application/octet-stream", value
+            return "application/octet-stream", as_body(value)
         case "string":
             return "text/plain", check(value, str).encode()
         case _:
@@ -121,6 +125,6 @@ def _of_body(shape: Shape, output: Params) -> Params:
     return {member: output[member] for member, _, _ in shape.fields if member in output}
 
 
-def write_event(shape: Shape, value: Any) -> tuple[str, bytes]:
+def _write_event(shape: Shape, value: Any) -> tuple[str, bytes]:
     """Content type and bytes of a structure within an event stream."""
     return _JSON, dump(encode(shape, value))

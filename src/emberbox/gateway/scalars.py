@@ -48,7 +48,7 @@ def write_text(shape: Shape, value: Any, stamp_format: str) -> str:
     """The text of a scalar value."""
     match shape.type:
         case "string":
-            return check(value, str)
+            return str(check(value, str))
         case "integer" | "long":
             return str(check(value, int))
         case "float" | "double":

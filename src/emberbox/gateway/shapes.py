@@ -1,4 +1,4 @@
-"""Service models as the gateway sees them: operations, shapes and their wire traits, resolved lazily.
+"""Service models as the gateway sees them: operations, shapes, wire traits; resolved lazily.
 
 It reads the JSON that botocore ships and none of botocore's code, whose import alone would cost a
 third of the server's start. Uses of a shape carry their own traits (a member's wire name, its place
@@ -13,7 +13,8 @@ from typing import Any, Final
 Raw = Mapping[str, Any]
 
 _CHILD_TRAITS: Final = ("shape", "documentation", "box", "deprecated", "deprecatedMessage")
-_PROTOCOL_TYPES: Final = {"character": "string"}
+_HINT: Final = "x-id"
+"""A query parameter that merely repeats the operation's name; not all clients send it."""
 
 
 class UnknownOperationError(KeyError):
@@ -53,7 +54,7 @@ class Shape:
     def __init__(self, name: str, traits: Raw, body: "_Body") -> None:
         self._body = body
         self.name = name
-        self.type: str = _PROTOCOL_TYPES.get(traits["type"], traits["type"])
+        self.type: str = traits["type"]
         self.wire_name: str | None = traits.get("locationName")
         self.query_name: str | None = traits.get("queryName")
         self.location: str | None = traits.get("location")
@@ -89,7 +90,7 @@ class Shape:
 
     @property
     def located(self) -> tuple[tuple[str, str, "Shape"], ...]:
-        """(member, wire name, shape) of the members that travel in path, query, headers or status."""
+        """(member, wire name, shape) of the members in path, query string, headers or status."""
         return self._body.located
 
     @property
@@ -169,13 +170,18 @@ class _Shapes:
 
 
 class OperationModel:
-    """One operation: its HTTP binding, input and output."""
+    """One operation: its HTTP binding, input and output.
+
+    `path` is a template with labels; `fixed_query` are the parameters that belong to the URI
+    itself, with None where only the presence counts.
+    """
 
     def __init__(self, name: str, raw: Raw, shapes: _Shapes) -> None:
         http: Raw = raw.get("http", {})
         self.name = name
         self.method: str = http.get("method", "POST")
-        self.uri: str = http.get("requestUri", "/")
+        self.path, _, query = http.get("requestUri", "/").partition("?")
+        self.fixed_query: Mapping[str, str | None] = _fixed(query)
         self.status: int = http.get("responseCode", 200)
         self.deprecated: bool = bool(raw.get("deprecated"))
         self.compressible: bool = "requestcompression" in raw
@@ -246,6 +252,15 @@ class ServiceModel:
 
     def __repr__(self) -> str:
         return f"<service {self.name}>"
+
+
+def _fixed(query: str) -> Mapping[str, str | None]:
+    fixed: dict[str, str | None] = {}
+    for part in filter(None, query.split("&")):
+        name, has_value, value = part.partition("=")
+        if name != _HINT:
+            fixed[name] = value if has_value else None
+    return MappingProxyType(fixed)
 
 
 def _namespace(raw: object) -> Raw | None:

@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from functools import cached_property
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
 
 from emberbox.gateway.failures import Failure
 from emberbox.gateway.shapes import OperationModel, ServiceModel
@@ -10,6 +12,9 @@ from emberbox.model.request import Params
 
 DEPTH_MAX: Final = 128
 """Levels of nesting that are read or written; DynamoDB allows 32 of its own, two of ours each."""
+
+
+_FORM_FIELDS_MAX: Final = 50_000
 
 
 class UnreadableError(ValueError):
@@ -24,7 +29,7 @@ class OutputError(TypeError):
     """An operation answered something its model does not allow: a fault of ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HttpRequest:
     """A request with its body complete.
 
@@ -37,6 +42,20 @@ class HttpRequest:
     query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+    @cached_property
+    def form(self) -> Mapping[str, str]:
+        """The fields of a form: those in the body or, without one, in the query string.
+
+        MalformedError if the body is no form.
+        """
+        if not self.body:
+            return dict(self.query)
+        try:
+            text = self.body.decode()
+            return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_FORM_FIELDS_MAX))
+        except ValueError as error:
+            raise MalformedError(str(error)) from None
 
 
 Body = bytes | AsyncIterable[bytes]
@@ -76,3 +95,12 @@ class Codec(Protocol):
     ) -> HttpResponse:
         """The protocol's envelope of an error."""
         ...
+
+
+def as_body(value: Any) -> Body:
+    """A blob an operation answered with, whole or piece by piece; OutputError if it is neither."""
+    if isinstance(value, str):
+        return value.encode()
+    if not isinstance(value, (bytes, AsyncIterable)):
+        raise OutputError(f"expected bytes, got {type(value).__name__}")
+    return value

@@ -8,16 +8,18 @@ import socket
 import zlib
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from emberbox.errors import PlatformError
 from emberbox.isolation import rootview
 from emberbox.isolation.cgroups import Cgroup, CgroupTree, open_tree, server_identity
-from emberbox.isolation.rootview import FIRST_UID, Interpreter
+from emberbox.isolation.rootview import FIRST_UID
 from emberbox.isolation.sandbox import Exit, Launch, Limits, SandboxEvents
 from emberbox.isolation.seccomp import build_filter, machine
 from emberbox.isolation.zygotes import Zygote
+from emberbox.runtimes.interpreter import Interpreter
 
 _MESSAGE_MAX = 65_536
 _READY_TIMEOUT_S = 10.0
@@ -68,11 +70,13 @@ class NamespaceSandbox:
         if self._destroyed:
             self._end_processes()
 
-    def assign(self, code: str, limits: Limits, launch: Launch, events: SandboxEvents) -> None:
+    def assign(
+        self, code: str, limits: Limits, launch: Launch, events: SandboxEvents, *, boost: bool
+    ) -> None:
         """Give the blank sandbox its code, limits and runtime."""
         self._events = events
         self._limits = limits
-        self._cgroup.limit(limits)
+        self._cgroup.limit(replace(limits, cpus=max(1.0, limits.cpus)) if boost and limits.cpus else limits)
         prepare = {"code": code, "tmp_bytes": limits.tmp_bytes, "hostname": "sandbox"}
         self._send({"prepare": prepare, "launch": _launch_message(launch)})
 
@@ -117,11 +121,12 @@ class NamespaceSandbox:
             return
         self._destroyed = reason
         self._end_processes()
-        self._close()
         if not self.ready.done():
             self.ready.set_exception(PlatformError(f"sandbox {self.name}: {reason}"))
+            self.ready.exception()
         if self._events is not None:
             self._events.on_gone(reason)
+        self._close()
 
     def _end_processes(self) -> None:
         if self._pidfd >= 0:
@@ -294,8 +299,6 @@ class NamespaceBackend:
             )
         except PlatformError:
             sandbox.destroy("it could not be forked")
-            with suppress(PlatformError):
-                sandbox.ready.result()
             await self._give_back(sandbox)
             raise
         finally:

@@ -5,9 +5,10 @@ directories, no data of the server, no devices but the harmless ones.
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from emberbox.runtimes.interpreter import Interpreter
 
 RUNTIME_API_PORT = 9001
 DOOR_PORT = 4566
@@ -31,20 +32,6 @@ _ETC = (
 )
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 _PRELOAD = ("json", "logging", "datetime", "re", "traceback", "base64", "random", "urllib.parse")
-
-
-@dataclass(frozen=True, slots=True)
-class Interpreter:
-    """A Python on this host: its program, its prefix and its (major, minor)."""
-
-    executable: str
-    prefix: str
-    version: tuple[int, int]
-
-    @property
-    def name(self) -> str:
-        """For instance python3.12."""
-        return f"python{self.version[0]}.{self.version[1]}"
 
 
 def configuration(

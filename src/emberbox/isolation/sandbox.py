@@ -78,8 +78,13 @@ class Sandbox(Protocol):
         """Non-blocking read end of what the sandbox's processes write to their outputs."""
         ...
 
-    def assign(self, code: str, limits: Limits, launch: Launch, events: SandboxEvents) -> None:
-        """Give the blank sandbox its code (a name in the code store), limits and runtime."""
+    def assign(
+        self, code: str, limits: Limits, launch: Launch, events: SandboxEvents, *, boost: bool
+    ) -> None:
+        """Give the blank sandbox its code (a name in the code store), limits and runtime.
+
+        With `boost` it starts on at least a whole processor, see the method of that name.
+        """
         ...
 
     def launch(self, launch: Launch) -> None:

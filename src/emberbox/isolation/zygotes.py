@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from emberbox.errors import PlatformError
-from emberbox.isolation.rootview import Interpreter, bootstrap_directory
+from emberbox.isolation.rootview import bootstrap_directory
+from emberbox.runtimes.interpreter import Interpreter
 
 _MESSAGE_MAX = 262_144
 _START_TIMEOUT_S = 15.0

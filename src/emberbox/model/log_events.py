@@ -23,7 +23,7 @@ LATEST_MS = 2**63 - 1
 
 _HEADER = struct.Struct("<qI")
 _CUT = re.compile(r"\d{56}\Z", re.ASCII)
-_INDEX_MAX = 10**16 - 1
+_ORDINAL_MAX = 10**16 - 1
 _by_time = itemgetter(0)
 
 Event = tuple[int, bytes]
@@ -47,12 +47,12 @@ class Cut(NamedTuple):
 
     timestamp_ms: int
     chunk: int
-    index: int
+    ordinal: int
 
     @property
     def text(self) -> str:
         """The cut as 56 digits, whose order is that of the cuts."""
-        return f"{self.timestamp_ms:020d}{self.chunk:020d}{self.index:016d}"
+        return f"{self.timestamp_ms:020d}{self.chunk:020d}{self.ordinal:016d}"
 
     @classmethod
     def parse(cls, text: str) -> "Cut":
@@ -72,11 +72,11 @@ class Cut(NamedTuple):
     @classmethod
     def behind_chunk(cls, last_ms: int, chunk: int) -> "Cut":
         """The point after every event of a chunk that ends at `last_ms`."""
-        return cls(last_ms, chunk, _INDEX_MAX)
+        return cls(last_ms, chunk, _ORDINAL_MAX)
 
 
 FIRST = Cut(0, 0, 0)
-LAST = Cut(LATEST_MS, LATEST_MS, _INDEX_MAX)
+LAST = Cut(LATEST_MS, LATEST_MS, _ORDINAL_MAX)
 
 
 @dataclass(frozen=True, slots=True)

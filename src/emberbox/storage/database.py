@@ -6,11 +6,13 @@ itself. Reads see all committed writes.
 """
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +23,8 @@ from emberbox.storage.sql import Queries, migrations
 T = TypeVar("T")
 _BATCH = 256
 _READERS = 2
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,21 @@ class Database:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix=f"read-{path.stem}")
         self._local = threading.local()
         self._reader_connections: list[sqlite3.Connection] = []
-        self._writer = threading.Thread(target=self._write_loop, name=f"write-{path.stem}")
+        # A daemon, so that a server that fails at start ends; what was acknowledged is committed.
+        self._writer = threading.Thread(
+            target=self._write_loop, name=f"write-{path.stem}", daemon=True
+        )
         self._writer_connection: sqlite3.Connection | None = None
+        self._is_closed = False
 
     @classmethod
     async def open(
-        cls, path: Path, stem: str, query_stems: Iterable[str] | None = None, *, durable: bool = True
+        cls,
+        path: Path,
+        stem: str,
+        query_stems: Iterable[str] | None = None,
+        *,
+        durable: bool = True,
     ) -> "Database":
         """Open or create the file and apply the migrations `stem` that it lacks.
 
@@ -106,15 +119,20 @@ class Database:
         """
         queries = Queries.load(*(query_stems or (stem,)))
         database = cls(path, queries, durable=durable)
-        await asyncio.to_thread(database._prepare, stem)
+        try:
+            await asyncio.to_thread(database._prepare, stem)
+        except sqlite3.Error as error:
+            raise PlatformError(f"{path} cannot be opened: {error}") from error
         database._writer.start()
         return database
 
     async def close(self) -> None:
-        """Finish queued writes and release the file."""
-        self._requests.put(None)
+        """Finish queued writes and running reads, and release the file. May be called again."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._requests.put(None)
         await asyncio.to_thread(self._writer.join)
-        self._readers.shutdown()
+        await asyncio.to_thread(self._readers.shutdown)
         for connection in self._reader_connections:
             connection.close()
 
@@ -128,6 +146,7 @@ class Database:
         What the work raises is raised here and undoes only this work. A caller that is cancelled
         does not undo a write that has been queued.
         """
+        self._check_open()
         loop = asyncio.get_running_loop()
         request = _Request(work, loop, loop.create_future())
         self._requests.put(request)
@@ -135,14 +154,20 @@ class Database:
         return result
 
     async def read(self, work: Work[T]) -> T:
-        """Run the work on a snapshot; it must not write."""
+        """Run the work on a snapshot; SQLite refuses it to write."""
+        self._check_open()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read, work)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise PlatformError(f"{self._path.name} is closed")
 
     def _read(self, work: Work[T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
             self._local.connection = connection
             self._reader_connections.append(connection)
         connection.execute("BEGIN")
@@ -161,6 +186,14 @@ class Database:
 
     def _prepare(self, stem: str) -> None:
         connection = self._connect()
+        try:
+            self._migrate(connection, stem)
+        except BaseException:
+            connection.close()
+            raise
+        self._writer_connection = connection
+
+    def _migrate(self, connection: sqlite3.Connection, stem: str) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         (have,) = connection.execute("PRAGMA user_version").fetchone()
         known = migrations(stem)
@@ -174,7 +207,6 @@ class Database:
                 connection.executescript(
                     f"BEGIN; {script}\n; PRAGMA user_version = {number}; COMMIT;"
                 )
-        self._writer_connection = connection
 
     def _write_loop(self) -> None:
         connection = self._writer_connection
@@ -206,7 +238,8 @@ class Database:
             for request in batch:
                 request.error = request.error or PlatformError(f"{self._path.name}: {error}")
         for loop in {request.loop for request in batch}:
-            loop.call_soon_threadsafe(self._deliver, [r for r in batch if r.loop is loop])
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits in it any more
+                loop.call_soon_threadsafe(self._deliver, [r for r in batch if r.loop is loop])
 
     def _run_one(self, connection: sqlite3.Connection, request: _Request) -> None:
         transaction = Transaction(connection, self._queries)
@@ -224,11 +257,17 @@ class Database:
         for request in batch:
             if request.error is None:
                 for change in request.changes:
-                    for listener in self._listeners:
-                        listener(change)
+                    self._announce(change)
             if request.future.done():
                 continue
             if request.error is not None:
                 request.future.set_exception(request.error)
             else:
                 request.future.set_result(request.result)
+
+    def _announce(self, change: Change) -> None:
+        for listener in self._listeners:
+            try:
+                listener(change)
+            except Exception:  # noqa: BLE001 - a listener's fault is not the writer's
+                _log.exception("a listener failed on %s", change)

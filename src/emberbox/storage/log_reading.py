@@ -14,12 +14,12 @@ from typing import Any
 
 from emberbox.model.log_events import FIRST, LAST, LATEST_MS, SPAN_MS, Cut, unpack
 from emberbox.storage.database import Transaction
+from emberbox.storage.log_records import ABOVE_ALL
 
 _FETCH = 16
 _BUDGET_BYTES = 4_194_304
 _BUDGET_CHUNKS = 4_000
-_PAGE_BYTES = 1_048_576
-_ABOVE_ALL = "\U0010ffff"
+_PAGE_CHARACTERS = 1_048_576
 
 Predicate = Callable[[str], bool]
 
@@ -41,7 +41,7 @@ class LogEvent:
     @property
     def behind(self) -> Cut:
         """The point just after it."""
-        return self.cut._replace(index=self.cut.index + 1)
+        return self.cut._replace(ordinal=self.cut.ordinal + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,7 @@ def read_page(
     spent_bytes = spent_chunks = 0
     for row in _Chunks(tx, group_id, stream_ids, request, low).rows():
         edge = _edge(row, request)
-        if window.is_final(edge):
-            return window.page(None)
-        if spent_bytes > _BUDGET_BYTES or spent_chunks > _BUDGET_CHUNKS:
+        if window.is_final(edge) or spent_bytes > _BUDGET_BYTES or spent_chunks > _BUDGET_CHUNKS:
             return window.page(edge)
         if low <= edge <= request.high:
             spent_bytes += row["size_bytes"]
@@ -129,7 +127,7 @@ class _Chunks:
         if not request.single:
             self._values["streams"] = dumps(list(stream_ids)) if stream_ids else None
             self._values["name_low"] = request.prefix
-            self._values["name_high"] = request.prefix + _ABOVE_ALL
+            self._values["name_high"] = request.prefix + ABOVE_ALL
 
     def rows(self) -> Iterator[sqlite3.Row]:
         after_ms, after_id = (LATEST_MS, LATEST_MS) if self._down else (-1, 0)
@@ -139,6 +137,7 @@ class _Chunks:
         ):
             yield from rows
             after_ms, after_id = rows[-1][edge], rows[-1]["id"]
+            self._values["near_ms"] = after_ms
 
 
 @dataclass(slots=True)
@@ -148,36 +147,41 @@ class _Window:
     request: ReadRequest
     low: Cut
     events: list[LogEvent] = field(default_factory=list)
-    size_bytes: int = 0
+    size: int = 0
     is_full: bool = False
+    has_dropped: bool = False
 
     def add(self, row: sqlite3.Row) -> None:
         """Take what a chunk has to offer."""
         low, high, matches = self.low, self.request.high, self.request.matches
         worst = self.events[-1].cut if self.is_full else None
-        for index, (when, raw) in enumerate(unpack(zlib.decompress(row["blob"]))):
-            cut = Cut(when, row["id"], index)
-            if not low <= cut < high or (worst is not None and self._is_worse(cut, worst)):
+        for ordinal, (when, raw) in enumerate(unpack(zlib.decompress(row["blob"]))):
+            cut = Cut(when, row["id"], ordinal)
+            if not low <= cut < high:
+                continue
+            if worst is not None and self._is_worse(cut, worst):
+                self.has_dropped = True
                 continue
             message = raw.decode("utf-8", "replace")
             if matches is None or matches(message):
                 self.events.append(LogEvent(cut, message, row["ingested_ms"], row["stream"]))
-                self.size_bytes += len(raw)
-        if len(self.events) >= self.request.limit or self.size_bytes >= _PAGE_BYTES:
+                self.size += len(message)
+        if len(self.events) >= self.request.limit or self.size >= _PAGE_CHARACTERS:
             self._trim()
 
-    def _is_worse(self, cut: Cut, worst: Cut) -> bool:
-        return cut < worst if self.request.newest_first else cut > worst
+    def _is_worse(self, cut: Cut, than: Cut) -> bool:
+        return cut < than if self.request.newest_first else cut > than
 
     def _trim(self) -> None:
         self._sort()
-        size_bytes = 0
+        self.is_full = True
+        size = 0
         for count, event in enumerate(self.events, start=1):
-            size_bytes += len(event.message)
-            if count >= self.request.limit or size_bytes >= _PAGE_BYTES:
+            size += len(event.message)
+            if count >= self.request.limit or size >= _PAGE_CHARACTERS:
+                self.has_dropped = self.has_dropped or count < len(self.events)
                 del self.events[count:]
-                self.size_bytes = size_bytes
-                self.is_full = True
+                self.size = size
                 return
 
     def _sort(self) -> None:
@@ -188,12 +192,12 @@ class _Window:
         return self.is_full and not self._is_worse(self.events[-1].cut, edge)
 
     def page(self, edge: Cut | None) -> Page:
-        """What is known for certain when everything before `edge` was looked at (None: all)."""
+        """What is certain when everything nearer than `edge` was looked at (None: everything)."""
         self._sort()
-        if edge is not None:
+        if edge is not None and not self.is_final(edge):
             events = [event for event in self.events if not self._is_worse(event.cut, edge)]
             return Page(events, edge)
-        if not self.is_full:
+        if edge is None and not self.has_dropped:
             return Page(self.events, None)
         last = self.events[-1]
         return Page(self.events, last.cut if self.request.newest_first else last.behind)

@@ -7,99 +7,32 @@ region; a group or stream that is not there raises, and the service above words 
 import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from json import dumps, loads
-from typing import NamedTuple
+from json import dumps
 
 from emberbox.model.log_events import Slice, StreamKey, chunks
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.log_reading import Page, ReadRequest, read_page
+from emberbox.storage.log_records import (
+    ABOVE_ALL,
+    AlreadyThereError,
+    GroupKey,
+    GroupQuery,
+    LogGroup,
+    MissingGroupError,
+    MissingStreamError,
+    ProtectedGroupError,
+    StoredStream,
+    StreamQuery,
+    TooManyTagsError,
+    group_of,
+    just_above,
+    stream_of,
+)
 
 DAY_MS = 86_400_000
-ABOVE_ALL = "\U0010ffff"
-"""Text that sorts behind every name."""
-
 _SWEEP_CHUNKS = 256
 _SWEEP_ROUNDS = 64
 _ZLIB_LEVEL = 1
-
-
-class MissingGroupError(LookupError):
-    """There is no such log group."""
-
-
-class MissingStreamError(LookupError):
-    """The group is there, the stream is not."""
-
-
-class AlreadyThereError(Exception):
-    """A group or stream of that name exists."""
-
-
-class ProtectedGroupError(Exception):
-    """The group was created with protection against deletion."""
-
-
-class TooManyTagsError(Exception):
-    """The group would have more tags than allowed."""
-
-
-class GroupKey(NamedTuple):
-    """The full name of a log group."""
-
-    account: str
-    region: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogGroup:
-    """A log group as it is stored; `retention_days` None means for ever."""
-
-    id: int
-    key: GroupKey
-    created_ms: int
-    group_class: str
-    is_protected: bool
-    retention_days: int | None
-    tags: Mapping[str, str]
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredStream:
-    """A log stream as it is stored; times are None until its first event."""
-
-    id: int
-    name: str
-    created_ms: int
-    first_event_ms: int | None
-    last_event_ms: int | None
-    last_ingested_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupQuery:
-    """Which groups to list: names with a prefix, holding a pattern, of some classes, after a name."""
-
-    account: str
-    region: str
-    limit: int
-    after: str = ""
-    prefix: str = ""
-    pattern: str | None = None
-    classes: Sequence[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StreamQuery:
-    """Which streams of a group to list, in which order, after which one."""
-
-    limit: int
-    prefix: str = ""
-    by_time: bool = False
-    descending: bool = False
-    after: tuple[int, str] | None = None
 
 
 class LogStore:
@@ -150,7 +83,9 @@ class LogStore:
         """Add an empty group; AlreadyThereError if there is one."""
 
         def work(tx: Transaction) -> None:
-            if not _add_group(tx, key, now_ms, group_class, is_protected, tags or {}):
+            if not _add_group(
+                tx, key, now_ms, group_class=group_class, is_protected=is_protected, tags=tags
+            ):
                 raise AlreadyThereError(key.name)
 
         await self._database.write(work)
@@ -181,15 +116,14 @@ class LogStore:
                 "log_groups",
                 account=query.account,
                 region=query.region,
-                after=query.after,
-                low=query.prefix,
+                low=max(query.prefix, just_above(query.after)),
                 high=query.prefix + ABOVE_ALL,
                 pattern=query.pattern,
                 classes=classes,
                 limit=query.limit,
             )
 
-        return [_group_of(row) for row in await self._database.read(work)]
+        return [group_of(row) for row in await self._database.read(work)]
 
     async def retain(self, key: GroupKey, days: int | None) -> None:
         """Set for how many days a group keeps its events; None is for ever."""
@@ -243,6 +177,11 @@ class LogStore:
         name += "_down" if query.descending else "_up"
         start = (2**63 - 1, ABOVE_ALL) if query.descending else (-1, "")
         after_ms, after = query.after or start
+        low, high = query.prefix, query.prefix + ABOVE_ALL
+        if query.descending:
+            high = min(high, after)
+        else:
+            low = max(low, just_above(after))
 
         def work(tx: Transaction) -> list[sqlite3.Row]:
             return tx.all(
@@ -250,12 +189,12 @@ class LogStore:
                 group_id=_group(tx, group).id,
                 after_ms=after_ms,
                 after=after,
-                low=query.prefix,
-                high=query.prefix + ABOVE_ALL,
+                low=low,
+                high=high,
                 limit=query.limit,
             )
 
-        return [_stream_of(row) for row in await self._database.read(work)]
+        return [stream_of(row) for row in await self._database.read(work)]
 
     async def read(self, group: GroupKey, request: ReadRequest, now_ms: int) -> Page:
         """Events of a group that must exist, or of those of its streams that the request names.
@@ -273,7 +212,7 @@ class LogStore:
         return await self._database.read(work)
 
     async def expire(self, now: float) -> int:
-        """Remove events that are over their group's age or whose stream is gone; how many chunks.
+        """Remove events that are over their group's age or whose stream is gone; 0 if none were.
 
         A call does a bounded amount of work in small transactions; what is left is for the next.
         """
@@ -295,20 +234,7 @@ def _group(tx: Transaction, key: GroupKey) -> LogGroup:
     row = tx.one("log_group", account=key.account, region=key.region, name=key.name)
     if row is None:
         raise MissingGroupError(key.name)
-    return _group_of(row)
-
-
-def _group_of(row: sqlite3.Row) -> LogGroup:
-    return LogGroup(
-        id=row["id"],
-        key=GroupKey(row["account"], row["region"], row["name"]),
-        created_ms=row["created_ms"],
-        group_class=row["class"],
-        is_protected=bool(row["is_protected"]),
-        retention_days=row["retention_days"],
-        tags=loads(row["tags"]),
-        size_bytes=row["size_bytes"],
-    )
+    return group_of(row)
 
 
 def _stream_row(tx: Transaction, group_id: int, name: str) -> sqlite3.Row:
@@ -319,27 +245,17 @@ def _stream_row(tx: Transaction, group_id: int, name: str) -> sqlite3.Row:
 
 
 def _stream(tx: Transaction, group_id: int, name: str) -> StoredStream:
-    return _stream_of(_stream_row(tx, group_id, name))
-
-
-def _stream_of(row: sqlite3.Row) -> StoredStream:
-    return StoredStream(
-        id=row["id"],
-        name=row["name"],
-        created_ms=row["created_ms"],
-        first_event_ms=row["first_event_ms"],
-        last_event_ms=row["last_event_ms"],
-        last_ingested_ms=row["last_ingested_ms"],
-    )
+    return stream_of(_stream_row(tx, group_id, name))
 
 
 def _add_group(
     tx: Transaction,
     key: GroupKey,
     now_ms: int,
-    group_class: str,
-    is_protected: bool,  # noqa: FBT001 - a column's value, not a switch
-    tags: Mapping[str, str],
+    *,
+    group_class: str = "STANDARD",
+    is_protected: bool = False,
+    tags: Mapping[str, str] | None = None,
 ) -> bool:
     return bool(
         tx.run(
@@ -350,23 +266,26 @@ def _add_group(
             created_ms=now_ms,
             group_class=group_class,
             is_protected=is_protected,
-            tags=dumps(dict(tags)),
+            tags=dumps(dict(tags or {})),
         )
     )
 
 
 def _ensure(tx: Transaction, key: StreamKey, now_ms: int) -> tuple[int, int]:
+    row = tx.one(
+        "log_stream_ids",
+        account=key.account,
+        region=key.region,
+        group_name=key.group,
+        name=key.name,
+    )
+    if row is not None:
+        return row["group_id"], row["stream_id"]
     group_key = GroupKey(key.account, key.region, key.group)
-    try:
-        group_id = _group(tx, group_key).id
-    except MissingGroupError:
-        _add_group(tx, group_key, now_ms, "STANDARD", False, {})
-        group_id = _group(tx, group_key).id
-    row = tx.one("log_stream", group_id=group_id, name=key.name)
-    if row is None:
-        tx.run("log_stream_add", group_id=group_id, name=key.name, created_ms=now_ms)
-        row = _stream_row(tx, group_id, key.name)
-    return group_id, int(row["id"])
+    _add_group(tx, group_key, now_ms)
+    group_id = _group(tx, group_key).id
+    tx.run("log_stream_add", group_id=group_id, name=key.name, created_ms=now_ms)
+    return group_id, _stream(tx, group_id, key.name).id
 
 
 def _add_chunks(
@@ -400,13 +319,22 @@ def _add_chunks(
 
 
 def _sweep(tx: Transaction, now_ms: int) -> int:
-    doomed = tx.one("log_doomed_next")
-    if doomed is not None:
-        stream_id = doomed["stream_id"]
-        removed = tx.run("log_chunks_remove_some", stream_id=stream_id, limit=_SWEEP_CHUNKS)
-        if removed < _SWEEP_CHUNKS:
-            tx.run("log_doomed_done", stream_id=stream_id)
-        return removed + 1
+    removed = 0
+    for row in tx.all("log_doomed_next", limit=_SWEEP_CHUNKS):
+        removed += 1 + _remove_chunks(tx, row["stream_id"])
+        if removed >= _SWEEP_CHUNKS:
+            break
+    return removed or _expire_one_group(tx, now_ms)
+
+
+def _remove_chunks(tx: Transaction, stream_id: int) -> int:
+    removed = tx.run("log_chunks_remove_some", stream_id=stream_id, limit=_SWEEP_CHUNKS)
+    if removed < _SWEEP_CHUNKS:
+        tx.run("log_doomed_done", stream_id=stream_id)
+    return removed
+
+
+def _expire_one_group(tx: Transaction, now_ms: int) -> int:
     after = 0
     while groups := tx.all("log_groups_that_expire", after=after, limit=_SWEEP_CHUNKS):
         for group in groups:
@@ -418,9 +346,7 @@ def _sweep(tx: Transaction, now_ms: int) -> int:
 
 
 def _expire_group(tx: Transaction, group_id: int, cutoff_ms: int) -> int:
-    rows = tx.all(
-        "log_chunks_expired", group_id=group_id, cutoff_ms=cutoff_ms, limit=_SWEEP_CHUNKS
-    )
+    rows = tx.all("log_chunks_expired", group_id=group_id, cutoff_ms=cutoff_ms, limit=_SWEEP_CHUNKS)
     tx.run_many("log_chunk_remove", [{"id": row["id"]} for row in rows])
     less: dict[int, int] = {}
     for row in rows:

@@ -27,8 +27,9 @@ class Queries(dict[str, str]):
 def migrations(stem: str) -> list[tuple[int, str]]:
     """The scripts `migrations/<stem>/NNNN_*.sql`, by number."""
     folder = _here() / "migrations" / stem
-    return sorted((int(f.name[:4]), f.read_text("utf-8")) for f in folder.iterdir()
-                  if f.name.endswith(".sql"))
+    return sorted(
+        (int(f.name[:4]), f.read_text("utf-8")) for f in folder.iterdir() if f.name.endswith(".sql")
+    )
 
 
 def _here() -> Traversable:

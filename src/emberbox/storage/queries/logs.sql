@@ -22,7 +22,7 @@ UPDATE log_groups SET size_bytes = MAX(0, size_bytes + :more) WHERE id = :id;
 
 -- name: log_groups
 SELECT * FROM log_groups
-WHERE account = :account AND region = :region AND name > :after AND name >= :low AND name < :high
+WHERE account = :account AND region = :region AND name >= :low AND name < :high
     AND (:pattern IS NULL OR instr(name, :pattern) > 0)
     AND (:classes IS NULL OR class IN (SELECT value FROM json_each(:classes)))
 ORDER BY name LIMIT :limit;
@@ -35,6 +35,11 @@ WHERE retention_days IS NOT NULL AND id > :after ORDER BY id LIMIT :limit;
 
 -- name: log_stream
 SELECT * FROM log_streams WHERE group_id = :group_id AND name = :name;
+
+-- name: log_stream_ids
+SELECT g.id AS group_id, s.id AS stream_id
+FROM log_groups AS g JOIN log_streams AS s ON s.group_id = g.id AND s.name = :name
+WHERE g.account = :account AND g.region = :region AND g.name = :group_name;
 
 -- name: log_stream_add
 INSERT INTO log_streams (group_id, name, created_ms) VALUES (:group_id, :name, :created_ms)
@@ -70,22 +75,24 @@ WHERE id = :id;
 
 -- name: log_streams_by_name_up
 SELECT * FROM log_streams
-WHERE group_id = :group_id AND name > :after AND name >= :low AND name < :high
+WHERE group_id = :group_id AND name >= :low AND name < :high
 ORDER BY name LIMIT :limit;
 
 -- name: log_streams_by_name_down
 SELECT * FROM log_streams
-WHERE group_id = :group_id AND name < :after AND name >= :low AND name < :high
+WHERE group_id = :group_id AND name >= :low AND name < :high
 ORDER BY name DESC LIMIT :limit;
 
 -- name: log_streams_by_time_up
 SELECT * FROM log_streams
-WHERE group_id = :group_id AND (COALESCE(last_event_ms, 0), name) > (:after_ms, :after)
+WHERE group_id = :group_id AND COALESCE(last_event_ms, 0) >= :after_ms
+    AND (COALESCE(last_event_ms, 0), name) > (:after_ms, :after)
 ORDER BY COALESCE(last_event_ms, 0), name LIMIT :limit;
 
 -- name: log_streams_by_time_down
 SELECT * FROM log_streams
-WHERE group_id = :group_id AND (COALESCE(last_event_ms, 0), name) < (:after_ms, :after)
+WHERE group_id = :group_id AND COALESCE(last_event_ms, 0) <= :after_ms
+    AND (COALESCE(last_event_ms, 0), name) < (:after_ms, :after)
 ORDER BY COALESCE(last_event_ms, 0) DESC, name DESC LIMIT :limit;
 
 -- Chunks
@@ -135,7 +142,7 @@ WHERE group_id = :group_id AND last_ms < :cutoff_ms ORDER BY last_ms LIMIT :limi
 DELETE FROM log_chunks WHERE id = :id;
 
 -- name: log_doomed_next
-SELECT stream_id FROM log_doomed LIMIT 1;
+SELECT stream_id FROM log_doomed LIMIT :limit;
 
 -- name: log_doomed_done
 DELETE FROM log_doomed WHERE stream_id = :stream_id;

@@ -39,10 +39,10 @@ CREATE TABLE log_chunks (
     size_bytes INTEGER NOT NULL,
     blob BLOB NOT NULL
 );
-CREATE INDEX log_chunks_of_stream_up ON log_chunks (stream_id, first_ms, id);
-CREATE INDEX log_chunks_of_stream_down ON log_chunks (stream_id, last_ms, id);
-CREATE INDEX log_chunks_of_group_up ON log_chunks (group_id, first_ms, id, stream_id);
-CREATE INDEX log_chunks_of_group_down ON log_chunks (group_id, last_ms, id, stream_id);
+CREATE INDEX log_chunks_of_stream_up ON log_chunks (stream_id, first_ms, id, last_ms);
+CREATE INDEX log_chunks_of_stream_down ON log_chunks (stream_id, last_ms, id, first_ms);
+CREATE INDEX log_chunks_of_group_up ON log_chunks (group_id, first_ms, id, last_ms, stream_id);
+CREATE INDEX log_chunks_of_group_down ON log_chunks (group_id, last_ms, id, first_ms, stream_id);
 
 -- Deleted streams whose chunks are still there.
 CREATE TABLE log_doomed (stream_id INTEGER PRIMARY KEY);

@@ -1,0 +1,71 @@
+# The one entry. `make help` lists what it can do; each target sets up what it needs first.
+#
+#   PYTHON=/path/to/python3.12 make demo     another Python for .venv (3.11 or later)
+#   make unit ARGS='-k sigv4 -x'             arguments for pytest
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := src tests bench demo tools
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check lint fix types layers unit system bench docs soak clean
+
+help: ## what this Makefile can do
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
+
+demo: $(READY) ## the walk-through on a fresh server, with the real aws command line
+	@$(BIN)/python demo/walkthrough.py
+
+serve: $(READY) ## a server on 127.0.0.1:4566 that stays; Ctrl+C stops it
+	@$(BIN)/emberbox serve $(ARGS)
+
+test: lint types layers ## all checks and all tests
+	$(BIN)/pytest $(ARGS)
+
+check: lint types layers unit ## what to run before each commit: all but the system tests
+
+# boto3 is for the functions that run here: their runtime finds it, our code does not import it.
+lint: $(READY) ## format, lint and declared dependencies
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/deptry src --optional-dependencies-dev-groups dev --per-rule-ignores DEP002=boto3 \
+		--extend-exclude '.*/isolation/inside/' --extend-exclude '.*/runtimes/bootstrap/'
+
+fix: $(READY) ## let the formatter and the linter mend what they can
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(READY) ## who may import whom
+	$(BIN)/lint-imports
+
+unit: $(READY) ## tests of the parts
+	$(BIN)/pytest tests/unit $(ARGS)
+
+system: $(READY) ## tests of a whole server through stock clients
+	$(BIN)/pytest tests/system $(ARGS)
+
+bench: $(READY) ## measure a fresh server against the raw limits of this machine
+	@$(BIN)/python -m bench $(ARGS)
+
+soak: $(READY) ## ten thousand invocations with failures mixed in, then look for leaks
+	@$(BIN)/python -m bench.soak $(ARGS)
+
+docs: $(READY) ## write the generated reference pages anew and check every link
+	$(BIN)/python tools/reference.py
+	$(BIN)/pytest tests/unit/style $(ARGS)
+
+clean: ## remove the virtual environment, caches and results
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -f bench/results/*.json
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt tools/setup.sh
+	@PYTHON='$(PYTHON)' bash tools/setup.sh $(VENV)
+	@touch $@

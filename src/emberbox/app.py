@@ -1,0 +1,243 @@
+"""Composition root: builds every part from the settings, in start order, and stops in reverse.
+
+The only module that names concrete back ends.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import resource
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from emberbox.clock import Clock, SystemClock
+from emberbox.environment.fleet import Fleet, FleetSettings
+from emberbox.environment.planning import HostPlanner
+from emberbox.errors import PlatformError
+from emberbox.functions.service import FunctionsService
+from emberbox.gateway.app import Gateway
+from emberbox.gateway.connection import Serving
+from emberbox.identity.sessions import Sessions
+from emberbox.invoke.frontdoor import FrontDoor
+from emberbox.isolation.namespaces import NamespaceBackend
+from emberbox.runtimes.installed import discover
+from emberbox.services.iam.service import IamService
+from emberbox.services.logs.service import LogsService
+from emberbox.services.sts.service import StsService
+from emberbox.settings import Settings
+from emberbox.storage.database import Database
+from emberbox.storage.functions import FunctionCatalog, FunctionStore
+from emberbox.storage.identities import IdentityStore
+from emberbox.storage.logs import LogStore
+from emberbox.storage.packages import PackageStore
+from emberbox.telemetry.logs import LogSink
+
+log = logging.getLogger("emberbox.server")
+
+_DATABASE = "state"
+_BACKLOG = 2_048
+_DRAIN_LOOK_S = 0.02
+_EPHEMERAL_PREFIX = "emberbox-"
+
+
+class InUseError(PlatformError):
+    """Another server uses the data directory."""
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server. `port` is the one it listens on."""
+
+    settings: Settings
+    port: int
+    backend: NamespaceBackend
+    fleet: Fleet
+    runtimes: list[str]
+    recovered_sandboxes: int
+
+
+@asynccontextmanager
+async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Server]:
+    """Start a server; it serves while the context is open and drains when it is left."""
+    clock = clock or SystemClock()
+    _raise_descriptor_limit()
+    async with AsyncExitStack() as stack:
+        data = _claim(settings.data_dir, stack)
+        listener = _bind(settings.host, settings.port)
+        stack.callback(listener.close)
+        backend = await _open_backend(settings, data, stack)
+        interpreters = discover(settings.home)
+        if interpreters:
+            backend.prepare(interpreters.get((3, 12)) or interpreters[max(interpreters)])
+        recovered = backend.sweep()
+
+        state = await Database.open(data / "state.db", _DATABASE, ("functions", "identities"))
+        stack.push_async_callback(state.close)
+        logs_db = await Database.open(data / "logs.db", "logs", durable=False)
+        stack.push_async_callback(logs_db.close)
+        log_store = LogStore(logs_db)
+        sink = await LogSink.open(log_store, data / "journal", clock)
+        stack.push_async_callback(sink.close)
+
+        secret = _secret(data / "secret")
+        identities = IdentityStore(state)
+        sessions = Sessions(secret, clock)
+        catalog = FunctionCatalog()
+        store = FunctionStore(state, catalog)
+        await store.load()
+        packages = PackageStore(data / "packages")
+        functions = FunctionsService(
+            store, catalog, packages, clock=clock, secret=secret,
+            concurrency_limit=settings.concurrency,
+        )
+        planner = HostPlanner(
+            backend,
+            interpreters,
+            sessions.variables,
+            limit_cpu=settings.cpu_limit,
+            strict_runtimes=settings.strict_runtimes,
+        )
+        gateway = Gateway(
+            [
+                functions,
+                LogsService(log_store, sink, clock),
+                IamService(identities, clock),
+                StsService(identities, sessions, clock),
+            ],
+            default_account=settings.account,
+            default_region=settings.region,
+            pages={"/_emberbox/code/": functions.downloads},
+        )
+        serving: list[Serving] = []
+        fleet = Fleet(
+            planner,
+            planner,
+            sink,
+            FleetSettings(settings.idle_timeout_s, settings.freeze_after_s),
+            clock,
+            lambda _function: serving[0].protocol(),
+        )
+        front_door = FrontDoor(catalog, fleet, clock, concurrency=settings.concurrency)
+        catalog.listeners += [fleet.function_changed, front_door.function_changed]
+        serving.append(Serving.of(gateway, front_door, clock))
+        stack.push_async_callback(fleet.close)
+        fleet.open()
+        await functions.recover()
+        gateway.warm()
+
+        loop = asyncio.get_running_loop()
+        accepting = await loop.create_server(
+            serving[0].protocol, sock=listener, backlog=_BACKLOG
+        )
+        stack.push_async_callback(_drain, accepting, serving[0], front_door, settings.drain_s)
+        yield Server(
+            settings,
+            listener.getsockname()[1],
+            backend,
+            fleet,
+            [i.name for i in interpreters.values()],
+            recovered,
+        )
+
+
+async def _open_backend(
+    settings: Settings, data: Path, stack: AsyncExitStack
+) -> NamespaceBackend:
+    trees = data / "packages" / "trees"
+    trees.mkdir(parents=True, exist_ok=True)
+    for place in (data / "packages", trees):
+        place.chmod(0o755)
+    run = data / "run"
+    run.mkdir(exist_ok=True)
+    backend = NamespaceBackend(
+        code_store=trees, run=run, private=data, blanks=settings.blank_sandboxes
+    )
+    stack.push_async_callback(backend.close)
+    return backend
+
+
+async def _drain(
+    accepting: asyncio.Server, serving: Serving, front_door: FrontDoor, drain_s: float
+) -> None:
+    """Take no new work, let what runs come to its end within the time, close the rest."""
+    accepting.close()
+    for connection in list(serving.state.connections):
+        connection.shutdown()
+    front_door.is_draining = True
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + drain_s
+    while (front_door.in_flight or serving.state.tasks) and loop.time() < deadline:
+        await asyncio.sleep(_DRAIN_LOOK_S)
+    if front_door.in_flight:
+        log.warning("%d invocations did not end within %.0f s", front_door.in_flight, drain_s)
+    for connection in list(serving.state.connections):
+        if connection.transport is not None:
+            connection.transport.close()
+
+
+def _claim(place: Path, stack: AsyncExitStack) -> Path:
+    """Make the data directory ours alone until the stack unwinds."""
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place = place.resolve()
+    place.chmod(0o700)
+    lock: IO[str] = stack.enter_context((place / "lock").open("a+", encoding="ascii"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        pid = lock.read(16).strip() or "unknown"
+        raise InUseError(
+            f"{place} is in use by another Emberbox server (pid {pid}): stop it, or give this one "
+            "its own --data-dir"
+        ) from None
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return place
+
+
+def ephemeral_directory() -> Path:
+    """A fresh temporary data directory; those of servers that died are removed."""
+    for old in Path(tempfile.gettempdir()).glob(f"{_EPHEMERAL_PREFIX}*/lock"):
+        with suppress(OSError), old.open("r+", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(old.parent, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=_EPHEMERAL_PREFIX))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def _secret(path: Path) -> bytes:
+    """This data directory's own secret, made at the first start."""
+    if not path.exists():
+        fresh = path.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(secrets.token_bytes(32))
+        fresh.replace(path)
+    return path.read_bytes()
+
+
+def _raise_descriptor_limit() -> None:
+    """An environment takes about ten descriptors."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

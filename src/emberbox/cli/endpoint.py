@@ -1,0 +1,80 @@
+"""Where a server is, and what an AWS client needs in order to reach it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+from emberbox.settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION
+
+DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
+# Any key that is not twelve digits stands for the server's default account. It is a word of our
+# own, not a common one such as `test`: some tools remember an account for each key they have met.
+ACCESS_KEY = "emberbox"
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server's address, and the region and account to speak of."""
+
+    url: str = DEFAULT_URL
+    region: str = DEFAULT_REGION
+    account: str | None = None
+
+    def variables(self) -> Mapping[str, str]:
+        """The environment variables that every AWS SDK and the aws command line read."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": self.account or ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+        }
+
+
+CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+"""Variables that would make a client mix our address with somebody's real credentials."""
+
+
+def options(command: F) -> F:
+    """The options that name a server, for commands that speak of one."""
+    for option in (
+        click.option(
+            "--account",
+            metavar="DIGITS",
+            callback=_account,
+            help="Twelve digits: act in that account. [default: the server's own]",
+        ),
+        click.option(
+            "--region", default=DEFAULT_REGION, show_default=True, help="Region to act in."
+        ),
+        click.option(
+            "--endpoint-url",
+            metavar="URL",
+            default=DEFAULT_URL,
+            show_default=True,
+            envvar="EMBERBOX_ENDPOINT_URL",
+            show_envvar=True,
+            callback=_url,
+            help="Address of the server.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _url(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise click.BadParameter(f"{value!r} is not of the form {DEFAULT_URL}")
+    return value.rstrip("/")
+
+
+def _account(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not (value.isascii() and value.isdigit() and len(value) == 12):
+        raise click.BadParameter(f"{value!r} is not twelve digits")
+    return value

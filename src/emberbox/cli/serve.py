@@ -1,0 +1,182 @@
+"""`emberbox serve`: run a server in the foreground until it is told to stop."""
+
+import asyncio
+import json
+import logging
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from emberbox import settings as settings_module
+from emberbox.settings import Settings
+
+
+@click.command()
+@click.option("--host", default=settings_module.DEFAULT_HOST, show_default=True,
+              help="Address to listen on.")
+@click.option("--port", default=settings_module.DEFAULT_PORT, show_default=True,
+              type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False),
+              help="Where functions, roles and logs are kept. [default: the XDG data directory]")
+@click.option("--ephemeral", is_flag=True, help="Keep nothing after the server stops.")
+@click.option("--region", default=settings_module.DEFAULT_REGION, show_default=True,
+              help="Region of requests that name none.")
+@click.option("--account", default=settings_module.DEFAULT_ACCOUNT, show_default=True,
+              help="Account of access keys that are not themselves an account number.")
+@click.option("--max-concurrency", default=1_000, show_default=True, type=click.IntRange(1),
+              help="Concurrent executions per account and region.")
+@click.option("--idle-timeout", default=600.0, show_default=True, type=click.FloatRange(0.1),
+              help="Seconds after which an idle execution environment ends.")
+@click.option("--blank-sandboxes", default=4, show_default=True, type=click.IntRange(0, 64),
+              help="Sandboxes kept ready for the next cold start, per interpreter.")
+@click.option("--cpu-limit/--no-cpu-limit", default=True, show_default=True,
+              help="Give functions processor time in proportion to their memory, as AWS does.")
+@click.option("--strict-runtimes", is_flag=True,
+              help="Refuse to run a function on another Python version than it asks for.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text",
+              show_default=True, help="Form of the server's own log.")
+def serve(  # noqa: PLR0917 - one parameter per option
+    host: str,
+    port: int,
+    data_dir: Path | None,
+    ephemeral: bool,  # noqa: FBT001 - click passes flags so
+    region: str,
+    account: str,
+    max_concurrency: int,
+    idle_timeout: float,
+    blank_sandboxes: int,
+    cpu_limit: bool,  # noqa: FBT001 - click passes flags so
+    strict_runtimes: bool,  # noqa: FBT001 - click passes flags so
+    log_format: str,
+) -> None:
+    """Run a server in the foreground; SIGTERM or Ctrl-C ends it after running invocations."""
+    if ephemeral and data_dir is not None:
+        raise click.UsageError("--ephemeral keeps nothing: leave out --data-dir.")
+    began = time.monotonic()  # noqa: TID251 - how long the start takes, for the banner
+    from emberbox import app
+
+    _set_up_log(log_format)
+    place = app.ephemeral_directory() if ephemeral else data_dir
+    settings = Settings(
+        data_dir=place or settings_module.default_data_dir(),
+        host=host,
+        port=port,
+        account=account,
+        region=region,
+        log_format=log_format,
+        concurrency=max_concurrency,
+        blank_sandboxes=blank_sandboxes,
+        idle_timeout_s=idle_timeout,
+        cpu_limit=cpu_limit,
+        strict_runtimes=strict_runtimes,
+    )
+    try:
+        _run(settings, began)
+    finally:
+        if ephemeral and place is not None:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _run(settings: Settings, began: float) -> None:
+    import uvloop
+
+    from emberbox import app
+    from emberbox.errors import PlatformError
+
+    try:
+        uvloop.run(_serve(settings, began))
+    except app.InUseError as error:
+        raise click.ClickException(str(error)) from None
+    except PlatformError as error:
+        raise click.ClickException(f"{error}\nTry: emberbox doctor") from None
+    except OSError as error:
+        raise click.ClickException(_cannot_listen(settings, error)) from None
+
+
+async def _serve(settings: Settings, began: float) -> None:
+    from emberbox import app
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with app.running(settings) as server:
+        _announce(server, time.monotonic() - began)  # noqa: TID251 - see above
+        await stop.wait()
+        click.echo("emberbox stops: waiting for running invocations", err=True)
+
+
+def _announce(server: "object", seconds: float) -> None:
+    from emberbox import __version__, app
+
+    if not isinstance(server, app.Server):
+        raise TypeError(server)
+    settings = server.settings
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
+    address = f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+    abilities = server.backend.cgroups.abilities
+    isolation = f"namespaces, cgroups {abilities.arrangement}"
+    if not server.backend.privileged:
+        isolation += ", rootless"
+    lines = [
+        f"emberbox {__version__} ready in {seconds:.2f} s",
+        f"  API        {address}    account {settings.account}, {settings.region}",
+        f"  Runtimes   {' '.join(server.runtimes) or 'none found'} provided.al2023",
+        f"  Isolation  {isolation}",
+        f"  Data       {settings.data_dir}",
+    ]
+    if server.recovered_sandboxes:
+        lines.append(f"  Cleaned    {server.recovered_sandboxes} sandboxes of a server that died")
+    lines.append(
+        f'In another shell:  eval "$(emberbox env --endpoint-url {address})"  then  '
+        "aws lambda list-functions"
+    )
+    click.echo("\n".join(lines))
+    sys.stdout.flush()
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> str:
+    import errno
+
+    where = f"{settings.host}:{settings.port}"
+    if error.errno != errno.EADDRINUSE:
+        return f"cannot serve on {where}: {error.strerror or error}"
+    from emberbox.cli.ports import who_listens
+
+    holder = who_listens(settings.port)
+    by = f" by {holder}" if holder else ""
+    return (
+        f"port {settings.port} is taken{by}: stop that, or choose another with --port "
+        "(--port 0 takes a free one)"
+    )
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def _set_up_log(form: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    formatter: logging.Formatter = (
+        _JsonFormatter()
+        if form == "json"
+        else logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s",
+                               "%Y-%m-%dT%H:%M:%S")
+    )
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -1,0 +1,111 @@
+"""The log of one environment: its processes' output and the platform's lines, in one order.
+
+Output is read as it comes, and once more, to the end, before an invocation's last lines are written,
+so that everything a handler printed stands before its END line.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from emberbox.clock import Clock
+from emberbox.environment.output import OutputParser
+from emberbox.model.limits import LOG_TAIL_BYTES
+from emberbox.telemetry.logs import LogStream
+
+_READ = 65_536
+_DRAIN_MAX = 2 << 20
+_TAIL_KEEP = 16 * LOG_TAIL_BYTES
+
+
+class ConsoleLog:
+    """Owns the reading of one sandbox's output descriptor until closed."""
+
+    def __init__(
+        self,
+        descriptor: int,
+        stream: LogStream,
+        clock: Clock,
+        is_congested: Callable[[], bool],
+    ) -> None:
+        self._descriptor = descriptor
+        self._stream = stream
+        self._clock = clock
+        self._is_congested = is_congested
+        self._parser = OutputParser()
+        self._tail: bytearray | None = None
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(descriptor, self._on_output)
+        self._paused = False
+        self._open = True
+
+    def line(self, text: str) -> None:
+        """A line of the platform."""
+        self._event(text.encode("utf-8"))
+
+    def _event(self, message: bytes) -> None:
+        self._stream.append(int(self._clock.now() * 1000), message)
+        if self._tail is not None:
+            self._tail += message
+            self._tail += b"\n"
+            if len(self._tail) > _TAIL_KEEP:
+                del self._tail[:-LOG_TAIL_BYTES]
+
+    def begin(self, *, tail: bool) -> None:
+        """An invocation begins; its tail is kept if asked for."""
+        self._tail = bytearray() if tail else None
+
+    def end(self) -> bytes | None:
+        """The tail of the invocation that ends, if it was kept."""
+        tail, self._tail = self._tail, None
+        return bytes(tail[-LOG_TAIL_BYTES:]) if tail is not None else None
+
+    def _on_output(self) -> None:
+        self._read(_READ)
+        if self._is_congested():
+            # The function's writes block once its pipe is full: it waits, the server does not grow.
+            self._loop.remove_reader(self._descriptor)
+            self._paused = True
+            self._loop.call_later(0.05, self._resume)
+
+    def _resume(self) -> None:
+        if not self._open:
+            return
+        if self._is_congested():
+            self._loop.call_later(0.05, self._resume)
+            return
+        self._paused = False
+        self._loop.add_reader(self._descriptor, self._on_output)
+
+    def drain(self) -> None:
+        """Read all that has been written so far, an unfinished last line included."""
+        if self._open:
+            taken = 0
+            while taken < _DRAIN_MAX:
+                count = self._read(_READ)
+                if count < _READ:
+                    break
+                taken += count
+        for message in self._parser.rest():
+            self._event(message)
+
+    def _read(self, size: int) -> int:
+        try:
+            data = os.read(self._descriptor, size)
+        except BlockingIOError:
+            return 0
+        if not data:
+            self._loop.remove_reader(self._descriptor)
+            return 0
+        for message in self._parser.feed(data):
+            self._event(message)
+        return len(data)
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._descriptor)
+            for message in self._parser.rest():
+                self._event(message)
+            self._stream.close()

@@ -1,0 +1,306 @@
+"""All execution environments of this server.
+
+Starts them on demand, freezes the idle, ends those idle for long and those whose function has
+changed, and runs invocations on them.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from emberbox.clock import Clock, utc
+from emberbox.environment.console_log import ConsoleLog
+from emberbox.environment.environment import Environment, Plan
+from emberbox.environment.pool import Pool
+from emberbox.errors import EmberboxError, PlatformError
+from emberbox.isolation.sandbox import Sandbox
+from emberbox.model.function import FunctionVersion
+from emberbox.model.invocation import Invocation, Outcome
+from emberbox.telemetry.logs import LogSink
+
+_TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSettings:
+    """How long environments live idle, and when they are frozen; seconds."""
+
+    idle_timeout_s: float
+    freeze_after_s: float
+    log_backlog_bytes: int = 32 << 20
+
+
+class StaleFunctionError(EmberboxError):
+    """The function was changed while an invocation waited for an environment."""
+
+
+class Sandboxes(Protocol):
+    """Where blank sandboxes come from."""
+
+    async def take(self, function: FunctionVersion) -> Sandbox:
+        """A blank sandbox for this function's runtime; CallerError if the host lacks it."""
+        ...
+
+
+class Planner(Protocol):
+    """Turns a function version into a plan for its environments."""
+
+    def plan(self, function: FunctionVersion) -> Plan:
+        """CallerError if no environment of it can be made on this host."""
+        ...
+
+
+class Fleet:
+    """See the module. `door_protocol` makes the protocol that serves AWS calls from inside."""
+
+    def __init__(
+        self,
+        sandboxes: Sandboxes,
+        planner: Planner,
+        logs: LogSink,
+        settings: FleetSettings,
+        clock: Clock,
+        door_protocol: Callable[[FunctionVersion], asyncio.Protocol],
+    ) -> None:
+        self._sandboxes = sandboxes
+        self._planner = planner
+        self._logs = logs
+        self._settings = settings
+        self._clock = clock
+        self._door_protocol = door_protocol
+        self._pools: dict[tuple[str, ...], Pool] = {}
+        self._old_pools: set[Pool] = set()
+        self._owners: dict[Environment, _Resident] = {}
+        self._unfrozen: dict[Environment, None] = {}
+        self._freeze_timer: asyncio.TimerHandle | None = None
+        self._tick: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._closing = False
+
+    def open(self) -> None:
+        """Begin to look after idle environments."""
+        self._tick = self._loop.call_later(_TICK_S, self._on_tick)
+
+    async def close(self) -> None:
+        """End all environments."""
+        self._closing = True
+        for timer in (self._tick, self._freeze_timer):
+            if timer is not None:
+                timer.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        for environment in list(self._owners):
+            environment.stop("the server stops")
+
+    def environments(self) -> list[Environment]:
+        """All that live."""
+        return list(self._owners)
+
+    async def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+        """Run one invocation on an environment of the function; waits for one if need be.
+
+        StaleFunctionError if the function changed while waiting: look it up and ask again.
+        """
+        pool = self._pools.get((*function.key, function.version))
+        if pool is None:
+            pool = self._new_pool(function)
+        environment = pool.take()
+        if environment is None:
+            environment = await pool.wait()
+            if not environment.is_available:
+                raise StaleFunctionError(function.name)
+        self._unfrozen.pop(environment, None)
+        return await environment.invoke(invocation)
+
+    def notice(self, function: FunctionVersion) -> str:
+        """What the caller should know of how this host runs the function; mostly nothing."""
+        pool = self._pools.get((*function.key, function.version))
+        return pool.plan.notice if pool is not None else ""
+
+    def function_changed(
+        self, before: FunctionVersion | None, after: FunctionVersion | None
+    ) -> None:
+        """Listener of the catalog: environments of what is no longer so are ended."""
+        if before is None or (after is not None and _same_environment(before, after)):
+            return
+        pool = self._pools.pop((*before.key, before.version), None)
+        if pool is not None:
+            self._old_pools.add(pool)
+            pool.retire("the function was updated" if after else "the function was deleted")
+            if not pool.all and not pool.starting:
+                self._old_pools.discard(pool)
+
+    # -- starting -----------------------------------------------------------------------------
+
+    def _new_pool(self, function: FunctionVersion) -> Pool:
+        pool = Pool(self._planner.plan(function), self._begin_start)
+        self._pools[(*function.key, function.version)] = pool
+        return pool
+
+    def _begin_start(self, pool: Pool) -> None:
+        pool.starting += 1
+        task = self._loop.create_task(self._start(pool))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start(self, pool: Pool) -> None:
+        try:
+            sandbox = await self._sandboxes.take(pool.plan.function)
+            try:
+                await self._move_in(pool, sandbox)
+            except OSError as error:
+                sandbox.destroy(f"it could not be set up: {error}")
+                raise PlatformError(f"an environment could not be set up: {error}") from error
+        except EmberboxError as error:
+            pool.starting -= 1
+            pool.start_failed(error)
+
+    async def _move_in(self, pool: Pool, sandbox: Sandbox) -> None:
+        function = pool.plan.function
+        now = utc(self._clock.now())
+        prefix = f"{now:%Y/%m/%d}/"
+        if function.logging.group != f"/aws/lambda/{function.name}":
+            prefix += function.name
+        stream_name = f"{prefix}[{function.version}]{uuid.uuid4().hex}"
+        stream = self._logs.stream(
+            function.account, function.region, function.logging.group, stream_name
+        )
+        log = ConsoleLog(sandbox.log_descriptor, stream, self._clock, self._is_congested)
+        resident = _Resident(self, pool)
+        environment = Environment(pool.plan, sandbox, log, stream_name, resident, self._clock)
+        environment.retire = bool(pool.retired)
+        pool.all.add(environment)
+        self._owners[environment] = resident
+        resident.environment = environment
+        resident.api = await self._loop.create_server(
+            environment.connection, sock=sandbox.runtime_api
+        )
+        self._loop.add_reader(sandbox.door, resident.open_door, function)
+        environment.start()
+
+    def _is_congested(self) -> bool:
+        return self._logs.pending_bytes > self._settings.log_backlog_bytes
+
+    async def serve_door(self, resident: "_Resident", function: FunctionVersion) -> None:
+        """Serve AWS calls that come from inside an environment, from its first connection on."""
+        environment = resident.environment
+        if environment is None:
+            return
+        resident.door = await self._loop.create_server(
+            lambda: self._door_protocol(function), sock=environment.sandbox.door
+        )
+
+    def own(self, work: "asyncio.Task[None]") -> None:
+        """Keep a task until it is done."""
+        self._tasks.add(work)
+        work.add_done_callback(self._tasks.discard)
+
+    # -- looking after ------------------------------------------------------------------------
+
+    def became_available(self, environment: Environment, pool: Pool) -> None:
+        """Give it to who waits, or let it rest and freeze it soon."""
+        if self._closing or (environment.retire and not pool.has_waiters):
+            environment.stop(pool.retired or "the server stops")
+            return
+        pool.offer(environment)
+        if environment.is_available:
+            self._unfrozen[environment] = None
+            if self._freeze_timer is None:
+                self._freeze_timer = self._loop.call_later(
+                    self._settings.freeze_after_s, self._freeze_idle
+                )
+
+    def _freeze_idle(self) -> None:
+        """Freeze those that have rested long enough; look again for the others."""
+        self._freeze_timer = None
+        limit = self._clock.monotonic() - self._settings.freeze_after_s
+        for environment in list(self._unfrozen):
+            if not environment.is_available or environment.idle_since <= limit:
+                del self._unfrozen[environment]
+                environment.freeze()
+        if self._unfrozen:
+            self._freeze_timer = self._loop.call_later(
+                self._settings.freeze_after_s, self._freeze_idle
+            )
+
+    def _on_tick(self) -> None:
+        self._tick = self._loop.call_later(_TICK_S, self._on_tick)
+        limit = self._clock.monotonic() - self._settings.idle_timeout_s
+        for pool in list(self._pools.values()):
+            for environment in [e for e in pool.idle if e.idle_since < limit]:
+                environment.stop("idle")
+
+    def stopped(self, environment: Environment, resident: "_Resident") -> None:
+        """Forget an environment that is gone."""
+        self._unfrozen.pop(environment, None)
+        self._owners.pop(environment, None)
+        resident.pool.remove(environment)
+        if resident.pool.retired and not resident.pool.all and not resident.pool.starting:
+            self._old_pools.discard(resident.pool)
+
+
+class _Resident:
+    """Ties an environment to its pool and its listening servers."""
+
+    def __init__(self, fleet: Fleet, pool: Pool) -> None:
+        self._fleet = fleet
+        self.pool = pool
+        self.environment: Environment | None = None
+        self.api: asyncio.Server | None = None
+        self.door: asyncio.Server | None = None
+        self._started = False
+
+    def on_available(self, environment: Environment) -> None:
+        """INIT has ended, or an invocation or a reset."""
+        self._count_started()
+        self._fleet.became_available(environment, self.pool)
+
+    def on_stopped(self, environment: Environment, reason: str) -> None:
+        """The environment is gone."""
+        if not self._started:
+            self._count_started()
+            self.pool.start_failed(PlatformError(f"the environment was lost: {reason}"))
+        if self.door is None:
+            asyncio.get_running_loop().remove_reader(environment.sandbox.door)
+        for server in (self.api, self.door):
+            if server is not None:
+                server.close()
+        self._fleet.stopped(environment, self)
+
+    def _count_started(self) -> None:
+        if not self._started:
+            self._started = True
+            self.pool.starting -= 1
+
+    def open_door(self, function: FunctionVersion) -> None:
+        """The first connection to our endpoint from inside."""
+        environment = self.environment
+        if environment is None:
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(environment.sandbox.door)
+        self._fleet.own(loop.create_task(self._fleet.serve_door(self, function)))
+
+
+def _same_environment(before: FunctionVersion, after: FunctionVersion) -> bool:
+    """Whether environments of the one serve the other: only states or descriptions differ."""
+    return _shape(before) == _shape(after)
+
+
+def _shape(function: FunctionVersion) -> tuple[object, ...]:
+    environment: Mapping[str, str] | None = function.environment
+    return (
+        function.package_id,
+        function.runtime,
+        function.handler,
+        function.role,
+        function.memory_mb,
+        function.ephemeral_mb,
+        function.architecture,
+        function.logging,
+        None if environment is None else tuple(sorted(environment.items())),
+        function.version,
+    )

@@ -1,0 +1,95 @@
+"""The environments of one function version: who is idle, who waits, when to start one more."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from emberbox.environment.environment import Environment, Plan
+from emberbox.errors import EmberboxError
+
+
+class Pool:
+    """Hands out environments, the most recently used first.
+
+    A request that finds none idle asks for one more environment and takes whichever is available
+    first, the new one or one that has become free.
+    """
+
+    def __init__(self, plan: Plan, begin_start: Callable[["Pool"], None]) -> None:
+        self.plan = plan
+        self.idle: list[Environment] = []
+        self.all: set[Environment] = set()
+        self.starting = 0
+        self._waiters: deque[asyncio.Future[Environment]] = deque()
+        self._begin_start = begin_start
+        self.retired = ""
+
+    def __repr__(self) -> str:
+        return (
+            f"<pool {self.plan.function.name}: {len(self.idle)} idle of {len(self.all)}, "
+            f"{self.starting} starting, {len(self._waiters)} waiting>"
+        )
+
+    def take(self) -> Environment | None:
+        """An idle environment, now."""
+        while self.idle:
+            environment = self.idle.pop()
+            if environment.is_available:
+                return environment
+        return None
+
+    async def wait(self) -> Environment:
+        """The next environment that becomes available; raises why none can be started."""
+        future: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
+        self._waiters.append(future)
+        self._begin_start(self)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self.offer(future.result())
+            else:
+                self._forget(future)
+            raise
+
+    @property
+    def has_waiters(self) -> bool:
+        """Whether somebody waits for an environment."""
+        return any(not waiter.done() for waiter in self._waiters)
+
+    def offer(self, environment: Environment) -> None:
+        """An environment is available: give it to who waits longest, or keep it."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(environment)
+                return
+        self.idle.append(environment)
+
+    def start_failed(self, error: EmberboxError) -> None:
+        """An environment could not be started: tell one who waits."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(error)
+                return
+
+    def remove(self, environment: Environment) -> None:
+        """It is gone; if requests wait for more than is on its way, another start is begun."""
+        self.all.discard(environment)
+        if environment in self.idle:
+            self.idle.remove(environment)
+        if len(self._waiters) > self.starting + sum(1 for e in self.all if not e.is_available):
+            self._begin_start(self)
+
+    def retire(self, reason: str) -> None:
+        """The version has changed: idle environments end now, busy ones after their invocation."""
+        self.retired = reason
+        for environment in list(self.all):
+            environment.retire = True
+            if environment.is_available:
+                environment.stop(reason)
+
+    def _forget(self, future: asyncio.Future[Environment]) -> None:
+        if future in self._waiters:
+            self._waiters.remove(future)

@@ -1,0 +1,226 @@
+"""The Runtime API, version 2018-06-01, as one environment serves it to its runtime.
+
+Source: "Using the Lambda runtime API for custom runtimes" of AWS's guide. Everything that arrives
+here comes from a customer's process: heads and bodies are bounded, and a body is kept only if the
+environment expects it.
+"""
+
+import asyncio
+import re
+from typing import Protocol
+
+import httptools
+
+from emberbox.model.limits import RESPONSE_PAYLOAD_MAX_BYTES
+
+_HEAD_MAX = 65_536
+_CONNECTIONS_MAX = 64
+_PATH = re.compile(
+    rb"/2018-06-01/runtime/(?:"
+    rb"(?P<next>invocation/next)"
+    rb"|invocation/(?P<id>[^/]{1,128})/(?P<what>response|error)"
+    rb"|(?P<init>init/error)"
+    rb")/?\Z"
+)
+_ACCEPTED = (
+    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n"
+    b'{"status":"OK"}\n'
+)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_TRACKED = frozenset({b"expect", b"lambda-runtime-function-error-type"})
+
+
+class RefusedError(Exception):
+    """The environment does not accept this call now."""
+
+    def __init__(self, status: int, error_type: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error_type = error_type
+        self.message = message
+
+
+class RuntimeHost(Protocol):
+    """The environment behind the Runtime API. All methods may raise RefusedError."""
+
+    def runtime_asks_next(self, connection: "RuntimeConnection") -> None:
+        """The runtime waits for an invocation; answer later with `deliver`."""
+        ...
+
+    def expects_answer(self, request_id: str) -> None:
+        """Whether an answer to this request may come now."""
+        ...
+
+    def runtime_responds(self, request_id: str, body: bytes, *, too_large: bool) -> None:
+        """The handler's result."""
+        ...
+
+    def runtime_fails(self, request_id: str, error_type: str, body: bytes) -> None:
+        """The handler's failure."""
+        ...
+
+    def expects_init_error(self) -> None:
+        """Whether an initialisation error may come now."""
+        ...
+
+    def runtime_fails_init(self, error_type: str, body: bytes) -> None:
+        """The initialisation's failure."""
+        ...
+
+    def connection_lost(self, connection: "RuntimeConnection") -> None:
+        """A connection has ended."""
+        ...
+
+
+class RuntimeConnection(asyncio.Protocol):
+    """One connection of a process inside the sandbox."""
+
+    def __init__(self, host: RuntimeHost, connections: set["RuntimeConnection"]) -> None:
+        self._host = host
+        self._connections = connections
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._head_bytes = 0
+        self._in_head = True
+        self._refusal: RefusedError | None = None
+        self._route: re.Match[bytes] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A process has connected."""
+        if len(self._connections) >= _CONNECTIONS_MAX:
+            transport.close()
+            return
+        self._connections.add(self)
+        self._transport = transport  # type: ignore[assignment]  # a stream transport is what we get
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The process has closed, or ended."""
+        self._connections.discard(self)
+        self._transport = None
+        self._host.connection_lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; a malformed or oversized head ends the connection."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.close()
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_MAX:
+                self.close()
+
+    def on_message_begin(self) -> None:
+        """A new request."""
+        self._url = b""
+        self._headers = {}
+        self._body = []
+        self._body_bytes = 0
+        self._in_head = True
+        self._refusal = None
+        self._route = None
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the request target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header line."""
+        name = name.lower()
+        if name in _TRACKED:
+            self._headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        """Decide whether the body is wanted before reading it."""
+        self._in_head = False
+        self._head_bytes = 0
+        self._route = _PATH.match(self._url)
+        try:
+            self._admit()
+        except RefusedError as refusal:
+            self._refusal = refusal
+        if self._headers.get(b"expect", b"").lower() == b"100-continue":
+            self._write(_CONTINUE)
+
+    def _admit(self) -> None:
+        route = self._route
+        method = self._parser.get_method()
+        if route is None or method != (b"GET" if route["next"] else b"POST"):
+            raise RefusedError(404, "NotFound", "404 page not found")
+        if route["id"]:
+            self._host.expects_answer(route["id"].decode("latin-1"))
+        elif route["init"]:
+            self._host.expects_init_error()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body; what is not wanted or too much is dropped."""
+        self._body_bytes += len(body)
+        if self._refusal is None and self._body_bytes <= RESPONSE_PAYLOAD_MAX_BYTES:
+            self._body.append(body)
+        else:
+            self._body.clear()
+
+    def on_message_complete(self) -> None:
+        """The whole request is there."""
+        try:
+            if self._refusal is not None:
+                raise self._refusal
+            self._act()
+        except RefusedError as refusal:
+            self._refuse(refusal)
+
+    def _act(self) -> None:
+        route = self._route
+        if route is None:
+            return
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body = []
+        too_large = self._body_bytes > RESPONSE_PAYLOAD_MAX_BYTES
+        error_type = self._headers.get(b"lambda-runtime-function-error-type", b"")[:256]
+        if route["next"]:
+            self._host.runtime_asks_next(self)
+            return
+        if route["init"]:
+            self._host.runtime_fails_init(error_type.decode("latin-1"), body)
+        elif route["what"] == b"error":
+            request_id = route["id"].decode("latin-1")
+            self._host.runtime_fails(request_id, error_type.decode("latin-1"), body)
+        else:
+            request_id = route["id"].decode("latin-1")
+            self._host.runtime_responds(request_id, body, too_large=too_large)
+            if too_large:
+                raise RefusedError(
+                    413, "RequestEntityTooLarge",
+                    f"Exceeded maximum allowed payload size ({RESPONSE_PAYLOAD_MAX_BYTES} bytes).",
+                )
+        self._write(_ACCEPTED)
+
+    def _refuse(self, refusal: RefusedError) -> None:
+        text = refusal.message.replace("\\", "/").replace('"', "'")
+        body = f'{{"errorMessage":"{text}","errorType":"{refusal.error_type}"}}\n'.encode()
+        self._write(
+            b"HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+            % (refusal.status, len(body), body)
+        )
+
+    def deliver(self, head: bytes, payload: bytes) -> bool:
+        """Answer the pending request for the next invocation; False if the runtime has gone."""
+        if len(payload) < _HEAD_MAX:
+            return self._write(head + payload)
+        return self._write(head) and self._write(payload)
+
+    def _write(self, data: bytes) -> bool:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return False
+        transport.write(data)
+        return True
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._transport is not None:
+            self._transport.abort()

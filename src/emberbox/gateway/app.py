@@ -1,0 +1,266 @@
+"""The gateway: one ASGI application in front of all services.
+
+A request is read within its limit, routed, and answered in the protocol it came in. What is no AWS
+client's request is a page's, or gets a short text that says what this server is.
+"""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import orjson
+
+from emberbox import __version__
+from emberbox.errors import CallerError
+from emberbox.gateway.body import (
+    DisconnectedError,
+    Limit,
+    Receive,
+    TooLargeError,
+    limit_of,
+    plain,
+    read_body,
+)
+from emberbox.gateway.catalog import Catalog
+from emberbox.gateway.dispatch import Dispatcher, failed
+from emberbox.gateway.hosts import read_host
+from emberbox.gateway.pages import OWN_PREFIX, Page, Pages, PlainResponse, RequestInfo
+from emberbox.gateway.request_ids import RequestIds
+from emberbox.gateway.routing import NoRouteError
+from emberbox.gateway.sending import RawHeaders, Send, raw_headers, send_stream, send_whole, whole
+from emberbox.gateway.sigv4_scope import Scope, ScopeReader
+from emberbox.gateway.wire import HttpRequest, HttpResponse
+from emberbox.model.request import Service
+
+log = logging.getLogger("emberbox.gateway")
+
+_NO_PAGES: Final[Mapping[str, Page]] = MappingProxyType({})
+_QUERY_FIELDS_MAX: Final = 1_000
+_HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
+_PAGE_LIMIT: Final = Limit(10 * (1 << 20), "page")
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A request without its body, and what the connection tells."""
+
+    request: HttpRequest
+    raw_query: str
+    header_lines: list[tuple[str, str]]
+    endpoint: str
+    client: str
+    request_id: str
+
+
+class Gateway:
+    """ASGI application for the services given; everything else it needs it builds itself.
+
+    `pages` are plain routes by path prefix, `fronts` those by host front (`lambda-url`,
+    `execute-api`). Accounts and regions that a request does not name are the defaults.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[Service],
+        *,
+        default_account: str,
+        default_region: str,
+        pages: Mapping[str, Page] = _NO_PAGES,
+        fronts: Mapping[str, Page] = _NO_PAGES,
+    ) -> None:
+        self._catalog = Catalog()
+        self._dispatcher = Dispatcher(services, self._catalog)
+        self._scopes = ScopeReader(default_account, default_region)
+        self._ids = RequestIds()
+        self._pages = Pages({f"{OWN_PREFIX}health": _health, **pages}, fronts)
+
+    def warm(self) -> None:
+        """Read the service models ahead of the first request; may run in a thread.
+
+        ValueError if a service has an operation that its model does not know.
+        """
+        self._dispatcher.warm()
+
+    def scope_of(self, authorization: bytes | None) -> Scope:
+        """Account, region and access key of an Authorization header; the defaults without one."""
+        return self._scopes.of_header(authorization)
+
+    def new_request_id(self) -> str:
+        """A fresh request id."""
+        return self._ids.next()
+
+    def error_response(
+        self, service: str, operation: str, error: CallerError, request_id: str
+    ) -> tuple[int, RawHeaders, bytes]:
+        """Status, headers and body of an error in the first protocol of a service."""
+        del operation
+        model = self._catalog.model(service)
+        response = failed(model, model.protocols[0], error, request_id)
+        body = response.body if isinstance(response.body, bytes) else b""
+        headers = whole(response.status, raw_headers(response.headers), body, is_head=False)
+        return response.status, headers, body
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope: HTTP requests and the life of the application."""
+        match scope["type"]:
+            case "http":
+                await self._serve(scope, receive, send)
+            case "lifespan":
+                await _live(receive, send)
+            case "websocket":
+                await send({"type": "websocket.close", "code": 1000})
+            case other:
+                raise ValueError(f"unknown kind of ASGI scope: {other}")
+
+    async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        head = _read_head(scope, self._ids.next())
+        try:
+            response = await self._answer(head, receive)
+        except DisconnectedError:
+            return
+        is_head = head.request.method == "HEAD"
+        headers = raw_headers(response.headers)
+        if isinstance(response.body, bytes):
+            body = b"" if is_head else response.body
+            lengths = whole(response.status, headers, response.body, is_head=is_head)
+            await send_whole(send, response.status, lengths, body)
+        else:
+            await send_stream(send, receive, response.status, headers, response.body)
+
+    async def _answer(self, head: _Head, receive: Receive) -> HttpResponse:
+        request = head.request
+        credential = self._scopes.of_request(request.headers, request.query)
+        page = self._pages.find(
+            request.path,
+            read_host(request.headers.get("host", "")).front,
+            is_signed=credential.is_signed,
+        )
+        try:
+            if page is not None:
+                return await self._show(page, head, receive)
+            return await self._dispatch(credential, head, receive)
+        except NoRouteError:
+            return _nothing_here(head.request_id)
+
+    async def _dispatch(self, credential: Scope, head: _Head, receive: Receive) -> HttpResponse:
+        limit = limit_of(credential.service)
+        request = head.request
+        try:
+            body = await read_body(receive, request.headers, limit)
+            request = plain(_with_body(request, body), limit)
+        except TooLargeError:
+            error = limit.error(self._dispatcher.operation_name(credential, request))
+            return self._dispatcher.refuse(credential, request, error, head.request_id)
+        except CallerError as error:
+            return self._dispatcher.refuse(credential, request, error, head.request_id)
+        return await self._dispatcher.answer(credential, request, head.endpoint, head.request_id)
+
+    async def _show(self, page: Page, head: _Head, receive: Receive) -> HttpResponse:
+        try:
+            body = await read_body(receive, head.request.headers, _PAGE_LIMIT)
+        except TooLargeError:
+            return _plain_error(413, "Request Too Long", head.request_id)
+        try:
+            shown = await page(_info(head, body))
+        except CallerError as error:
+            return _plain_error(error.status or 400, error.message, head.request_id)
+        except Exception:
+            log.exception("page %s failed, request %s", head.request.path[:200], head.request_id)
+            return _plain_error(500, "Internal Server Error", head.request_id)
+        return HttpResponse(shown.status, list(shown.headers), shown.body)
+
+
+def _read_head(scope: MutableMapping[str, Any], request_id: str) -> _Head:
+    lines = [(name.decode("latin-1"), _text(value)) for name, value in scope["headers"]]
+    raw_query = scope.get("query_string", b"").decode("latin-1")
+    raw_path = scope.get("raw_path") or scope["path"].encode()
+    headers: dict[str, str] = {}
+    for name, value in lines:
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    client = scope.get("client")
+    return _Head(
+        request=HttpRequest(
+            method=scope["method"],
+            path=raw_path.partition(b"?")[0].decode("latin-1"),
+            query=_query(raw_query),
+            headers=headers,
+        ),
+        raw_query=raw_query,
+        header_lines=lines,
+        endpoint=f"{scope.get('scheme', 'http')}://{_host(headers, scope)}",
+        client=client[0] if client else "",
+        request_id=request_id,
+    )
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _query(raw: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(raw, keep_blank_values=True, max_num_fields=_QUERY_FIELDS_MAX)
+    except ValueError:
+        return []
+
+
+def _host(headers: Mapping[str, str], scope: MutableMapping[str, Any]) -> str:
+    """The host the client used; our own address where its header is not fit to be in a URL."""
+    host = headers.get("host", "")
+    if _HOST.match(host):
+        return host
+    server = scope.get("server") or ("localhost", None)
+    return f"{server[0]}:{server[1]}" if server[1] else str(server[0])
+
+
+def _with_body(request: HttpRequest, body: bytes) -> HttpRequest:
+    return HttpRequest(request.method, request.path, request.query, request.headers, body)
+
+
+def _info(head: _Head, body: bytes) -> RequestInfo:
+    return RequestInfo(
+        method=head.request.method,
+        raw_path=head.request.path,
+        query=head.raw_query,
+        headers=head.header_lines,
+        body=body,
+        endpoint=head.endpoint,
+        client=head.client,
+        request_id=head.request_id,
+    )
+
+
+async def _health(_request: RequestInfo) -> PlainResponse:
+    document = {"status": "ok", "version": __version__}
+    return PlainResponse(200, [("content-type", "application/json")], orjson.dumps(document))
+
+
+def _nothing_here(request_id: str) -> HttpResponse:
+    text = (
+        "This is Emberbox, AWS Lambda and its event sources on your own machine. "
+        "Point an AWS SDK or the AWS CLI at this address with --endpoint-url."
+    )
+    return _plain_error(404, text, request_id)
+
+
+def _plain_error(status: int, message: str, request_id: str) -> HttpResponse:
+    headers = [("content-type", "application/json"), ("x-amzn-RequestId", request_id)]
+    return HttpResponse(status, headers, orjson.dumps({"message": message}))
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """The lifespan protocol: parts are started and stopped by the composition root, not here."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return

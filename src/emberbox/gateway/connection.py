@@ -1,0 +1,150 @@
+"""A client's connection: Invoke is answered at once, everything else by the ASGI application.
+
+A subclass of uvicorn's httptools protocol. It relies on names that uvicorn does not promise to
+keep, which is why the dependency is held to one minor version and a test drives every path.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from emberbox.clock import Clock
+from emberbox.gateway.app import Gateway
+from emberbox.gateway.invoke_call import InvokeCall, match_invoke
+from emberbox.invoke.frontdoor import FrontDoor
+
+_HEAD_MAX = 1 << 20
+_KEEP_ALIVE_S = 75
+
+
+class DateLine:
+    """The Date header, made once a second."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._second = 0
+        self._line = b""
+
+    def __call__(self) -> bytes:
+        """The header line with its line end."""
+        now = int(self._clock.now())
+        if now != self._second:
+            self._second = now
+            self._line = f"Date: {formatdate(now, usegmt=True)}\r\n".encode()
+        return self._line
+
+
+@dataclass(slots=True)
+class Serving:
+    """What all connections share."""
+
+    gateway: Gateway
+    front_door: FrontDoor
+    config: Config
+    state: ServerState
+    date_line: DateLine
+
+    @classmethod
+    def of(cls, gateway: Gateway, front_door: FrontDoor, clock: Clock) -> "Serving":
+        """With uvicorn set up for what we use of it: its parser, flow control and ASGI cycle."""
+        config = Config(
+            gateway,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+        )
+        config.load()
+        return cls(gateway, front_door, config, ServerState(), DateLine(clock))
+
+    def protocol(self) -> asyncio.Protocol:
+        """A protocol for one connection."""
+        return ClientConnection(self)
+
+
+class ClientConnection(HttpToolsProtocol):
+    """See the module."""
+
+    def __init__(self, serving: Serving) -> None:
+        super().__init__(serving.config, serving.state, {})
+        self._serving = serving
+        self._call: InvokeCall | None = None
+        self._head_bytes = 0
+        self._in_head = False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; a head without end, or larger than 1 MB, ends the connection."""
+        if self.parser is None:
+            return
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_MAX:
+                self.send_400_response("Request head too large.")
+
+    def on_message_begin(self) -> None:
+        """A new request; what only the ASGI side needs is made when it is known to be needed."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._in_head = True
+        self._head_bytes = 0
+        self._call = None
+
+    def on_headers_complete(self) -> None:
+        """Take the fast path for Invoke, uvicorn's for the rest."""
+        self._in_head = False
+        target = match_invoke(self.parser.get_method(), self.url)
+        if target is None:
+            headers, url, expect = self.headers, self.url, self.expect_100_continue
+            super().on_message_begin()
+            self.headers.extend(headers)
+            self.url, self.expect_100_continue = url, expect
+            super().on_headers_complete()
+            return
+        serving = self._serving
+        call = InvokeCall(
+            serving.gateway,
+            serving.front_door,
+            self.transport,
+            target,
+            self.headers,
+            serving.date_line,
+            self.on_response_complete,
+            keep_alive=self.parser.should_keep_alive(),
+        )
+        self._call = call
+        if self.expect_100_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        before, self.cycle = self.cycle, cast("Any", call)
+        if before is not None and not before.response_complete:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cast("Any", call), self.app))
+            call.is_queued = True
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body."""
+        call = self._call
+        if call is None:
+            super().on_body(body)
+        elif not call.take_body(body):
+            self.transport.abort()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        call = self._call
+        if call is None:
+            super().on_message_complete()
+            return
+        call.end_body()
+        if not call.is_queued:
+            self._start_asgi_task(cast("Any", call), self.app)

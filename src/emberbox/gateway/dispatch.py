@@ -1,0 +1,137 @@
+"""From a complete request to an answer: route, parse, validate, run the operation, serialise."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+
+from emberbox.errors import CallerError
+from emberbox.gateway.catalog import Catalog
+from emberbox.gateway.codecs import CODECS
+from emberbox.gateway.failures import internal, resolve
+from emberbox.gateway.routing import Aim, Destination, Router, UnservedError
+from emberbox.gateway.shapes import ServiceModel
+from emberbox.gateway.sigv4_scope import Scope
+from emberbox.gateway.validation import validate
+from emberbox.gateway.wire import HttpRequest, HttpResponse
+from emberbox.model.request import Operation, Reply, RequestContext, Service
+
+log = logging.getLogger("emberbox.gateway")
+
+_BODILESS = frozenset({204, 304})
+_NOT_BUILT = 501
+
+
+class Dispatcher:
+    """The services by name, behind their codecs."""
+
+    def __init__(self, services: Iterable[Service], catalog: Catalog) -> None:
+        self._services = {service.name: service for service in services}
+        self._catalog = catalog
+        self._router = Router(catalog, anonymous_s3="s3" in self._services)
+
+    def warm(self) -> None:
+        """Read the models of the services there are, which else the first request to each does.
+
+        ValueError for an operation that its model does not know. May run in a thread.
+        """
+        for name, service in self._services.items():
+            model = self._catalog.model(name)
+            strangers = service.operations.keys() - model.operation_names
+            if strangers:
+                raise ValueError(f"the model of {name} has no operations {sorted(strangers)}")
+            self._router.warm(model)
+
+    async def answer(
+        self, scope: Scope, request: HttpRequest, endpoint: str, request_id: str
+    ) -> HttpResponse:
+        """The answer, errors included; NoRouteError if the request is no AWS client's."""
+        aim = self._aim(scope, request, request_id)
+        if isinstance(aim, HttpResponse):
+            return aim
+        service = self._catalog.model(aim.service)
+        what = aim.service
+        try:
+            destination = self._router.find(aim, request)
+            what = f"{aim.service}.{destination.call.operation.name}"
+            return await self._run(destination, scope, endpoint, request_id)
+        except CallerError as error:
+            return failed(service, aim.protocol, error, request_id)
+        except Exception:
+            log.exception("%s failed, request %s", what, request_id)
+            return failed(service, aim.protocol, internal(service), request_id)
+
+    def refuse(
+        self, scope: Scope, request: HttpRequest, error: CallerError, request_id: str
+    ) -> HttpResponse:
+        """An error found before the body was read, in the protocol the request's head names."""
+        aim = self._aim(scope, request, request_id)
+        if isinstance(aim, HttpResponse):
+            return aim
+        return failed(self._catalog.model(aim.service), aim.protocol, error, request_id)
+
+    def operation_name(self, scope: Scope, request: HttpRequest) -> str:
+        """The operation as far as the head of a request tells; empty if it does not."""
+        try:
+            aim = self._router.aim(scope, request)
+            return self._router.find(aim, request).call.operation.name
+        except (CallerError, UnservedError):
+            return ""
+
+    def _aim(self, scope: Scope, request: HttpRequest, request_id: str) -> Aim | HttpResponse:
+        """Service and protocol, or the refusal if they are none of ours."""
+        try:
+            return self._router.aim(scope, request)
+        except UnservedError as error:
+            text = f"Emberbox does not build {error.service}"
+            refusal = CallerError("NotImplementedException", text, status=_NOT_BUILT)
+            return failed(None, error.protocol, refusal, request_id)
+        except CallerError as error:
+            return failed(None, "query", error, request_id)
+
+    async def _run(
+        self, destination: Destination, scope: Scope, endpoint: str, request_id: str
+    ) -> HttpResponse:
+        call = destination.call
+        operation = self._built(call.service.name, call.operation.name)
+        codec = CODECS[destination.protocol]
+        params = codec.parse(call, destination.request)
+        validate(call.service, call.operation, params)
+        context = RequestContext(
+            account=scope.account,
+            region=scope.region,
+            request_id=request_id,
+            service=call.service.name,
+            operation=call.operation.name,
+            access_key=scope.access_key,
+            endpoint=endpoint + destination.prefix,
+        )
+        result = await operation(context, params)
+        reply = result if isinstance(result, Reply) else Reply(result)
+        return _amended(codec.serialise(call, reply.output, request_id), reply)
+
+    def _built(self, service: str, operation: str) -> Operation:
+        built = self._services[service].operations.get(operation) if service in self else None
+        if built is None:
+            text = f"Emberbox does not build {service}.{operation} yet"
+            raise CallerError("NotImplementedException", text, status=_NOT_BUILT)
+        return built
+
+    def __contains__(self, service: str) -> bool:
+        return service in self._services
+
+
+def failed(
+    service: ServiceModel | None, protocol: str, error: CallerError, request_id: str
+) -> HttpResponse:
+    """The envelope of an error in a protocol."""
+    return CODECS[protocol].serialise_error(service, resolve(service, error), request_id)
+
+
+def _amended(response: HttpResponse, reply: Reply) -> HttpResponse:
+    """The status and headers an operation asked for laid over those of the model."""
+    own = {name.lower() for name in reply.headers}
+    headers = [each for each in response.headers if each[0].lower() not in own]
+    headers.extend(reply.headers.items())
+    status = reply.status or response.status
+    body = b"" if status in _BODILESS else response.body
+    return replace(response, status=status, headers=headers, body=body)

@@ -1,0 +1,63 @@
+"""Plain HTTP beside the AWS protocols: downloads, function URLs, APIs' data planes, health.
+
+A page is an async function from a request to a plain answer. It is reached by a path prefix, or by
+the front its host name has (`lambda-url`, `execute-api`).
+"""
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+OWN_PREFIX: Final = "/_emberbox/"
+"""Paths of ours: a page below it is served whatever the request's signature says."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """A request for a page.
+
+    `raw_path` is percent-encoded as it came, `query` the raw query string; header names are lower
+    case, one entry per header line. `endpoint` is the scheme, host and port as the client has them.
+    """
+
+    method: str
+    raw_path: str
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    endpoint: str
+    client: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlainResponse:
+    """An answer; a body that is not bytes is sent piece by piece as it comes."""
+
+    status: int = 200
+    headers: Sequence[tuple[str, str]] = field(default_factory=list)
+    body: bytes | AsyncIterable[bytes] = b""
+
+
+Page = Callable[[RequestInfo], Awaitable[PlainResponse]]
+
+
+class Pages:
+    """Pages by path prefix and by host front; the longest prefix wins."""
+
+    def __init__(self, by_path: Mapping[str, Page], by_front: Mapping[str, Page]) -> None:
+        self._by_path = sorted(by_path.items(), key=lambda each: len(each[0]), reverse=True)
+        self._by_front = dict(by_front)
+
+    def find(self, path: str, front: str, *, is_signed: bool) -> Page | None:
+        """The page for a request.
+
+        A host front wins over everything. Prefixes outside `/_emberbox/` yield to signed requests,
+        which are for an AWS service (API Gateway's `/v2/` beside the Docker registry's).
+        """
+        if front in self._by_front:
+            return self._by_front[front]
+        for prefix, page in self._by_path:
+            if path.startswith(prefix):
+                return page if prefix.startswith(OWN_PREFIX) or not is_signed else None
+        return None

@@ -1,0 +1,331 @@
+"""Where every invocation enters: resolve, admit, run, answer.
+
+Source: API reference of Lambda, operation Invoke; the literals are the service's own.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import orjson
+
+from emberbox.clock import Clock
+from emberbox.environment.fleet import Fleet, StaleFunctionError
+from emberbox.errors import CallerError
+from emberbox.model.function import FunctionVersion, State
+from emberbox.model.invocation import Invocation, Outcome
+from emberbox.model.limits import CLIENT_CONTEXT_MAX_BYTES, INVOKE_PAYLOAD_MAX_BYTES
+from emberbox.model.names import (
+    LATEST,
+    BadNameError,
+    FunctionReference,
+    function_arn,
+    parse_function_reference,
+)
+
+_PENDING_WAIT_S = 5.0
+_STALE_TRIES = 5
+_TRACE = re.compile(r"[\x21-\x7e]{1,512}\Z")
+_NAME_PATTERN = (
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?"
+    r"(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeRequest:
+    """One Invoke call as it arrived, header values undecoded."""
+
+    account: str
+    region: str
+    request_id: str
+    function: str
+    payload: bytes
+    qualifier: str | None = None
+    invocation_type: str = "RequestResponse"
+    log_type: str = "None"
+    client_context: str | None = None
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeAnswer:
+    """What to send back. `status` 204 has no body and no version."""
+
+    status: int
+    payload: bytes = b""
+    executed_version: str | None = None
+    failed: bool = False
+    log_tail: bytes | None = None
+    trace: str = ""
+    notice: str = ""
+
+
+class Catalog(Protocol):
+    """The functions as the control plane has them now."""
+
+    def lookup(self, account: str, region: str, name: str) -> FunctionVersion | None:
+        """The `$LATEST` version, or None."""
+        ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Invocations that wait for a function to leave the state Pending."""
+
+    futures: dict[tuple[str, str, str], list[asyncio.Future[None]]] = field(default_factory=dict)
+
+    def add(self, key: tuple[str, str, str]) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.futures.setdefault(key, []).append(future)
+        return future
+
+    def wake(self, key: tuple[str, str, str]) -> None:
+        for future in self.futures.pop(key, []):
+            if not future.done():
+                future.set_result(None)
+
+
+class FrontDoor:
+    """Runs invocations; `concurrency` is the limit per account and region."""
+
+    def __init__(self, catalog: Catalog, fleet: Fleet, clock: Clock, *, concurrency: int) -> None:
+        self._catalog = catalog
+        self._fleet = fleet
+        self._clock = clock
+        self._concurrency = concurrency
+        self._in_flight: Counter[tuple[str, str]] = Counter()
+        self._waiting = _Waiting()
+        self.is_draining = False
+
+    @property
+    def in_flight(self) -> int:
+        """Invocations that run or wait now."""
+        return self._in_flight.total()
+
+    def function_changed(
+        self, before: FunctionVersion | None, after: FunctionVersion | None
+    ) -> None:
+        """Listener of the catalog."""
+        changed = after or before
+        if changed is not None and self._waiting.futures:
+            self._waiting.wake(changed.key)
+
+    async def invoke(self, request: InvokeRequest) -> InvokeAnswer:
+        """Serve one Invoke call; CallerError for what AWS refuses."""
+        reference = _reference(request)
+        function = await self._resolve(request, reference)
+        if request.invocation_type != "RequestResponse":
+            return _other_type(request)
+        payload = _checked_payload(request)
+        invocation = Invocation(
+            request_id=request.request_id,
+            payload=payload,
+            timeout_s=function.timeout_s,
+            invoked_arn=function_arn(
+                function.account, function.region, function.name, reference.qualifier
+            ),
+            trace=_trace(request.trace, self._clock.now()),
+            client_context=_client_context(request.client_context),
+            tail=request.log_type == "Tail",
+        )
+        place = (request.account, request.region)
+        self._admit(place)
+        try:
+            function, outcome = await self._run(request, reference, function, invocation)
+        finally:
+            self._in_flight[place] -= 1
+        return InvokeAnswer(
+            status=200,
+            payload=outcome.payload,
+            executed_version=function.version,
+            failed=outcome.failed,
+            log_tail=outcome.log_tail,
+            trace=invocation.trace,
+            notice=self._fleet.notice(function),
+        )
+
+    async def _run(
+        self,
+        request: InvokeRequest,
+        reference: FunctionReference,
+        function: FunctionVersion,
+        invocation: Invocation,
+    ) -> tuple[FunctionVersion, Outcome]:
+        for _ in range(_STALE_TRIES):
+            try:
+                return function, await self._fleet.run(function, invocation)
+            except StaleFunctionError:
+                function = await self._resolve(request, reference)
+        raise _busy(function)
+
+    def _admit(self, place: tuple[str, str]) -> None:
+        if self.is_draining:
+            raise CallerError("ServiceException", "The server is shutting down.", status=500)
+        if self._in_flight[place] >= self._concurrency:
+            raise CallerError(
+                "TooManyRequestsException",
+                "Rate Exceeded.",
+                status=429,
+                fields={"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User"},
+            )
+        self._in_flight[place] += 1
+
+    async def _resolve(
+        self, request: InvokeRequest, reference: FunctionReference
+    ) -> FunctionVersion:
+        region = request.region
+        if reference.region is not None and reference.region != region:
+            raise CallerError(
+                "ResourceNotFoundException",
+                f"Functions from '{reference.region}' are not reachable in this region "
+                f"('{region}')",
+                status=404,
+            )
+        account = reference.account or request.account
+        if account != request.account:
+            arn = function_arn(account, region, reference.name)
+            raise CallerError(
+                "AccessDeniedException",
+                f"User: arn:aws:iam::{request.account}:root is not authorized to perform: "
+                f"lambda:InvokeFunction on resource: {arn} because no resource-based policy "
+                "allows the lambda:InvokeFunction action",
+                status=403,
+            )
+        function = self._catalog.lookup(account, region, reference.name)
+        if function is None or reference.qualifier not in (None, LATEST):
+            arn = function_arn(account, region, reference.name, reference.qualifier)
+            raise CallerError(
+                "ResourceNotFoundException", f"Function not found: {arn}", status=404
+            )
+        if function.state is State.ACTIVE:
+            return function
+        return await self._once_active(function)
+
+    async def _once_active(self, function: FunctionVersion) -> FunctionVersion:
+        """A function is Pending for milliseconds here: the caller need not see it."""
+        if function.state is State.PENDING:
+            try:
+                await asyncio.wait_for(self._waiting.add(function.key), _PENDING_WAIT_S)
+            except TimeoutError:
+                raise _busy(function) from None
+            found = self._catalog.lookup(*function.key)
+            if found is not None and found.state is State.ACTIVE:
+                return found
+        raise _busy(function)
+
+
+def _busy(function: FunctionVersion) -> CallerError:
+    return CallerError(
+        "ResourceConflictException",
+        "The operation cannot be performed at this time. The function is currently in the "
+        f"following state: {function.state.value}",
+        status=409,
+    )
+
+
+def _reference(request: InvokeRequest) -> FunctionReference:
+    try:
+        found = parse_function_reference(request.function)
+    except BadNameError:
+        raise CallerError(
+            "ValidationException",
+            f"1 validation error detected: Value '{request.function}' at 'functionName' failed to "
+            f"satisfy constraint: Member must satisfy regular expression pattern: {_NAME_PATTERN}",
+            status=400,
+        ) from None
+    qualifier = request.qualifier
+    if qualifier and found.qualifier and qualifier != found.qualifier:
+        raise CallerError(
+            "InvalidParameterValueException",
+            "The derived qualifier from the function name does not match the specified qualifier.",
+            status=400,
+        )
+    return FunctionReference(
+        found.name, qualifier or found.qualifier, found.account, found.region
+    )
+
+
+def _other_type(request: InvokeRequest) -> InvokeAnswer:
+    if request.invocation_type == "DryRun":
+        return InvokeAnswer(status=204)
+    if request.invocation_type == "Event":
+        raise CallerError(
+            "NotImplementedException",
+            "Emberbox does not build asynchronous invocation yet: Invoke with InvocationType "
+            "Event is refused so that no event is lost.",
+            status=501,
+        )
+    raise CallerError(
+        "ValidationException",
+        f"1 validation error detected: Value '{request.invocation_type}' at 'invocationType' "
+        "failed to satisfy constraint: Member must satisfy enum value set: "
+        "[Event, RequestResponse, DryRun]",
+        status=400,
+    )
+
+
+def _checked_payload(request: InvokeRequest) -> bytes:
+    payload = request.payload
+    if len(payload) > INVOKE_PAYLOAD_MAX_BYTES:
+        raise CallerError(
+            "RequestTooLargeException",
+            f"{len(payload)} byte payload is too large for the RequestResponse invocation type "
+            f"(limit {INVOKE_PAYLOAD_MAX_BYTES} bytes)",
+            status=413,
+        )
+    if not payload:
+        return b"{}"
+    try:
+        orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        if _is_json(payload):
+            return payload
+        raise CallerError(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: {error}",
+            status=400,
+        ) from None
+    return payload
+
+
+def _is_json(payload: bytes) -> bool:
+    """The second opinion: the runtimes take some texts the fast parser refuses (NaN, big numbers)."""
+    try:
+        json.loads(payload)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _client_context(encoded: str | None) -> str | None:
+    """The client context as one line of ASCII JSON, fit for a header."""
+    if not encoded:
+        return None
+    try:
+        if len(encoded) > CLIENT_CONTEXT_MAX_BYTES:
+            raise ValueError(encoded)
+        context = json.loads(base64.b64decode(encoded, validate=True))
+        if not isinstance(context, dict):
+            raise ValueError(encoded)  # noqa: TRY004 - one answer for all that is wrong
+    except (ValueError, binascii.Error, RecursionError):
+        raise CallerError(
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+            status=400,
+        ) from None
+    return json.dumps(context, separators=(",", ":"))
+
+
+def _trace(given: str | None, now: float) -> str:
+    """The caller's trace header if it is one, else a new root that is not sampled."""
+    if given and _TRACE.match(given) and "Root=" in given:
+        return given
+    random = os.urandom(20).hex()
+    return f"Root=1-{int(now):08x}-{random[:24]};Parent={random[24:]};Sampled=0"

@@ -1,0 +1,107 @@
+"""One invocation and what came of it.
+
+A function that fails is not an error of the platform: its failure is an `Outcome`.
+"""
+
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What is asked of an execution environment.
+
+    `invoked_arn` is the ARN as the caller addressed the function; `client_context` the decoded
+    JSON text; `tail` asks for the end of the log in the outcome.
+    """
+
+    request_id: str
+    payload: bytes
+    timeout_s: float
+    invoked_arn: str
+    trace: str
+    client_context: str | None = None
+    tail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an invocation gave: the payload for the caller, and whether the function failed.
+
+    `log_tail` holds at most the last 4 KB of this invocation's log, if it was asked for.
+    """
+
+    payload: bytes
+    failed: bool = False
+    log_tail: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a runtime could not do its work; `payload` is what the caller gets.
+
+    `error_type` is AWS's name for it, for instance Runtime.ExitError.
+    """
+
+    error_type: str
+    payload: bytes
+    log_lines: tuple[str, ...] = ()
+    report_status: str = "error"
+    report_error_type: str | None = None
+
+
+def timed_out(request_id: str, timeout_s: float, timestamp: str) -> Failure:
+    """The invocation ran out of time."""
+    text = f"Task timed out after {timeout_s:.2f} seconds"
+    return Failure(
+        "Sandbox.Timedout",
+        _payload("Sandbox.Timedout", f"RequestId: {request_id} Error: {text}"),
+        (f"{timestamp} {request_id} {text}",),
+        report_status="timeout",
+    )
+
+
+def exited(request_id: str, status: int | None, signal_name: str | None, *, memory: bool) -> Failure:
+    """The runtime process ended while it was needed; `memory` if the kernel killed it for memory."""
+    if signal_name is not None:
+        reason = f"Runtime exited with error: signal: {signal_name}"
+    elif status:
+        reason = f"Runtime exited with error: exit status {status}"
+    else:
+        reason = "Runtime exited without providing a reason"
+    text = f"RequestId: {request_id} Error: {reason}"
+    return Failure(
+        "Runtime.ExitError",
+        _payload("Runtime.ExitError", text),
+        (text, "Runtime.ExitError"),
+        report_error_type="Runtime.OutOfMemory" if memory else "Runtime.ExitError",
+    )
+
+
+def entrypoint_missing(request_id: str, command: str) -> Failure:
+    """There is no program to start."""
+    text = f"RequestId: {request_id} Error: Couldn't find valid bootstrap(s): [{command}]"
+    return Failure(
+        "Runtime.InvalidEntrypoint",
+        _payload("Runtime.InvalidEntrypoint", text),
+        (text, "Runtime.InvalidEntrypoint"),
+        report_error_type="Runtime.InvalidEntrypoint",
+    )
+
+
+def response_too_large(limit_bytes: int) -> Failure:
+    """The function returned more than a synchronous invocation may carry."""
+    text = f"Response payload size exceeded maximum allowed payload size ({limit_bytes} bytes)."
+    payload = json.dumps(
+        {"errorMessage": text, "errorType": "Function.ResponseSizeTooLarge"}, separators=(",", ":")
+    )
+    return Failure(
+        "Function.ResponseSizeTooLarge",
+        payload.encode(),
+        report_error_type="Function.ResponseSizeTooLarge",
+    )
+
+
+def _payload(error_type: str, message: str) -> bytes:
+    body = {"errorType": error_type, "errorMessage": message}
+    return json.dumps(body, separators=(",", ":")).encode()

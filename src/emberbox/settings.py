@@ -1,0 +1,36 @@
+"""The settings of a server; the only reader of the process environment."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_ACCOUNT = "123456789012"
+DEFAULT_REGION = "us-east-1"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 4566
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a server runs. Durations are seconds; `port` 0 takes a free one."""
+
+    data_dir: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    account: str = DEFAULT_ACCOUNT
+    region: str = DEFAULT_REGION
+    log_format: str = "text"
+    concurrency: int = 1_000
+    blank_sandboxes: int = 4
+    idle_timeout_s: float = 600.0
+    freeze_after_s: float = 0.01
+    drain_s: float = 10.0
+    cpu_limit: bool = True
+    strict_runtimes: bool = False
+    home: Path = field(default_factory=Path.home)
+
+
+def default_data_dir() -> Path:
+    """Where a server keeps its state unless told otherwise (XDG base directories)."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "emberbox"
