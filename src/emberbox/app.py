@@ -20,7 +20,7 @@ from typing import IO
 
 from emberbox.clock import Clock, SystemClock
 from emberbox.environment.fleet import Fleet, FleetSettings
-from emberbox.environment.planning import HostPlanner
+from emberbox.environment.planning import Credentials, HostPlanner
 from emberbox.errors import PlatformError
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
@@ -38,12 +38,14 @@ from emberbox.storage.functions import FunctionCatalog, FunctionStore
 from emberbox.storage.identities import IdentityStore
 from emberbox.storage.logs import LogStore
 from emberbox.storage.packages import PackageStore
+from emberbox.storage.sessions import SessionStore
 from emberbox.telemetry.logs import LogSink
 
 log = logging.getLogger("emberbox.server")
 
 _DATABASE = "state"
 _BACKLOG = 2_048
+_CREDENTIALS_S = 12 * 3_600
 _DRAIN_LOOK_S = 0.02
 _EPHEMERAL_PREFIX = "emberbox-"
 
@@ -89,19 +91,24 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
 
         secret = _secret(data / "secret")
         identities = IdentityStore(state)
-        sessions = Sessions(secret, clock)
+        sessions = await Sessions.open(SessionStore(state), clock)
+        stack.push_async_callback(sessions.close)
         catalog = FunctionCatalog()
         store = FunctionStore(state, catalog)
         await store.load()
         packages = PackageStore(data / "packages")
         functions = FunctionsService(
-            store, catalog, packages, clock=clock, secret=secret,
+            store,
+            catalog,
+            packages,
+            clock=clock,
+            secret=secret,
             concurrency_limit=settings.concurrency,
         )
         planner = HostPlanner(
             backend,
             interpreters,
-            sessions.variables,
+            _role_credentials(sessions),
             limit_cpu=settings.cpu_limit,
             strict_runtimes=settings.strict_runtimes,
         )
@@ -134,9 +141,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         gateway.warm()
 
         loop = asyncio.get_running_loop()
-        accepting = await loop.create_server(
-            serving[0].protocol, sock=listener, backlog=_BACKLOG
-        )
+        accepting = await loop.create_server(serving[0].protocol, sock=listener, backlog=_BACKLOG)
         stack.push_async_callback(_drain, accepting, serving[0], front_door, settings.drain_s)
         yield Server(
             settings,
@@ -148,9 +153,21 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         )
 
 
-async def _open_backend(
-    settings: Settings, data: Path, stack: AsyncExitStack
-) -> NamespaceBackend:
+def _role_credentials(sessions: Sessions) -> Credentials:
+    """The key variables of a function's execution role."""
+
+    def credentials(account: str, role: str, session_name: str) -> dict[str, str]:
+        issued = sessions.issue(account, role, session_name, _CREDENTIALS_S)
+        return {
+            "AWS_ACCESS_KEY_ID": issued.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": issued.secret_access_key,
+            "AWS_SESSION_TOKEN": issued.session_token,
+        }
+
+    return credentials
+
+
+async def _open_backend(settings: Settings, data: Path, stack: AsyncExitStack) -> NamespaceBackend:
     trees = data / "packages" / "trees"
     trees.mkdir(parents=True, exist_ok=True)
     for place in (data / "packages", trees):
@@ -174,7 +191,8 @@ async def _drain(
     front_door.is_draining = True
     loop = asyncio.get_running_loop()
     deadline = loop.time() + drain_s
-    while (front_door.in_flight or serving.state.tasks) and loop.time() < deadline:
+    # Invocations end by themselves: nothing to wait on but to look again.
+    while (front_door.in_flight or serving.state.tasks) and loop.time() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(_DRAIN_LOOK_S)
     if front_door.in_flight:
         log.warning("%d invocations did not end within %.0f s", front_door.in_flight, drain_s)

@@ -18,7 +18,7 @@ class CallerError(EmberboxError):
 
     `code` is the AWS error name. `status` None means the status that the service's model gives to
     that error (400 when the model does not know it). `fields` are further members of the error body
-    (for instance `Type` or `Reason`); `headers` go into the HTTP answer (for instance `Retry-After`).
+    (for instance `Type` or `Reason`); `headers` go into the HTTP answer (as `Retry-After` does).
     """
 
     def __init__(

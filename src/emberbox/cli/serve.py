@@ -16,47 +16,91 @@ from emberbox.settings import Settings
 
 
 @click.command()
-@click.option("--host", default=settings_module.DEFAULT_HOST, show_default=True,
-              help="Address to listen on.")
-@click.option("--port", default=settings_module.DEFAULT_PORT, show_default=True,
-              type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False),
-              help="Where functions, roles and logs are kept. [default: the XDG data directory]")
+@click.option(
+    "--host", default=settings_module.DEFAULT_HOST, show_default=True, help="Address to listen on."
+)
+@click.option(
+    "--port",
+    default=settings_module.DEFAULT_PORT,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where functions, roles and logs are kept. [default: the XDG data directory]",
+)
 @click.option("--ephemeral", is_flag=True, help="Keep nothing after the server stops.")
-@click.option("--region", default=settings_module.DEFAULT_REGION, show_default=True,
-              help="Region of requests that name none.")
-@click.option("--account", default=settings_module.DEFAULT_ACCOUNT, show_default=True,
-              help="Account of access keys that are not themselves an account number.")
-@click.option("--max-concurrency", default=1_000, show_default=True, type=click.IntRange(1),
-              help="Concurrent executions per account and region.")
-@click.option("--idle-timeout", default=600.0, show_default=True, type=click.FloatRange(0.1),
-              help="Seconds after which an idle execution environment ends.")
-@click.option("--blank-sandboxes", default=4, show_default=True, type=click.IntRange(0, 64),
-              help="Sandboxes kept ready for the next cold start, per interpreter.")
-@click.option("--cpu-limit/--no-cpu-limit", default=True, show_default=True,
-              help="Give functions processor time in proportion to their memory, as AWS does.")
-@click.option("--strict-runtimes", is_flag=True,
-              help="Refuse to run a function on another Python version than it asks for.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text",
-              show_default=True, help="Form of the server's own log.")
+@click.option(
+    "--region",
+    default=settings_module.DEFAULT_REGION,
+    show_default=True,
+    help="Region of requests that name none.",
+)
+@click.option(
+    "--account",
+    default=settings_module.DEFAULT_ACCOUNT,
+    show_default=True,
+    help="Account of access keys that are not themselves an account number.",
+)
+@click.option(
+    "--max-concurrency",
+    default=1_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Concurrent executions per account and region.",
+)
+@click.option(
+    "--idle-timeout",
+    default=600.0,
+    show_default=True,
+    type=click.FloatRange(0.1),
+    help="Seconds after which an idle execution environment ends.",
+)
+@click.option(
+    "--blank-sandboxes",
+    default=4,
+    show_default=True,
+    type=click.IntRange(0, 64),
+    help="Sandboxes kept ready for the next cold start, per interpreter.",
+)
+@click.option(
+    "--cpu-limit/--no-cpu-limit",
+    default=True,
+    show_default=True,
+    help="Give functions processor time in proportion to their memory, as AWS does.",
+)
+@click.option(
+    "--strict-runtimes",
+    is_flag=True,
+    help="Refuse to run a function on another Python version than it asks for.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the server's own log.",
+)
 def serve(  # noqa: PLR0917 - one parameter per option
     host: str,
     port: int,
     data_dir: Path | None,
-    ephemeral: bool,  # noqa: FBT001 - click passes flags so
+    ephemeral: bool,
     region: str,
     account: str,
     max_concurrency: int,
     idle_timeout: float,
     blank_sandboxes: int,
-    cpu_limit: bool,  # noqa: FBT001 - click passes flags so
-    strict_runtimes: bool,  # noqa: FBT001 - click passes flags so
+    cpu_limit: bool,
+    strict_runtimes: bool,
     log_format: str,
 ) -> None:
     """Run a server in the foreground; SIGTERM or Ctrl-C ends it after running invocations."""
     if ephemeral and data_dir is not None:
         raise click.UsageError("--ephemeral keeps nothing: leave out --data-dir.")
-    began = time.monotonic()  # noqa: TID251 - how long the start takes, for the banner
+    began = time.monotonic()
     from emberbox import app
 
     _set_up_log(log_format)
@@ -105,7 +149,7 @@ async def _serve(settings: Settings, began: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with app.running(settings) as server:
-        _announce(server, time.monotonic() - began)  # noqa: TID251 - see above
+        _announce(server, time.monotonic() - began)
         await stop.wait()
         click.echo("emberbox stops: waiting for running invocations", err=True)
 
@@ -173,8 +217,9 @@ def _set_up_log(form: str) -> None:
     formatter: logging.Formatter = (
         _JsonFormatter()
         if form == "json"
-        else logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s",
-                               "%Y-%m-%dT%H:%M:%S")
+        else logging.Formatter(
+            "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
+        )
     )
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)

@@ -1,7 +1,7 @@
 """The log of one environment: its processes' output and the platform's lines, in one order.
 
-Output is read as it comes, and once more, to the end, before an invocation's last lines are written,
-so that everything a handler printed stands before its END line.
+Output is read as it comes, and once more, to the end, before an invocation's last lines are
+written, so that all a handler printed stands before its END line.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """One execution environment: a sandbox, its runtime, and the one invocation it may be serving.
 
-It decides from its state and what arrives (Runtime API calls, exits, deadlines); nothing here waits.
+It decides from its state and what arrives (Runtime API calls, exits, deadlines); nothing waits.
 Its owner hears through `Owner` when it can take an invocation and when it is gone.
 Life cycle: AWS's "Understanding the Lambda execution environment lifecycle".
 """
@@ -56,7 +56,13 @@ class Environment:
     """See the module. Give it an invocation only while `is_available`."""
 
     def __init__(
-        self, plan: Plan, sandbox: Sandbox, log: ConsoleLog, stream_name: str, owner: Owner, clock: Clock
+        self,
+        plan: Plan,
+        sandbox: Sandbox,
+        log: ConsoleLog,
+        stream_name: str,
+        owner: Owner,
+        clock: Clock,
     ) -> None:
         self.plan = plan
         self.sandbox = sandbox
@@ -285,7 +291,7 @@ class Environment:
         else:
             self._finish(body)
 
-    def runtime_fails(self, request_id: str, error_type: str, body: bytes) -> None:  # noqa: ARG002
+    def runtime_fails(self, request_id: str, error_type: str, body: bytes) -> None:
         """The handler's failure; the process lives on."""
         self.expects_answer(request_id)
         self._finish(body, failed=True)

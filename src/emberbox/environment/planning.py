@@ -31,8 +31,8 @@ Credentials = Callable[[str, str, str], Mapping[str, str]]
 class Backend(Protocol):
     """Makes blank sandboxes for an interpreter."""
 
-    async def take(self, interpreter: Interpreter) -> Sandbox:
-        """A blank sandbox; PlatformError if none can be made."""
+    async def take(self, interpreter: Interpreter, tmp_bytes: int) -> Sandbox:
+        """A blank sandbox whose /tmp will have that size; PlatformError if none can be made."""
         ...
 
 
@@ -56,7 +56,7 @@ class HostPlanner:
 
     async def take(self, function: FunctionVersion) -> Sandbox:
         """A blank sandbox for this function's runtime."""
-        return await self._backend.take(self.interpreter(function))
+        return await self._backend.take(self.interpreter(function), function.ephemeral_mb * _MB)
 
     def interpreter(self, function: FunctionVersion) -> Interpreter:
         """The interpreter that runs the function, or hosts its own program."""
@@ -111,13 +111,15 @@ class HostPlanner:
 
         def variables(stream_name: str) -> Mapping[str, str]:
             keys = self._credentials(function.account, role_name(function.role), function.name)
-            return MappingProxyType({
-                **_overridable(),
-                **own,
-                **fixed,
-                **keys,
-                "AWS_LAMBDA_LOG_STREAM_NAME": stream_name,
-            })
+            return MappingProxyType(
+                {
+                    **_overridable(),
+                    **own,
+                    **fixed,
+                    **keys,
+                    "AWS_LAMBDA_LOG_STREAM_NAME": stream_name,
+                }
+            )
 
         return variables
 
@@ -181,11 +183,13 @@ def _notice(
 ) -> str:
     notes = []
     if wanted is not None and wanted != interpreter.version:
-        notes.append(f"{function.runtime} is not installed on this host: running on "
-                     f"{interpreter.name}")
+        notes.append(
+            f"{function.runtime} is not installed on this host: running on {interpreter.name}"
+        )
     if function.architecture != _host_architecture():
-        notes.append(f"architecture {function.architecture} was asked for: running on "
-                     f"{_host_architecture()}")
+        notes.append(
+            f"architecture {function.architecture} was asked for: running on {_host_architecture()}"
+        )
     return "EMBERBOX " + "; ".join(notes) if notes else ""
 
 

@@ -88,6 +88,8 @@ class RuntimeConnection(asyncio.Protocol):
         self._in_head = True
         self._refusal: RefusedError | None = None
         self._route: re.Match[bytes] | None = None
+        self._held = b""
+        self._awaits_event = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A process has connected."""
@@ -109,6 +111,9 @@ class RuntimeConnection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.close()
+        if self._held and not self._awaits_event:
+            held, self._held = self._held, b""
+            self._write(held)
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > _HEAD_MAX:
@@ -182,7 +187,12 @@ class RuntimeConnection(asyncio.Protocol):
         too_large = self._body_bytes > RESPONSE_PAYLOAD_MAX_BYTES
         error_type = self._headers.get(b"lambda-runtime-function-error-type", b"")[:256]
         if route["next"]:
-            self._host.runtime_asks_next(self)
+            self._awaits_event = True
+            try:
+                self._host.runtime_asks_next(self)
+            except RefusedError:
+                self._awaits_event = False
+                raise
             return
         if route["init"]:
             self._host.runtime_fails_init(error_type.decode("latin-1"), body)
@@ -194,21 +204,28 @@ class RuntimeConnection(asyncio.Protocol):
             self._host.runtime_responds(request_id, body, too_large=too_large)
             if too_large:
                 raise RefusedError(
-                    413, "RequestEntityTooLarge",
+                    413,
+                    "RequestEntityTooLarge",
                     f"Exceeded maximum allowed payload size ({RESPONSE_PAYLOAD_MAX_BYTES} bytes).",
                 )
-        self._write(_ACCEPTED)
+        # Held until this turn ends: a runtime that has already asked for the next invocation is
+        # woken once, by that.
+        self._held += _ACCEPTED
 
     def _refuse(self, refusal: RefusedError) -> None:
         text = refusal.message.replace("\\", "/").replace('"', "'")
         body = f'{{"errorMessage":"{text}","errorType":"{refusal.error_type}"}}\n'.encode()
+        held, self._held = self._held, b""
         self._write(
-            b"HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-            % (refusal.status, len(body), body)
+            held + b"HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%s" % (refusal.status, len(body), body)
         )
 
     def deliver(self, head: bytes, payload: bytes) -> bool:
         """Answer the pending request for the next invocation; False if the runtime has gone."""
+        if self._held:
+            head, self._held = self._held + head, b""
+        self._awaits_event = False
         if len(payload) < _HEAD_MAX:
             return self._write(head + payload)
         return self._write(head) and self._write(payload)

@@ -83,8 +83,6 @@ class ClientConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; a head without end, or larger than 1 MB, ends the connection."""
-        if self.parser is None:
-            return
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)

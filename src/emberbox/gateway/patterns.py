@@ -1,7 +1,8 @@
 """The models' patterns, which are Java's, as Python's; what Python cannot say is left unchecked.
 
-A pattern is never run on a text longer than a bound: Python's matcher backtracks and has no
-time-out, and every text comes from a client.
+Python's matcher backtracks and has no time-out, and every text comes from a client. So a text is
+checked only up to a length that depends on how much a pattern can backtrack; longer ones are taken
+to match (their length has a limit of its own).
 """
 
 import re
@@ -11,9 +12,23 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-TEXT_MAX: Final = 2_048
-"""Characters; longer texts are taken to match (their length has a limit of its own)."""
+_LENGTHS: Final = (262_144, 262_144, 2_048)
+"""Characters that are checked by a pattern with none, one or two open-ended repetitions."""
+_LENGTH_OF_MANY: Final = 256
+_LENGTH_OF_NESTED: Final = 20
+"""A repetition within a repetition can take twice the time for every character more."""
 
+_TAME: Final = frozenset(
+    {
+        r"((/[A-Za-z0-9\.,\+@=_-]+)*)/",
+        r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*",
+    }
+)
+"""Nested, but with separators that leave nothing to try twice: IAM's path, ECR's repository."""
+
+_CLASS: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_REPEAT: Final = re.compile(r"[*+]|\{(\d+)(,?)(\d*)\}")
+_MANY: Final = 16
 _SPELLINGS: Final = {
     r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",
     r"\w-": r"\w\-",
@@ -51,10 +66,43 @@ def compiled(pattern: str) -> re.Pattern[str] | None:
 
 def matches(pattern: str, text: str) -> bool:
     """Whether the whole text matches; True if the question cannot be answered safely."""
-    if len(text) > TEXT_MAX:
+    if len(text) > checked_length(pattern):
         return True
     expression = compiled(pattern)
     return expression is None or expression.fullmatch(text) is not None
+
+
+@lru_cache(4_096)
+def checked_length(pattern: str) -> int:
+    """How long a text this pattern may safely be run on."""
+    repeats, is_nested = _repetitions(_CLASS.sub("x", pattern))
+    if is_nested and pattern not in _TAME:
+        return _LENGTH_OF_NESTED
+    return _LENGTHS[repeats] if repeats < len(_LENGTHS) else _LENGTH_OF_MANY
+
+
+def _repetitions(skeleton: str) -> tuple[int, bool]:
+    """How many open-ended repetitions a pattern without classes has, and whether any are nested."""
+    total, is_nested = 0, False
+    opened: list[int] = []
+    inside = 0
+    for index, character in enumerate(skeleton):
+        if character == "(":
+            opened.append(total)
+        inside = total - opened.pop() if character == ")" and opened else 0
+        if _is_open_ended(_REPEAT.match(skeleton, index + 1)) and character not in "(|":
+            total += 1
+            is_nested = is_nested or inside > 0
+    return total, is_nested
+
+
+def _is_open_ended(repeat: re.Match[str] | None) -> bool:
+    if repeat is None:
+        return False
+    if repeat[1] is None:
+        return True
+    most = repeat[3] if repeat[2] else repeat[1]
+    return most == "" or int(most) > _MANY
 
 
 def _translated(pattern: str) -> str:

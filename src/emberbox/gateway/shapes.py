@@ -30,7 +30,6 @@ class Shape:
         "error",
         "event_payload",
         "event_stream",
-        "exception",
         "fault",
         "flattened",
         "location",
@@ -42,10 +41,8 @@ class Shape:
         "query_name",
         "required",
         "sensitive",
-        "streaming",
         "timestamp_format",
         "type",
-        "union",
         "wire_name",
         "xml_attribute",
         "xml_namespace",
@@ -60,7 +57,6 @@ class Shape:
         self.location: str | None = traits.get("location")
         self.flattened: bool = bool(traits.get("flattened"))
         self.payload: str | None = traits.get("payload")
-        self.streaming: bool = bool(traits.get("streaming"))
         self.event_stream: bool = bool(traits.get("eventstream"))
         self.event_payload: bool = bool(traits.get("eventpayload"))
         stamp = traits.get("timestampFormat")
@@ -73,10 +69,8 @@ class Shape:
         self.pattern: str | None = traits.get("pattern")
         self.enum: tuple[str, ...] = tuple(traits.get("enum", ()))
         self.sensitive: bool = bool(traits.get("sensitive"))
-        self.exception: bool = bool(traits.get("exception"))
         self.fault: bool = bool(traits.get("fault"))
         self.error: Raw = traits.get("error", {})
-        self.union: bool = bool(traits.get("union"))
 
     @property
     def members(self) -> Mapping[str, "Shape"]:
@@ -184,7 +178,6 @@ class OperationModel:
         self.fixed_query: Mapping[str, str | None] = _fixed(query)
         self.status: int = http.get("responseCode", 200)
         self.deprecated: bool = bool(raw.get("deprecated"))
-        self.compressible: bool = "requestcompression" in raw
         self.result_wrapper: str = raw.get("output", {}).get("resultWrapper", f"{name}Result")
         self._raw = raw
         self._shapes = shapes
@@ -209,13 +202,9 @@ class ServiceModel:
     def __init__(self, name: str, raw: Raw) -> None:
         metadata: Raw = raw["metadata"]
         self.name = name
-        self.api_version: str = metadata["apiVersion"]
         self.protocols: tuple[str, ...] = tuple(
             metadata.get("protocols") or (metadata["protocol"],)
         )
-        self.endpoint_prefix: str = metadata["endpointPrefix"]
-        self.signing_name: str = metadata.get("signingName", self.endpoint_prefix)
-        self.target_prefix: str = metadata.get("targetPrefix", "")
         self.json_version: str = metadata.get("jsonVersion", "1.0")
         self.xml_namespace: str = metadata.get("xmlNamespace", "")
         self.query_compatible: bool = "awsQueryCompatible" in metadata

@@ -26,6 +26,7 @@ _PROBE_TIMEOUT_S = 20.0
 _INSIDE = Path(__file__).parent / "inside"
 _FAMILY = "emberbox"
 _DELEGATE = "run it as root, or with: systemd-run --user --scope -p Delegate=yes emberbox serve"
+_ROOT = "run it as root, or boot with systemd.unified_cgroup_hierarchy=1"
 _MOUNT_UNIFIED = (
     "as root: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified"
 )
@@ -172,7 +173,7 @@ def find_places(mountinfo: str, membership: str) -> Places:
     """From the texts of /proc/self/mountinfo and /proc/self/cgroup."""
     mounts = parse_mounts(mountinfo)
     unified: Mount | None = next((m for m in mounts if m.unified), None)
-    v1 = {
+    v1: dict[str, Path] = {
         controller: own_place(mount, membership)
         for mount in mounts
         if not mount.unified
@@ -222,7 +223,7 @@ def _only_v2(places: Places) -> list[Finding]:
 
 def _with_v1(places: Places) -> list[Finding]:
     if not _is_writable(places.v1["memory"]):
-        return [_no_groups("version 1, not writable", _DELEGATE)]
+        return [_no_groups("version 1, not writable", _ROOT)]
     names = {"memory": "memory", "cpu": "processor time", "pids": "processes"}
     has = [words for c, words in names.items() if c in places.v1 and _is_writable(places.v1[c])]
     lacks = [words for words in names.values() if words not in has]

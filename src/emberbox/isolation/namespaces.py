@@ -17,12 +17,15 @@ from emberbox.isolation import rootview
 from emberbox.isolation.cgroups import Cgroup, CgroupTree, open_tree, server_identity
 from emberbox.isolation.rootview import FIRST_UID
 from emberbox.isolation.sandbox import Exit, Launch, Limits, SandboxEvents
+from emberbox.isolation.scratch_disk import ScratchDisks
 from emberbox.isolation.seccomp import build_filter, machine
 from emberbox.isolation.zygotes import Zygote
+from emberbox.model.limits import EPHEMERAL_DEFAULT_MB
 from emberbox.runtimes.interpreter import Interpreter
 
 _MESSAGE_MAX = 65_536
 _READY_TIMEOUT_S = 10.0
+_REFILL_AFTER_S = 0.05
 _REMOVE_AGAIN_S = 0.05
 _REMOVE_TRIES = 100
 _UIDS = 60_000
@@ -31,7 +34,9 @@ _UIDS = 60_000
 class NamespaceSandbox:
     """One sandbox; see `emberbox.isolation.sandbox.Sandbox` for what callers may rely on."""
 
-    def __init__(self, name: str, uid: int, cgroup: Cgroup, control: socket.socket, log: int) -> None:
+    def __init__(
+        self, name: str, uid: int, cgroup: Cgroup, control: socket.socket, log: int
+    ) -> None:
         self.name = name
         self.uid = uid
         self.log_descriptor = log
@@ -43,6 +48,7 @@ class NamespaceSandbox:
         self._pidfd = -1
         self._limits: Limits | None = None
         self._destroyed = ""
+        self.disk = -1
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def __repr__(self) -> str:
@@ -76,9 +82,14 @@ class NamespaceSandbox:
         """Give the blank sandbox its code, limits and runtime."""
         self._events = events
         self._limits = limits
-        self._cgroup.limit(replace(limits, cpus=max(1.0, limits.cpus)) if boost and limits.cpus else limits)
+        self._cgroup.limit(
+            replace(limits, cpus=max(1.0, limits.cpus)) if boost and limits.cpus else limits
+        )
         prepare = {"code": code, "tmp_bytes": limits.tmp_bytes, "hostname": "sandbox"}
-        self._send({"prepare": prepare, "launch": _launch_message(launch)})
+        disk, self.disk = self.disk, -1
+        self._send({"prepare": prepare, "launch": _launch_message(launch)}, disk)
+        if disk >= 0:
+            os.close(disk)
 
     def launch(self, launch: Launch) -> None:
         """Start a fresh runtime in a sandbox that is empty."""
@@ -144,6 +155,9 @@ class NamespaceSandbox:
             door.close()
         os.close(self.log_descriptor)
         self.log_descriptor = -1
+        if self.disk >= 0:
+            os.close(self.disk)
+            self.disk = -1
 
     def remove_cgroup(self) -> bool:
         """Give the control groups back; False while the kernel still holds them."""
@@ -154,11 +168,15 @@ class NamespaceSandbox:
         """Listen to the sandbox's init."""
         asyncio.get_running_loop().add_reader(self._control, self._on_message)
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any], descriptor: int = -1) -> None:
         if self._destroyed:
             return
+        data = json.dumps(message).encode()
         try:
-            self._control.send(json.dumps(message).encode())
+            if descriptor >= 0:
+                socket.send_fds(self._control, [data], [descriptor])
+            else:
+                self._control.send(data)
         except OSError as error:
             self.destroy(f"its init does not listen: {error}")
 
@@ -201,7 +219,13 @@ class NamespaceBackend:
     """
 
     def __init__(
-        self, *, code_store: Path, run: Path, private: Path, blanks: int, tree: CgroupTree | None = None
+        self,
+        *,
+        code_store: Path,
+        run: Path,
+        private: Path,
+        blanks: int,
+        tree: CgroupTree | None = None,
     ) -> None:
         self._code_store = code_store
         self._run = run
@@ -211,9 +235,11 @@ class NamespaceBackend:
         self.cgroups = tree or open_tree(server_identity())
         self._uid_base = 0x4000_0000 + (zlib.crc32(str(private).encode()) % 8192) * 0x1_0000
         self._seccomp = build_filter(machine())
+        self.disks = ScratchDisks(run / "tmp", EPHEMERAL_DEFAULT_MB << 20, blanks)
         self._zygotes: dict[tuple[int, int], asyncio.Task[Zygote]] = {}
         self._blanks: dict[tuple[int, int], deque[NamespaceSandbox]] = {}
         self._refilling: dict[tuple[int, int], int] = {}
+        self._refill_timers: dict[tuple[int, int], asyncio.TimerHandle] = {}
         self._living: dict[int, NamespaceSandbox] = {}
         self._free_uids: list[int] = []
         self._next_uid = FIRST_UID
@@ -229,24 +255,37 @@ class NamespaceBackend:
         """Start the zygote and its blank sandboxes ahead of need."""
         self._refill(interpreter)
 
-    async def take(self, interpreter: Interpreter) -> NamespaceSandbox:
-        """A blank sandbox, ready to be assigned; PlatformError if none can be made."""
+    async def take(self, interpreter: Interpreter, tmp_bytes: int) -> NamespaceSandbox:
+        """A blank sandbox, ready to be assigned; PlatformError if none can be made.
+
+        Where the host allows, its /tmp will be a disk of that size; else it is memory.
+        """
+        sandbox = await self._take_blank(interpreter)
+        self._refill_soon(interpreter)
+        if self.disks.available:
+            try:
+                sandbox.disk = await self.disks.take(tmp_bytes)
+            except OSError as error:
+                sandbox.destroy(f"no disk for /tmp: {error}")
+                raise PlatformError(f"no disk for /tmp could be made: {error}") from error
+        return sandbox
+
+    async def _take_blank(self, interpreter: Interpreter) -> NamespaceSandbox:
         blanks = self._blanks.get(interpreter.version)
         while blanks:
             sandbox = blanks.popleft()
             if sandbox.ready.done() and sandbox.ready.exception() is None:
-                self._refill(interpreter)
                 return sandbox
-        sandbox = await self._make(interpreter)
-        self._refill(interpreter)
-        return sandbox
+        return await self._make(interpreter)
 
     async def close(self) -> None:
         """End all sandboxes and zygotes and remove what they held."""
         self._closing = True
+        for timer in self._refill_timers.values():
+            timer.cancel()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)  # noqa: TID251 - awaiting the end
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for sandbox in list(self._living.values()):
             sandbox.destroy("the server stops")
         for task in self._zygotes.values():
@@ -254,9 +293,22 @@ class NamespaceBackend:
                 task.result().stop()
         for sandbox in list(self._living.values()):
             await self._give_back(sandbox)
+        await self.disks.close()
         self.cgroups.close()
 
+    def _refill_soon(self, interpreter: Interpreter) -> None:
+        """Not at once: the cold start that has just taken a sandbox needs the processors."""
+        if interpreter.version not in self._refill_timers and not self._closing:
+            self._refill_timers[interpreter.version] = asyncio.get_running_loop().call_later(
+                _REFILL_AFTER_S, self._refill, interpreter
+            )
+
     def _refill(self, interpreter: Interpreter) -> None:
+        timer = self._refill_timers.pop(interpreter.version, None)
+        if timer is not None:
+            timer.cancel()
+        if self.disks.available:
+            self.disks.prepare()
         version = interpreter.version
         blanks = self._blanks.setdefault(version, deque())
         missing = self._blank_target - len(blanks) - self._refilling.get(version, 0)
@@ -375,7 +427,6 @@ def exit_of(wait_status: int) -> Exit:
     if os.WIFSIGNALED(wait_status):
         return Exit(signal=os.WTERMSIG(wait_status))
     return Exit(status=os.WEXITSTATUS(wait_status))
-
 
 
 def _launch_message(launch: Launch) -> dict[str, Any]:

@@ -123,5 +123,8 @@ def _etc_files() -> dict[str, str]:
 
 def _is_shown(private: Path, binds: list[list[str]]) -> bool:
     place = os.path.realpath(private)
-    return any(place == source or place.startswith(source.rstrip("/") + "/")
-               for source, target in binds if target != CODE_STORE)
+    return any(
+        place == source or place.startswith(source.rstrip("/") + "/")
+        for source, target in binds
+        if target != CODE_STORE
+    )

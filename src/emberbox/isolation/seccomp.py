@@ -19,8 +19,12 @@ _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
 _NUMBER_AT, _ARCH_AT, _ARGUMENT_AT = 0, 4, 16
 
 _NAMESPACE_FLAGS = 0x7E02_0000 | 0x80
-_UNAVAILABLE = {"clone3": (435, 435), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
-                "io_uring_register": (427, 427)}
+_UNAVAILABLE = {
+    "clone3": (435, 435),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+}
 _FAMILIES = (1, 2, 10)
 _NETLINK, _NETLINK_ROUTE = 16, 0
 _PERSONALITIES = (0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF)

@@ -312,4 +312,5 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     # system facts
     "uname": (63, 160),
     "sysinfo": (99, 179),
-    "getrandom": (318, 278),}
+    "getrandom": (318, 278),
+}

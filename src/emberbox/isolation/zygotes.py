@@ -1,7 +1,7 @@
 """The server's side of a zygote: start it, configure it, ask it for sandboxes.
 
-One zygote serves one interpreter. It is a process of ours that never runs a customer's code; when it
-ends, all its sandboxes end with it, by the kernel's doing.
+One zygote serves one interpreter. It is a process of ours that never runs a customer's code; when
+it ends, all its sandboxes end with it, by the kernel's doing.
 """
 
 import asyncio

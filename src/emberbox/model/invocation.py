@@ -61,8 +61,10 @@ def timed_out(request_id: str, timeout_s: float, timestamp: str) -> Failure:
     )
 
 
-def exited(request_id: str, status: int | None, signal_name: str | None, *, memory: bool) -> Failure:
-    """The runtime process ended while it was needed; `memory` if the kernel killed it for memory."""
+def exited(
+    request_id: str, status: int | None, signal_name: str | None, *, memory: bool
+) -> Failure:
+    """The runtime process ended while needed; `memory` if the kernel killed it for memory."""
     if signal_name is not None:
         reason = f"Runtime exited with error: signal: {signal_name}"
     elif status:

@@ -88,20 +88,6 @@ def check_trust_policy(text: str) -> dict[str, Any]:
     return policy
 
 
-def strings(value: object) -> Iterator[str]:
-    """The strings of an element that may hold one or a list of them."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        yield from (each for each in value if isinstance(each, str))
-
-
-def statements_of(policy: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The statements of a policy that was checked."""
-    found = policy["Statement"]
-    return found if isinstance(found, list) else [found]
-
-
 def size_without_blanks(text: str) -> int:
     """The characters of a policy as IAM counts them: white space is free."""
     return sum(map(len, text.split()))
@@ -112,9 +98,9 @@ def _parsed(text: str) -> dict[str, Any]:
         policy = json.loads(text, object_pairs_hook=_without_duplicates)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if not isinstance(policy, dict):
-        raise ValueError("not an object")
-    return policy
+    if isinstance(policy, dict):
+        return policy
+    raise ValueError("not an object")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -126,7 +112,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _statements(policy: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = policy.get("Statement")
-    listed = found if isinstance(found, list) else [found]
+    listed: list[Any] = found if isinstance(found, list) else [found]
     if not listed or not all(isinstance(each, dict) for each in listed):
         raise MalformedPolicyError(_SYNTAX)
     return listed
@@ -166,6 +152,13 @@ def _is_operand(value: object) -> bool:
     return all(isinstance(each, (str, bool, int, float)) for each in listed)
 
 
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (each for each in value if isinstance(each, str))
+
+
 def _check_sids(statements: list[dict[str, Any]], not_unique: str) -> None:
     sids = [statement["Sid"] for statement in statements if statement.get("Sid")]
     if len(set(map(str, sids))) != len(sids):
@@ -180,10 +173,10 @@ def _check_identity_statement(statement: Mapping[str, Any]) -> None:
             "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the "
             "regular expression [0-9A-Za-z]*"
         )
-    actions = list(strings(statement.get("Action", statement.get("NotAction"))))
+    actions = list(_strings(statement.get("Action", statement.get("NotAction"))))
     if not actions:
         raise MalformedPolicyError("Policy statement must contain actions.")
-    resources = list(strings(statement.get("Resource", statement.get("NotResource"))))
+    resources = list(_strings(statement.get("Resource", statement.get("NotResource"))))
     if not resources:
         raise MalformedPolicyError("Policy statement must contain resources.")
     for resource in resources:
@@ -231,7 +224,7 @@ def _check_trust_statement(statement: Mapping[str, Any]) -> None:
             else "AssumeRole policy must not contain NotPrincipal field."
         )
     _check_trust_principal(statement)
-    actions = list(strings(statement.get("Action", statement.get("NotAction"))))
+    actions = list(_strings(statement.get("Action", statement.get("NotAction"))))
     if not actions:
         raise MalformedPolicyError("Missing required field Action")
     if not all(action.lower().startswith("sts:") for action in actions):
@@ -255,12 +248,12 @@ def _check_trust_principal(statement: Mapping[str, Any]) -> None:
     for kind, names in principal.items():
         if not _is_texts(names) or kind not in ("AWS", "Service", "Federated"):
             raise MalformedPolicyError(f'Invalid principal in policy: "{kind}"')
-        for name in strings(names):
+        for name in _strings(names):
             if not _is_principal(kind, name):
                 raise MalformedPolicyError(
                     f'Invalid principal in policy: "{kind.upper()}":"{name}"'
                 )
-    if _COGNITO in strings(principal.get("Federated")) and not statement.get("Condition"):
+    if _COGNITO in _strings(principal.get("Federated")) and not statement.get("Condition"):
         raise MalformedPolicyError("A condition block must be present for the Cognito provider")
 
 

@@ -7,86 +7,29 @@ whether a policy of AWS exists is not known here.
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
 from json import dumps, loads
-from typing import Any
 
 from emberbox.model.policy_documents import size_without_blanks
 from emberbox.storage.database import Database, Transaction
+from emberbox.storage.identity_records import Reason, RefusedError, Role, retagged
+from emberbox.storage.policies import PolicyStore
 
 AWS_POLICIES = "arn:aws:iam::aws:policy/"
 
 ROLES_MAX = 1_000
 ATTACHED_MAX = 10
 INLINE_MAX_BYTES = 10_240
-TAGS_MAX = 50
-
-
-class Reason(Enum):
-    """Why the store did not do what was asked."""
-
-    NO_ROLE = "no such role"
-    NO_INLINE_POLICY = "no such inline policy"
-    NO_POLICY = "no such policy"
-    NO_VERSION = "no such policy version"
-    NOT_ATTACHABLE = "no such policy to attach"
-    NOT_ATTACHED = "the policy is not attached"
-    ROLE_EXISTS = "the role exists"
-    POLICY_EXISTS = "the policy exists"
-    HAS_ATTACHED = "the role has attached policies"
-    HAS_INLINE = "the role has inline policies"
-    IS_ATTACHED = "the policy is attached"
-    HAS_VERSIONS = "the policy has other versions"
-    IS_DEFAULT = "the version is the default"
-    TOO_MANY_ROLES = "too many roles"
-    TOO_MANY_POLICIES = "too many policies"
-    TOO_MANY_ATTACHED = "too many attached policies"
-    TOO_MANY_VERSIONS = "too many versions"
-    TOO_MANY_TAGS = "too many tags"
-    INLINE_TOO_LARGE = "the inline policies are too large together"
-
-
-class RefusedError(Exception):
-    """Nothing was changed."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """An IAM role; `trust` is its trust policy as it was given, `created` whole seconds."""
-
-    account: str
-    name: str
-    id: str
-    path: str
-    created: float
-    trust: str
-    description: str = ""
-    max_session_s: int = 3_600
-    boundary: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def arn(self) -> str:
-        """The role's ARN, with its path."""
-        return f"arn:aws:iam::{self.account}:role{self.path}{self.name}"
-
-    @property
-    def assume_role_policy(self) -> dict[str, Any]:
-        """The trust policy, parsed."""
-        policy: dict[str, Any] = loads(self.trust)
-        return policy
 
 
 class IdentityStore:
-    """The roles of all accounts, with their inline policies, attached policies and tags."""
+    """The roles of all accounts, with their inline policies, attached policies and tags.
+
+    `policies` are the customer managed policies.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.policies = PolicyStore(database)
 
     async def role(self, account: str, arn: str) -> Role | None:
         """The role with this ARN, None if the account has none such."""
@@ -176,7 +119,7 @@ class IdentityStore:
         def work(tx: Transaction) -> None:
             role = _role(tx, account, name)
             if policy_arn is None and role.boundary is None:
-                raise RefusedError(Reason.NOT_ATTACHED)
+                raise RefusedError(Reason.NO_BOUNDARY)
             if policy_arn is not None:
                 check_attachable(tx, account, policy_arn)
             tx.run("role_bound", account=account, name=name, boundary=policy_arn)
@@ -280,18 +223,6 @@ def check_attachable(tx: Transaction, account: str, policy_arn: str) -> None:
         return
     if tx.one("policy", account=account, arn=policy_arn) is None:
         raise RefusedError(Reason.NOT_ATTACHABLE)
-
-
-def retagged(
-    tags: Mapping[str, str], add: Mapping[str, str], remove: Iterable[str]
-) -> dict[str, str]:
-    """Tags after a change; a name that differs only in case is replaced. Bounded in number."""
-    gone = {name.lower() for name in (*remove, *add)}
-    made = {name: value for name, value in tags.items() if name.lower() not in gone}
-    made.update(add)
-    if len(made) > TAGS_MAX:
-        raise RefusedError(Reason.TOO_MANY_TAGS)
-    return made
 
 
 def _role(tx: Transaction, account: str, name: str) -> Role:

@@ -2,49 +2,20 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from json import dumps, loads
 
 from emberbox.storage.database import Database, Transaction
-from emberbox.storage.identities import Reason, RefusedError, retagged
+from emberbox.storage.identity_records import (
+    Policy,
+    PolicyVersion,
+    Reason,
+    RefusedError,
+    Uses,
+    retagged,
+)
 
 POLICIES_MAX = 1_500
 VERSIONS_MAX = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A customer managed policy without its documents."""
-
-    account: str
-    arn: str
-    name: str
-    id: str
-    path: str
-    created: float
-    updated: float
-    description: str
-    default_version: int
-    last_version: int
-    tags: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyVersion:
-    """One document of a managed policy."""
-
-    version: int
-    document: str
-    created: float
-    is_default: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Uses:
-    """How many roles a policy is attached to, and how many it bounds."""
-
-    attached: int = 0
-    bounded: int = 0
 
 
 class PolicyStore:
@@ -73,7 +44,14 @@ class PolicyStore:
             )
             if not added:
                 raise RefusedError(Reason.POLICY_EXISTS)
-            _add_version(tx, policy.account, policy.arn, 1, document, policy.created)
+            tx.run(
+                "policy_version_add",
+                account=policy.account,
+                arn=policy.arn,
+                version=1,
+                document=document,
+                created=policy.created,
+            )
 
         await self._database.write(work)
 
@@ -131,10 +109,11 @@ class PolicyStore:
             if len(tx.all("policy_versions", account=account, arn=arn)) >= VERSIONS_MAX:
                 raise RefusedError(Reason.TOO_MANY_VERSIONS)
             version = policy.last_version + 1
-            _add_version(tx, account, arn, version, document, now)
-            tx.run("policy_count_version", account=account, arn=arn, version=version, now=now)
+            key = {"account": account, "arn": arn, "version": version}
+            tx.run("policy_version_add", **key, document=document, created=now)
+            tx.run("policy_count_version", **key, now=now)
             if is_default:
-                tx.run("policy_default", account=account, arn=arn, version=version, now=now)
+                tx.run("policy_default", **key, now=now)
             return PolicyVersion(version, document, now, is_default)
 
         return await self._database.write(work)
@@ -185,19 +164,6 @@ def _check_unused(tx: Transaction, account: str, arn: str) -> None:
     for name in ("attached_roles", "bounded_roles"):
         if tx.one(name, account=account, policy_arn=arn) is not None:
             raise RefusedError(Reason.IS_ATTACHED)
-
-
-def _add_version(
-    tx: Transaction, account: str, arn: str, version: int, document: str, created: float
-) -> None:
-    tx.run(
-        "policy_version_add",
-        account=account,
-        arn=arn,
-        version=version,
-        document=document,
-        created=created,
-    )
 
 
 def _policy(tx: Transaction, account: str, arn: str) -> Policy:

@@ -1,7 +1,7 @@
 """botocore's own models, serialisers and parsers: the other side of every conversation."""
 
 from functools import cache
-from urllib.parse import urlsplit, parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from botocore import parsers, serialize
 from botocore.awsrequest import AWSRequest, HeadersDict, prepare_request_dict
@@ -12,36 +12,37 @@ from emberbox.gateway.catalog import Catalog
 from emberbox.gateway.wire import HttpRequest
 
 CATALOG = Catalog()
+_BY_PROTOCOL = {
+    "rest-json": (
+        "lambda",
+        "scheduler",
+        "xray",
+        "apigateway",
+        "apigatewayv2",
+        "apigatewaymanagementapi",
+    ),
+    "json": (
+        "sqs",
+        "dynamodb",
+        "dynamodbstreams",
+        "kinesis",
+        "events",
+        "logs",
+        "ecr",
+        "secretsmanager",
+        "ssm",
+        "kms",
+        "application-autoscaling",
+        "cloudwatch",
+    ),
+    "query": ("sns", "iam", "sts", "cloudformation", "elbv2", "cloudwatch"),
+    "rest-xml": ("s3",),
+    "smithy-rpc-v2-cbor": ("cloudwatch",),
+}
 PROTOCOLS = [
-    (service, protocol)
-    for service, protocols in {
-        **{name: ("rest-json",) for name in ("lambda", "scheduler", "xray")},
-        **{
-            name: ("rest-json",)
-            for name in ("apigateway", "apigatewayv2", "apigatewaymanagementapi")
-        },
-        **{
-            name: ("json",)
-            for name in (
-                "sqs",
-                "dynamodb",
-                "dynamodbstreams",
-                "kinesis",
-                "events",
-                "logs",
-                "ecr",
-                "secretsmanager",
-                "ssm",
-                "kms",
-                "application-autoscaling",
-            )
-        },
-        **{name: ("query",) for name in ("sns", "iam", "sts", "cloudformation", "elbv2")},
-        "s3": ("rest-xml",),
-        "cloudwatch": ("json", "query", "smithy-rpc-v2-cbor"),
-    }.items()
-    for protocol in protocols
+    (service, protocol) for protocol, services in _BY_PROTOCOL.items() for service in services
 ]
+"""Every service in every protocol that it is spoken to in."""
 
 
 @cache

@@ -1,11 +1,18 @@
-"""Sample values for any shape of botocore's models: seeded, small, and within what a protocol can carry."""
+"""Sample values for any shape of botocore's models: seeded, small, and fit for a protocol."""
 
 import random
-import string
 from datetime import UTC, datetime, timedelta
 
 TEXTS = ("a", "b c", "x&y<z>", 'quo"te', "ünï-çødé", "naïve/path", "a+b=c%20", "1.5", "true")
 DEPTH_MAX = 5
+SCALARS = {
+    "integer": (0, 1, -5, 2**31 - 1),
+    "long": (0, 7, -(2**62), 2**62),
+    "float": (0.0, 0.5, -2.25),
+    "double": (0.0, 0.1, 1e-9, -123456.789),
+    "boolean": (True, False),
+    "blob": (b"x", b"\x00\xff binary", b"{}"),
+}
 
 
 class Sampler:
@@ -33,39 +40,34 @@ class Sampler:
                 found[name] = self.value(member, depth + 1)
             if self.protocol == "query" and found.get(name) == {}:
                 del found[name]
-        if not found and names and self.protocol == "query":
-            found[names[0]] = self.value(shape.members[names[0]], depth + 1)
+        if not found and self.protocol == "query":
+            found.update(self._anything(shape, depth))
         return found
+
+    def _anything(self, shape, depth: int) -> dict:
+        """The first member that leaves a trace in a form."""
+        for name, member in shape.members.items():
+            value = self.value(member, depth + 1)
+            if value != {}:
+                return {name: value}
+        return {}
 
     def value(self, shape, depth: int):
         """A value for any shape."""
         location = shape.serialization.get("location")
-        match shape.type_name:
-            case "structure":
-                return self.structure(shape, depth)
-            case "list":
-                return self.list(shape, depth, location)
-            case "map":
-                return self.map(shape, depth, location)
-            case "string":
-                return self.text(shape, location)
-            case "timestamp":
-                return self.timestamp(shape, location)
-            case "integer":
-                if location == "statusCode":
-                    return 200
-                return self.random.choice((0, 1, -5, 2**31 - 1))
-            case "long":
-                return self.random.choice((0, 7, -(2**62), 2**62))
-            case "float":
-                return self.random.choice((0.0, 0.5, -2.25))
-            case "double":
-                return self.random.choice((0.0, 0.1, 1e-9, -123456.789))
-            case "boolean":
-                return self.random.random() < 0.5
-            case "blob":
-                return self.random.choice((b"x", b"\x00\xff binary", b"{}"))
-        raise AssertionError(shape.type_name)
+        choices = SCALARS.get(shape.type_name)
+        if location == "statusCode":
+            return 200
+        if choices is not None:
+            return self.random.choice(choices)
+        make = {
+            "structure": lambda: self.structure(shape, depth),
+            "list": lambda: self.list(shape, depth, location),
+            "map": lambda: self.map(shape, depth, location),
+            "string": lambda: self.text(shape, location),
+            "timestamp": lambda: self.timestamp(shape, location),
+        }
+        return make[shape.type_name]()
 
     def list(self, shape, depth: int, location) -> list:
         """A list, never empty where an empty one leaves no trace."""
@@ -77,9 +79,8 @@ class Sampler:
 
     def map(self, shape, depth: int, location) -> dict:
         """A map with distinct keys; header maps have lower-case ones."""
-        least = (
-            1 if location or self.protocol == "query" or shape.serialization.get("flattened") else 0
-        )
+        least = 1 if self.protocol == "query" or shape.serialization.get("flattened") else 0
+        least = 1 if location else least
         size = self.random.randint(least, 2) if depth <= DEPTH_MAX else least
         keys = ("k1", "k2") if location else ("key one", "k-2")
         return {key: self.value(shape.value, depth + 1) for key in keys[:size]}

@@ -20,6 +20,17 @@ UNREADABLE = {
 }
 
 
+HTTP = {
+    "Metadata",
+    "StatusCode",
+    "Status",
+    "contentType",
+    "ContentType",
+    "ResponseStreamContentType",
+}
+"""Members that HTTP itself tells even if the operation does not."""
+
+
 class Streamed:
     """A body as urllib3 gives it to botocore's event stream reader."""
 
@@ -47,17 +58,17 @@ def _read(protocol: str, shape, response):
     elif payload and shape.members[payload].type_name == "blob":
         body = io.BytesIO(body)
     parsed = received(protocol, shape, response.status, response.headers, body)
-    metadata = parsed.pop("ResponseMetadata", {})
+    parsed.pop("ResponseMetadata", None)
     for name, value in parsed.items():
         if isinstance(value, io.BytesIO):
             parsed[name] = value.read()
         elif event_stream and not isinstance(value, (str, int, list, dict)):
             parsed[name] = list(value)
-    return parsed, metadata
+    return parsed
 
 
-def _sample(service, name, shape, protocol, *, full):
-    sampler = Sampler(f"{service}.{name}.{full}.out", protocol, full=full)
+def _sample(name, shape, protocol, seed):
+    sampler = Sampler(f"{name}.{seed}.out", protocol, full=seed < 2)
     output = sampler.structure(shape)
     for member, member_shape in shape.members.items():
         if member_shape.serialization.get("eventstream"):
@@ -71,8 +82,8 @@ def _sample(service, name, shape, protocol, *, full):
 
 
 @pytest.mark.parametrize(("service", "protocol"), PROTOCOLS)
-@pytest.mark.parametrize("full", [True, False], ids=["full", "sparse"])
-def test_every_answer_is_read_as_it_was_given(service, protocol, full):
+@pytest.mark.parametrize("seed", range(4))
+def test_every_answer_is_read_as_it_was_given(service, protocol, seed):
     """A botocore client reads the very output that the operation gave, and the request id."""
     theirs, ours = botocore_model(service), CATALOG.model(service)
     wrong = []
@@ -80,12 +91,13 @@ def test_every_answer_is_read_as_it_was_given(service, protocol, full):
         if (service, name) in UNREADABLE:
             continue
         shape = theirs.operation_model(name).output_shape
-        output = _sample(service, name, shape, protocol, full=full) if shape is not None else {}
+        output = _sample(name, shape, protocol, seed) if shape is not None else {}
 
         response = CODECS[protocol].serialise(Call(ours, ours.operation(name)), output, REQUEST_ID)
-        parsed, metadata = _read(protocol, shape, response)
+        parsed = _read(protocol, shape, response)
 
-        if parsed != output or metadata.get("RequestId") not in (REQUEST_ID, None):
+        told = {key: value for key, value in parsed.items() if key in output or key not in HTTP}
+        if told != output or REQUEST_ID not in dict(response.headers).values():
             wrong.append((name, parsed, output))
 
     assert wrong == []

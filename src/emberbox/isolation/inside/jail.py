@@ -220,9 +220,8 @@ def _limit_and_drop(uid, seccomp):
         (resource.RLIMIT_CORE, 0),
     ):
         most = resource.getrlimit(which)[1]
-        if most != resource.RLIM_INFINITY:
-            limit = min(limit, most)
-        resource.setrlimit(which, (limit, limit))
+        lowered = limit if most == resource.RLIM_INFINITY else min(limit, most)
+        resource.setrlimit(which, (lowered, lowered))
     if uid:
         # Without a uid of its own the count would cover all sandboxes together.
         resource.setrlimit(resource.RLIMIT_NPROC, (_PROCESSES, _PROCESSES))
@@ -276,8 +275,8 @@ def _exit_as_python_does(run):
     except BaseException:
         sys.excepthook(*sys.exc_info())
         status = 1
-    threading._shutdown()
-    atexit._run_exitfuncs()
+    threading._shutdown()  # noqa: SLF001 - as the interpreter does at its end
+    atexit._run_exitfuncs()  # noqa: SLF001 - likewise
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -69,23 +69,21 @@ _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 0x1
 
 
-class KernelRefusal(OSError):
+class KernelRefusalError(OSError):
     """A system call failed; the text names it and what it was asked."""
 
 
 def _check(result, what):
     if result < 0:
         number = ctypes.get_errno()
-        raise KernelRefusal(number, "%s: %s" % (what, os.strerror(number)))
+        raise KernelRefusalError(number, "%s: %s" % (what, os.strerror(number)))
     return result
 
 
 def mount(source, target, kind, flags=0, options=None):
     """mount(2)."""
     text = options.encode() if options else None
-    done = _libc.mount(
-        source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), text
-    )
+    done = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), text)
     _check(done, "mount %s on %s" % (source, target))
 
 
@@ -161,7 +159,7 @@ def fork_into(flags):
     number = ctypes.get_errno()
     ctypes.pythonapi.PyOS_AfterFork_Parent()
     if pid < 0:
-        raise KernelRefusal(number, "clone3 %#x: %s" % (flags, os.strerror(number)))
+        raise KernelRefusalError(number, "clone3 %#x: %s" % (flags, os.strerror(number)))
     return pid, pidfd.value
 
 

@@ -1,7 +1,7 @@
 """Tries, in processes of its own, each kind of isolation that a sandbox needs, and leaves nothing.
 
-Run by `emberbox.isolation.host`; the seccomp program is its first argument, in hexadecimal. Prints
-{"done": [step, ...]}, and {"failed": step, "error": text, "errno": n} besides if a step did not work.
+Run by `emberbox.isolation.host`; its first argument is the seccomp program in hexadecimal. Prints
+{"done": [step, ...]}, with {"failed": step, "error": text, "errno": n} if a step did not work.
 """
 
 import json

@@ -121,9 +121,8 @@ def _preload(configuration):
     for name in configuration["preload"]:
         __import__(name)
     bootstrap = __import__("emberbox_bootstrap")
-    for name in ("jail", "linux", "zygote", "__main__"):
-        # A customer's module may have the same name.
-        _OWN_MODULES.append(sys.modules.pop(name))
+    # A customer's module may have the same name.
+    _OWN_MODULES.extend(sys.modules.pop(n) for n in ("jail", "linux", "zygote", "__main__"))
     sys.modules["__main__"] = type(sys)("__main__")
     sys.path_importer_cache.clear()
     return jail.Template(
@@ -191,4 +190,3 @@ def _report_ended(control, ended):
         if pid == 0:
             return
         control.send(json.dumps({"ended": pid, "status": status}).encode())
-

@@ -47,11 +47,15 @@ class RuntimeClient:
 
     def response_then_next(self, request_id, content_type, body):
         """Answer an invocation and wait for the next."""
-        head = "POST %sinvocation/%s/response HTTP/1.1\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (
-            _BASE,
-            request_id,
-            content_type,
-            len(body),
+        head = (
+            "POST %sinvocation/%s/response HTTP/1.1\r\n"
+            "Content-Type: %s\r\nContent-Length: %d\r\n\r\n"
+            % (
+                _BASE,
+                request_id,
+                content_type,
+                len(body),
+            )
         )
         self._send(head.encode(), body)
         self._receive()

@@ -74,16 +74,19 @@ class LambdaContext:
         sys.stdout.write(str(message))
 
     def __repr__(self):
-        return "LambdaContext([aws_request_id=%s,log_group_name=%s,log_stream_name=%s,function_name=%s,memory_limit_in_mb=%s,function_version=%s,invoked_function_arn=%s,client_context=%s,identity=%s])" % (
-            self.aws_request_id,
-            self.log_group_name,
-            self.log_stream_name,
-            self.function_name,
-            self.memory_limit_in_mb,
-            self.function_version,
-            self.invoked_function_arn,
-            self.client_context,
-            self.identity,
+        return (
+            "LambdaContext([aws_request_id=%s,log_group_name=%s,log_stream_name=%s,function_name=%s,memory_limit_in_mb=%s,function_version=%s,invoked_function_arn=%s,client_context=%s,identity=%s])"
+            % (
+                self.aws_request_id,
+                self.log_group_name,
+                self.log_stream_name,
+                self.function_name,
+                self.memory_limit_in_mb,
+                self.function_version,
+                self.invoked_function_arn,
+                self.client_context,
+                self.identity,
+            )
         )
 
 

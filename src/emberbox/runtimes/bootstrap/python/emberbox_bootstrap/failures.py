@@ -7,7 +7,7 @@ _OWN = os.path.dirname(os.path.abspath(__file__))
 _IMPORT = "<frozen importlib"
 
 
-class RuntimeFailure(Exception):
+class RuntimeFailureError(Exception):
     """A failure the runtime itself found, with an error type of AWS's naming."""
 
     def __init__(self, error_type, message, frames=()):
@@ -36,7 +36,7 @@ class Failure:
 
 def describe(error, request_id):
     """The failure that an exception of a handler amounts to; frames of the runtime are left out."""
-    if isinstance(error, RuntimeFailure):
+    if isinstance(error, RuntimeFailureError):
         return Failure(error.error_type, str(error), error.frames, request_id)
     return Failure(type(error).__name__, _text(error), _frames(error), request_id)
 
@@ -64,7 +64,8 @@ def _frames(error):
     kept = [
         frame
         for frame in found
-        if not frame.filename.startswith(_OWN) and not frame.filename.startswith(_IMPORT)
+        if not frame.filename.startswith(_OWN)
+        and not frame.filename.startswith(_IMPORT)
         and frame.filename != "/var/lang/lib/importlib/__init__.py"
         and not frame.filename.endswith("/importlib/__init__.py")
     ]

@@ -1,13 +1,13 @@
 """Finds the handler, parses events and serialises results.
 
-Source: "Define Lambda function handler in Python" of AWS's guide; errors as AWS's client names them.
+Source: "Define Lambda function handler in Python" of AWS's guide; errors named as AWS does.
 """
 
 import importlib
 import json
 import sys
 
-from emberbox_bootstrap.failures import RuntimeFailure
+from emberbox_bootstrap.failures import RuntimeFailureError
 
 _ASCII = sys.version_info < (3, 12)
 
@@ -17,12 +17,12 @@ def load(name):
     try:
         module_name, function_name = name.rsplit(".", 1)
     except ValueError as error:
-        raise RuntimeFailure(
+        raise RuntimeFailureError(
             "Runtime.MalformedHandlerName", "Bad handler '%s': %s" % (name, error)
         ) from None
     dotted = module_name.replace("/", ".")
     if dotted.split(".", 1)[0] in sys.builtin_module_names:
-        raise RuntimeFailure(
+        raise RuntimeFailureError(
             "Runtime.BuiltInModuleConflict",
             "Cannot use built-in module %s as a handler module" % module_name,
         )
@@ -30,7 +30,7 @@ def load(name):
     try:
         return getattr(module, function_name)
     except AttributeError:
-        raise RuntimeFailure(
+        raise RuntimeFailureError(
             "Runtime.HandlerNotFound",
             "Handler '%s' missing on module '%s'" % (function_name, module_name),
         ) from None
@@ -40,7 +40,7 @@ def _import(module_name, dotted):
     try:
         return importlib.import_module(dotted)
     except ImportError as error:
-        raise RuntimeFailure(
+        raise RuntimeFailureError(
             "Runtime.ImportModuleError",
             "Unable to import module '%s': %s" % (module_name, error),
         ) from None
@@ -50,7 +50,7 @@ def _import(module_name, dotted):
             error.lineno,
             (error.text or "").strip(),
         )
-        raise RuntimeFailure(
+        raise RuntimeFailureError(
             "Runtime.UserCodeSyntaxError",
             "Syntax error in module '%s': %s" % (module_name, error),
             [frame],
@@ -69,6 +69,6 @@ def serialise(result):
     try:
         return "application/json", json.dumps(result, ensure_ascii=_ASCII).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
-        raise RuntimeFailure(
+        raise RuntimeFailureError(
             "Runtime.MarshalError", "Unable to marshal response: %s" % (error,)
         ) from None

@@ -1,0 +1,125 @@
+"""IAM's shapes out of ours: roles, policies, tags, documents, pages."""
+
+import secrets
+import string
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from emberbox.clock import utc
+from emberbox.errors import CallerError
+from emberbox.model.request import Params
+from emberbox.storage.identity_records import PolicyVersion, Role
+
+PAGE = 100
+
+T = TypeVar("T")
+_ID_LETTERS = string.ascii_uppercase + "234567"
+
+
+def unique_id(kind: str) -> str:
+    """A new id of a kind (four letters), as AWS makes them."""
+    return kind + "".join(secrets.choice(_ID_LETTERS) for _ in range(17))
+
+
+def encoded(document: str) -> str:
+    """A policy document as IAM shows it: percent-encoded by RFC 3986."""
+    return quote(document, safe="")
+
+
+def tags_of(params: Params) -> dict[str, str]:
+    """The tags of a request, whose keys differ in more than case."""
+    tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags", ())}
+    if len({key.lower() for key in tags}) < len(params.get("Tags", ())):
+        raise CallerError(
+            "InvalidInput",
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+            status=400,
+        )
+    return tags
+
+
+def tag_list(tags: Mapping[str, str]) -> list[Params]:
+    """Tags as IAM lists them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def role_in_brief(role: Role) -> Params:
+    """What every answer shows of a role."""
+    return {
+        "Path": role.path,
+        "RoleName": role.name,
+        "RoleId": role.id,
+        "Arn": role.arn,
+        "CreateDate": utc(role.created),
+        "AssumeRolePolicyDocument": encoded(role.trust),
+    }
+
+
+def role_in_list(role: Role) -> Params:
+    """What a list shows of a role."""
+    shown = role_in_brief(role) | {"MaxSessionDuration": role.max_session_s}
+    return shown | ({"Description": role.description} if role.description else {})
+
+
+def role_in_full(role: Role) -> Params:
+    """What GetRole shows of a role."""
+    shown = role_in_list(role) | boundary_of(role) | {"RoleLastUsed": {}}
+    return shown | ({"Tags": tag_list(role.tags)} if role.tags else {})
+
+
+def boundary_of(role: Role) -> Params:
+    """The member that shows a role's permissions boundary, if it has one."""
+    if role.boundary is None:
+        return {}
+    return {
+        "PermissionsBoundary": {
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": role.boundary,
+        }
+    }
+
+
+def version_in_brief(version: PolicyVersion) -> Params:
+    """What every answer shows of a policy version."""
+    return {
+        "VersionId": f"v{version.version}",
+        "IsDefaultVersion": version.is_default,
+        "CreateDate": utc(version.created),
+    }
+
+
+def page_size(params: Params) -> int:
+    """How many items the request wants at most."""
+    return int(params.get("MaxItems", PAGE))
+
+
+def after(params: Params) -> str:
+    """The key behind which the page begins; empty for the first page."""
+    try:
+        return urlsafe_b64decode(params.get("Marker", "").encode("ascii")).decode()
+    except (Base64Error, ValueError):
+        raise CallerError("ValidationError", "Invalid Marker.", status=400) from None
+
+
+def ending(items: Sequence[T], size: int, key: Callable[[T], str]) -> Params:
+    """IsTruncated, and the Marker if there are more items than the page holds."""
+    if len(items) <= size:
+        return {"IsTruncated": False}
+    marker = urlsafe_b64encode(key(items[size - 1]).encode()).decode()
+    return {"IsTruncated": True, "Marker": marker}
+
+
+def paged(
+    params: Params,
+    member: str,
+    items: Sequence[T],
+    key: Callable[[T], str],
+    show: Callable[[T], Any],
+) -> Params:
+    """One page of a bounded collection, in the order of its keys."""
+    start, size = after(params), page_size(params)
+    rest = sorted((item for item in items if key(item) > start), key=key)
+    return {member: [show(item) for item in rest[:size]]} | ending(rest, size, key)

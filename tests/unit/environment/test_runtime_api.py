@@ -1,0 +1,206 @@
+"""The Runtime API over a real connection, with a recording host behind it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from emberbox.environment.runtime_api import RefusedError, RuntimeConnection
+from emberbox.model.limits import RESPONSE_PAYLOAD_MAX_BYTES
+
+BASE = "/2018-06-01/runtime/"
+
+
+class RecordingHost:
+    """Accepts answers to one request id and notes what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[object, ...]] = []
+        self.waiting: RuntimeConnection | None = None
+        self.lost = asyncio.Event()
+
+    def runtime_asks_next(self, connection: RuntimeConnection) -> None:
+        if self.waiting is not None:
+            raise RefusedError(403, "InvalidStateTransition", "already waiting")
+        self.waiting = connection
+        self.heard.append(("next",))
+
+    def expects_answer(self, request_id: str) -> None:
+        if request_id != "known":
+            raise RefusedError(400, "InvalidRequestID", "Invalid request ID")
+
+    def runtime_responds(self, request_id: str, body: bytes, *, too_large: bool) -> None:
+        self.heard.append(("response", request_id, body, too_large))
+
+    def runtime_fails(self, request_id: str, error_type: str, body: bytes) -> None:
+        self.heard.append(("error", request_id, error_type, body))
+
+    def expects_init_error(self) -> None:
+        return
+
+    def runtime_fails_init(self, error_type: str, body: bytes) -> None:
+        self.heard.append(("init", error_type, body))
+
+    def connection_lost(self, connection: RuntimeConnection) -> None:
+        self.lost.set()
+
+
+@asynccontextmanager
+async def connected(
+    host: RecordingHost,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    connections: set[RuntimeConnection] = set()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: RuntimeConnection(host, connections), "127.0.0.1", 0
+    )
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2])
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        server.close()
+        await host.lost.wait()
+        await server.wait_closed()
+
+
+def post(path: str, body: bytes = b"", *headers: str) -> bytes:
+    lines = [f"POST {BASE}{path} HTTP/1.1", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, object]]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    length = int(
+        next(x for x in head.split("\r\n") if x.lower().startswith("content-length")).split(":")[1]
+    )
+    return int(head.split()[1]), json.loads(await reader.readexactly(length))
+
+
+async def test_a_response_is_accepted() -> None:
+    """An expected answer reaches the host whole and gets 202."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(post("invocation/known/response", b'{"a":1}'))
+
+        status, body = await answer(reader)
+
+    assert (status, body) == (202, {"status": "OK"})
+    assert host.heard == [("response", "known", b'{"a":1}', False)]
+
+
+async def test_a_pipelined_answer_waits_for_the_next_event() -> None:
+    """A runtime that has already asked again is answered and woken once, in order."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(
+            post("invocation/known/response", b"1")
+            + f"GET {BASE}invocation/next HTTP/1.1\r\n\r\n".encode()
+        )
+        while host.waiting is None:
+            await asyncio.sleep(0)
+        host.waiting.deliver(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{}")
+
+        first, second = await answer(reader), await answer(reader)
+
+    assert first == (202, {"status": "OK"})
+    assert second == (200, {})
+
+
+async def test_an_unknown_request_id_is_refused() -> None:
+    """A forged or stale request id gets 400 InvalidRequestID and never reaches the host."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(post("invocation/other/response", b"forged"))
+
+        status, body = await answer(reader)
+
+    assert status == 400
+    assert body["errorType"] == "InvalidRequestID"
+    assert host.heard == []
+
+
+async def test_a_body_beyond_the_limit_is_not_kept() -> None:
+    """A response that is too large is counted, dropped, reported, and refused with 413."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(post("invocation/known/response", b"x" * (RESPONSE_PAYLOAD_MAX_BYTES + 1)))
+
+        status, body = await answer(reader)
+
+    assert status == 413
+    assert body["errorType"] == "RequestEntityTooLarge"
+    assert host.heard == [("response", "known", b"", True)]
+
+
+async def test_a_body_at_the_limit_is_taken() -> None:
+    """The largest allowed response passes."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(post("invocation/known/response", b"x" * RESPONSE_PAYLOAD_MAX_BYTES))
+
+        status, _ = await answer(reader)
+
+    assert status == 202
+    assert host.heard[0][2:] == (b"x" * RESPONSE_PAYLOAD_MAX_BYTES, False)
+
+
+async def test_chunked_bodies_and_expect_are_understood() -> None:
+    """Clients that send in chunks, or wait for 100 Continue, are served."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(
+            f"POST {BASE}invocation/known/error HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+            "Expect: 100-continue\r\nLambda-Runtime-Function-Error-Type: My.Error\r\n\r\n".encode()
+        )
+        interim = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'3\r\n{"e\r\n4\r\n":1}\r\n0\r\n\r\n')
+
+        status, _ = await answer(reader)
+
+    assert interim.startswith(b"HTTP/1.1 100")
+    assert status == 202
+    assert host.heard == [("error", "known", "My.Error", b'{"e":1}')]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "nothing", 404), ("POST", "invocation/next", 404), ("GET", "init/error", 404)],
+)
+async def test_unknown_calls_are_not_found(method: str, path: str, status: int) -> None:
+    """What is no call of the API gets 404."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(f"{method} {BASE}{path} HTTP/1.1\r\nContent-Length: 0\r\n\r\n".encode())
+
+        found, _ = await answer(reader)
+
+    assert found == status
+
+
+async def test_a_second_next_is_refused() -> None:
+    """Only one request for the next invocation may wait."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(f"GET {BASE}invocation/next HTTP/1.1\r\n\r\n".encode() * 2)
+
+        status, body = await answer(reader)
+
+    assert (status, body["errorType"]) == (403, "InvalidStateTransition")
+
+
+@pytest.mark.parametrize("garbage", [b"\x00\x01\x02\x03\r\n\r\n", b"GET " + b"x" * 200_000])
+async def test_garbage_ends_the_connection(garbage: bytes) -> None:
+    """A malformed or endless head is not waited for."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(garbage)
+
+        try:
+            rest = await reader.read()
+        except ConnectionResetError:
+            rest = b""
+
+    assert rest == b""
+    assert host.heard == []

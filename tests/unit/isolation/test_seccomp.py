@@ -1,0 +1,101 @@
+"""The seccomp program, run by a small BPF machine: what passes and what is refused."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emberbox.isolation.seccomp import build_filter, ranges
+from emberbox.isolation.syscalls import ALLOWED
+
+ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+COLUMN = {"x86_64": 0, "aarch64": 1}
+ALLOW = 0x7FFF0000
+EPERM, ENOSYS, EAFNOSUPPORT = 0x50001, 0x50026, 0x50061
+
+
+def decide(machine: str, number: int, *arguments: int, arch: int | None = None) -> int:
+    program = [struct.unpack("=HBBI", p) for p in _chunks(build_filter(machine))]
+    data = struct.pack("=IIQ", number, arch or ARCH[machine], 0)
+    data += struct.pack("=6Q", *[*arguments, 0, 0, 0, 0, 0, 0][:6])
+    at, value = 0, 0
+    while True:
+        operation, yes, no, constant = program[at]
+        at += 1
+        if operation == 0x20:
+            (value,) = struct.unpack_from("=I", data, constant)
+        elif operation == 0x06:
+            return constant
+        else:
+            holds = {
+                0x15: value == constant,
+                0x35: value >= constant,
+                0x25: value > constant,
+                0x45: value & constant != 0,
+            }[operation]
+            at += yes if holds else no
+
+
+def _chunks(program: bytes) -> list[bytes]:
+    return [program[i : i + 8] for i in range(0, len(program), 8)]
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_every_allowed_call_passes(machine: str) -> None:
+    """What the table allows is allowed (with harmless arguments)."""
+    for name, both in ALLOWED.items():
+        number = both[COLUMN[machine]]
+        if number is not None:
+            arguments = (1, 1, 0) if name == "socket" else ()
+            assert decide(machine, number, *arguments) == ALLOW, name
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("mount", 165), ("ptrace", 101), ("unshare", 272), ("setns", 308), ("bpf", 321),
+     ("init_module", 175), ("process_vm_readv", 310), ("perf_event_open", 298), ("keyctl", 250),
+     ("open_by_handle_at", 304), ("pivot_root", 155), ("chroot", 161), ("reboot", 169),
+     ("userfaultfd", 323), ("kexec_load", 246), ("pidfd_getfd", 438), ("move_mount", 429)],
+)  # fmt: skip
+def test_dangerous_calls_are_refused(name: str, number: int) -> None:
+    """What could leave the sandbox fails with EPERM on x86-64."""
+    assert decide("x86_64", number) == EPERM, name
+
+
+def test_probed_calls_say_they_do_not_exist() -> None:
+    """clone3, io_uring and x32 numbers look absent, so that libraries fall back."""
+    assert [decide("x86_64", n) for n in (435, 425, 426, 427, 0x40000001)] == [ENOSYS] * 5
+
+
+@pytest.mark.parametrize(
+    "flag", [0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000, 0x80]
+)
+def test_clone_makes_no_namespaces(flag: int) -> None:
+    """A fork is allowed; a fork into any new namespace is not."""
+    assert decide("x86_64", 56, 17) == ALLOW
+    assert decide("x86_64", 56, 17 | flag) == EPERM
+
+
+def test_sockets_are_of_plain_families() -> None:
+    """Unix, IPv4, IPv6 and route netlink; nothing else."""
+    assert [decide("x86_64", 41, f, 1) for f in (1, 2, 10)] == [ALLOW] * 3
+    assert decide("x86_64", 41, 16, 3, 0) == ALLOW
+    assert [
+        decide("x86_64", 41, 16, 3, 9),
+        decide("x86_64", 41, 17, 3),
+        decide("x86_64", 41, 40, 1),
+    ] == [EAFNOSUPPORT] * 3
+
+
+def test_another_architecture_is_killed() -> None:
+    """Calls through the 32-bit entry of the processor end the process."""
+    assert decide("x86_64", 1, arch=0x40000003) == 0x80000000
+
+
+@given(st.lists(st.integers(0, 500)))
+def test_ranges_hold_exactly_the_numbers(numbers: list[int]) -> None:
+    """The ranges cover the numbers, all of them and nothing else."""
+    covered = [n for first, last in ranges(numbers) for n in range(first, last + 1)]
+
+    assert covered == sorted(set(numbers))

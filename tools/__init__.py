@@ -1,0 +1,1 @@
+"""What the project's own programs share: demo, benchmark and system tests. Not installed."""
