@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send small requests at once."""
         # uvloop's transports are no subclasses of asyncio's.
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         connected = transport.get_extra_info("socket")
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -89,7 +89,12 @@ class Connection(asyncio.Protocol):
     async def call(self, request: bytes) -> Answer:
         """Send one request and wait for its answer."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.send(request, lambda answer: future.done() or future.set_result(answer))
+
+        def heard(answer: Answer) -> None:
+            if not future.done():
+                future.set_result(answer)
+
+        self.send(request, heard)
         return await asyncio.wait_for(future, _PATIENCE_S)
 
     def data_received(self, data: bytes) -> None:
@@ -131,7 +136,8 @@ async def connect(url: str) -> Connection:
     """An open connection to the server at `url`."""
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(Connection, parts.hostname, parts.port)
+    host, port = parts.hostname or "127.0.0.1", parts.port or 80
+    _, connection = await loop.create_connection(Connection, host, port)
     return connection
 
 

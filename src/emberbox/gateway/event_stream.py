@@ -9,6 +9,8 @@ import struct
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
+import orjson
+
 from emberbox.errors import CallerError
 from emberbox.gateway.shapes import Shape
 from emberbox.gateway.wire import OutputError
@@ -47,7 +49,7 @@ async def encode(
         async for event in _each(events):
             yield _encoded(shape, event, write)
     except CallerError as error:
-        yield _exception(error)
+        yield _exception(shape, error)
 
 
 async def _each(events: Any) -> AsyncIterator[Mapping[str, Any]]:
@@ -81,13 +83,21 @@ def _event(name: str, content_type: str, payload: bytes) -> bytes:
     return message(headers, payload)
 
 
-def _exception(error: CallerError) -> bytes:
+def _exception(shape: Shape, error: CallerError) -> bytes:
+    """An error the stream's shape knows is a document, any other stands in the headers."""
+    if error.code not in shape.members:
+        headers = {
+            ":message-type": "error",
+            ":error-code": error.code,
+            ":error-message": error.message,
+        }
+        return message(headers, b"")
     headers = {
-        ":message-type": "error",
-        ":error-code": error.code,
-        ":error-message": error.message,
+        ":message-type": "exception",
+        ":exception-type": error.code,
+        ":content-type": "application/json",
     }
-    return message(headers, b"")
+    return message(headers, orjson.dumps({"message": error.message}))
 
 
 def _header(name: str, value: str) -> bytes:

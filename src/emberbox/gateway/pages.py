@@ -4,12 +4,15 @@ A page is an async function from a request to a plain answer. It is reached by a
 the front its host name has (`lambda-url`, `execute-api`).
 """
 
+import re
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 OWN_PREFIX: Final = "/_emberbox/"
 """Paths of ours: a page below it is served whatever the request's signature says."""
+
+_CONNECTIONS: Final = re.compile("/(?:@|%40)connections/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,11 @@ class Pages:
     def find(self, path: str, front: str, *, is_signed: bool) -> Page | None:
         """The page for a request.
 
-        A host front wins over everything. Prefixes outside `/_emberbox/` yield to signed requests,
+        A host front wins over everything but the management of an API's connections, which is a
+        service on the same host. Prefixes outside `/_emberbox/` yield to signed requests,
         which are for an AWS service (API Gateway's `/v2/` beside the Docker registry's).
         """
-        if front in self._by_front:
+        if front in self._by_front and not (is_signed and _CONNECTIONS.search(path)):
             return self._by_front[front]
         for prefix, page in self._by_path:
             if path.startswith(prefix):

@@ -106,6 +106,10 @@ def read_boolean(text: str) -> bool:
 def read_blob(text: str) -> bytes:
     """The bytes of a base64 text; line breaks are forgiven, anything else is not."""
     try:
+        return b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        pass
+    try:
         return b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         raise UnreadableError("a blob is not valid base64") from None

@@ -18,7 +18,7 @@ from emberbox.model.limits import PROCESSES_MAX
 # A function that has rested may use twice its share of one period at once (the burst): short
 # handlers then run through without a pause, and the average stays what the memory size gives.
 _PERIOD_US = 100_000
-_V1_CONTROLLERS = ("memory", "cpu", "cpuacct", "pids")
+_V1_CONTROLLERS = ("memory", "cpu", "pids")
 _V2_CONTROLLERS = ("memory", "cpu", "pids")
 _FAMILY = "emberbox"
 
@@ -39,6 +39,7 @@ class Abilities:
 class Cgroup(Protocol):
     """The control groups of one sandbox."""
 
+    birthplace: int
     join_descriptors: tuple[int, ...]
 
     def limit(self, limits: Limits) -> None: ...
@@ -60,6 +61,7 @@ class CgroupTree(Protocol):
     abilities: Abilities
 
     def create(self, name: str) -> Cgroup: ...
+    def adopt(self, pid: int, uid: int) -> None: ...
     def sweep(self) -> int: ...
     def close(self) -> None: ...
 
@@ -128,15 +130,19 @@ class _Group:
         self._peak = -1
         for directory in self._directories:
             directory.mkdir(parents=True)
+        # A process that moves only itself takes no global lock; the v2 tree it is born in.
         self.join_descriptors = tuple(
-            os.open(d / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for d in self._directories
+            _open(d / "tasks", os.O_WRONLY) for d in self._directories if d != unified
         )
+        self.birthplace = -1 if unified is None else _open(unified, os.O_RDONLY | os.O_DIRECTORY)
 
     def joined(self) -> None:
         """The joining descriptors have been handed over."""
         for descriptor in self.join_descriptors:
             os.close(descriptor)
-        self.join_descriptors = ()
+        if self.birthplace >= 0:
+            os.close(self.birthplace)
+        self.join_descriptors, self.birthplace = (), -1
 
     def freeze(self) -> None:
         self._set_frozen(b"1")
@@ -279,6 +285,7 @@ class V1Tree:
         self._families = {c: own_place(m, membership) / _FAMILY for c, m in mounts.items()}
         self._places = {c: family / identity for c, family in self._families.items()}
         self._unified_family: Path | None = None
+        self._births_by = os.geteuid()
         self._unified: Path | None = None
         for place in self._places.values():
             place.mkdir(parents=True, exist_ok=True)
@@ -300,7 +307,17 @@ class V1Tree:
 
     def create(self, name: str) -> Cgroup:
         places = {c: place / name for c, place in self._places.items()}
-        return V1Cgroup(places, self._unified / name if self._unified else None)
+        if self._unified is None:
+            return V1Cgroup(places, None)
+        group = V1Cgroup(places, self._unified / name)
+        os.chown(self._unified / name / "cgroup.procs", self._births_by, -1)
+        return group
+
+    def adopt(self, pid: int, uid: int) -> None:
+        """A zygote's forks, done as `uid`, are to be born in the v2 groups."""
+        if self._unified is not None:
+            self._births_by = uid
+            _adopt(self._unified, pid, uid)
 
     def sweep(self) -> int:
         """Remove what dead servers left; the number of sandboxes' groups removed."""
@@ -317,6 +334,7 @@ class V2Tree:
     """cgroup v2 alone."""
 
     def __init__(self, identity: str, mount: Mount, membership: str) -> None:
+        self._births_by = os.geteuid()
         self._family = _delegated_family(mount, membership)
         self._place = self._family / identity
         self._place.mkdir(parents=True, exist_ok=True)
@@ -332,7 +350,14 @@ class V2Tree:
         )
 
     def create(self, name: str) -> Cgroup:
-        return V2Cgroup(self._place / name)
+        group = V2Cgroup(self._place / name)
+        os.chown(self._place / name / "cgroup.procs", self._births_by, -1)
+        return group
+
+    def adopt(self, pid: int, uid: int) -> None:
+        """A zygote's forks, done as `uid`, are to be born in the groups."""
+        self._births_by = uid
+        _adopt(self._place, pid, uid)
 
     def sweep(self) -> int:
         """Remove what dead servers left; the number of sandboxes' groups removed."""
@@ -354,6 +379,9 @@ class NoTree:
     def create(self, name: str) -> Cgroup:
         return _NoCgroup()
 
+    def adopt(self, pid: int, uid: int) -> None:
+        return
+
     def sweep(self) -> int:
         return 0
 
@@ -362,6 +390,7 @@ class NoTree:
 
 
 class _NoCgroup:
+    birthplace = -1
     join_descriptors: tuple[int, ...] = ()
 
     def limit(self, limits: Limits) -> None: ...
@@ -401,6 +430,15 @@ def sweep_family(family: Path) -> int:
         if pid.isdigit() and start and _start_time(int(pid)) != start:
             removed += _remove_tree(place)
     return removed
+
+
+def _adopt(place: Path, pid: int, uid: int) -> None:
+    """The kernel lets a process be born in a group if its parent may write to that group's members
+    and to those of the group that holds them both."""
+    leaf = place / "zygotes"
+    leaf.mkdir(exist_ok=True)
+    _put(leaf / "cgroup.procs", str(pid))
+    os.chown(place / "cgroup.procs", uid, -1)
 
 
 def _remove_tree(place: Path) -> int:

@@ -347,7 +347,9 @@ class NamespaceBackend:
         sandbox.watch()
         try:
             pid, pidfd = await zygote.spawn(
-                uid if self.privileged else 0, [theirs.fileno(), writing, *cgroup.join_descriptors]
+                uid if self.privileged else 0,
+                cgroup.birthplace,
+                [theirs.fileno(), writing, *cgroup.join_descriptors],
             )
         except PlatformError:
             sandbox.destroy("it could not be forked")
@@ -386,6 +388,7 @@ class NamespaceBackend:
             privileged=self.privileged,
         )
         await zygote.start(configuration, uid_base=self._uid_base)
+        self.cgroups.adopt(zygote.pid, self._uid_base if self.privileged else os.geteuid())
         return zygote
 
     def _on_zygote_lost(self, zygote: Zygote) -> None:

@@ -95,12 +95,19 @@ class Zygote:
             elif "serving" in answer:
                 return
 
-    async def spawn(self, uid: int, descriptors: list[int]) -> tuple[int, int]:
-        """Fork a sandbox; (pid of its init, pidfd owned by the caller)."""
+    async def spawn(self, uid: int, birthplace: int, descriptors: list[int]) -> tuple[int, int]:
+        """Fork a sandbox; (pid of its init, pidfd owned by the caller).
+
+        `birthplace` is a cgroup v2 directory for its runtime, or -1. The descriptors are its
+        control socket, its log pipe, and files to join cgroups by.
+        """
         self._serial += 1
         future: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         self._spawning[self._serial] = future
-        request = json.dumps({"spawn": self._serial, "uid": uid}).encode()
+        born = birthplace >= 0
+        request = json.dumps({"spawn": self._serial, "uid": uid, "born": born}).encode()
+        if born:
+            descriptors = [*descriptors[:2], birthplace, *descriptors[2:]]
         try:
             socket.send_fds(self._control, [request], descriptors)
         except OSError as error:

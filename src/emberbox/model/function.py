@@ -33,6 +33,12 @@ STATE_TABLE: Table[State] = {
     State.FAILED: frozenset({State.PENDING}),
 }
 
+UPDATE_TABLE: Table[UpdateStatus] = {
+    UpdateStatus.SUCCESSFUL: frozenset({UpdateStatus.IN_PROGRESS}),
+    UpdateStatus.IN_PROGRESS: frozenset({UpdateStatus.SUCCESSFUL, UpdateStatus.FAILED}),
+    UpdateStatus.FAILED: frozenset({UpdateStatus.IN_PROGRESS}),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Logging:

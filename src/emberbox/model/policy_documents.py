@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-VERSIONS = frozenset({"2008-10-17", "2012-10-17"})
+VERSIONS = ("2008-10-17", "2012-10-17")
 
 _SYNTAX = "Syntax errors in policy."
 _TOP = frozenset({"Version", "Id", "Statement"})

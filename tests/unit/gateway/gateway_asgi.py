@@ -80,7 +80,7 @@ async def call(app, method: str, path: str, headers=None, body=b"") -> Answer:
 
 
 def client(app: Gateway, service: str, **options):
-    """A boto3 client whose requests go straight into the gateway; `.exchanges` keeps the answers."""
+    """A boto3 client whose requests go straight into the gateway; `.exchanges` are the answers."""
     made = boto3.client(
         service,
         endpoint_url=options.pop("endpoint_url", "http://127.0.0.1:4566"),
@@ -108,6 +108,30 @@ async def _exchange(app, request) -> Answer:
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     headers = {"host": parts.netloc, **dict(request.headers.items())}
     return await call(app, request.method, target, headers, body)
+
+
+class Connection:
+    """A client's side that can be cut."""
+
+    def __init__(self) -> None:
+        self.sent = []
+        self.arrived = asyncio.Event()
+        self._inbox = asyncio.Queue()
+        self._inbox.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+
+    def cut(self):
+        """Leave."""
+        self._inbox.put_nowait({"type": "http.disconnect"})
+
+    async def receive(self):
+        """ASGI's receive."""
+        return await self._inbox.get()
+
+    async def send(self, message):
+        """ASGI's send."""
+        self.sent.append(message)
+        if message.get("body"):
+            self.arrived.set()
 
 
 class _Raw:

@@ -3,6 +3,11 @@
 import random
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import settings
+
+untimed = settings(deadline=None, database=None)
+"""For properties: a slow machine is no failure, and nothing is kept between runs."""
+
 TEXTS = ("a", "b c", "x&y<z>", 'quo"te', "ünï-çødé", "naïve/path", "a+b=c%20", "1.5", "true")
 DEPTH_MAX = 5
 SCALARS = {

@@ -221,7 +221,7 @@ def test_a_layer_is_found_by_arn_beside_the_list_of_layers(query, operation):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "query", "headers", "operation", "key"),
+    "case",
     [
         ("GET", "/", [], {}, "ListBuckets", None),
         ("PUT", "/b", [], {}, "CreateBucket", None),
@@ -261,8 +261,10 @@ def test_a_layer_is_found_by_arn_beside_the_list_of_layers(query, operation):
         ("DELETE", "/b/k", [("uploadId", "u")], {}, "AbortMultipartUpload", "k"),
     ],
 )
-def test_s3_operations_that_share_a_path(method, path, query, headers, operation, key):
+def test_s3_operations_that_share_a_path(case):
     """Query parameters and headers decide, and keys keep their slashes."""
+    method, path, query, headers, operation, key = case
+
     found = route(request_of(method, path, signed="s3", query=query, **headers))
 
     assert (found[2], found[3].get("Key")) == (operation, key)
@@ -313,7 +315,7 @@ def test_the_path_before_connections_is_the_endpoint_s():
 
     found = ROUTER.find(aim, request)
 
-    assert (found.prefix, found.call.labels) == ("/api/stage", {"ConnectionId": "c"})
+    assert (found.prefix, found.call.labels) == ("/api/stage", {"connectionId": "c"})
 
 
 @pytest.mark.parametrize(

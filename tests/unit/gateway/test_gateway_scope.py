@@ -4,6 +4,7 @@ import re
 
 import pytest
 from gateway_asgi import authorization
+from gateway_samples import untimed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +64,7 @@ def test_equal_scopes_are_read_once():
     assert first is second
 
 
+@untimed
 @given(st.binary(max_size=300))
 def test_no_header_is_too_odd(header):
     """Whatever bytes come, there is a scope."""

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from gateway_models import CATALOG
+from gateway_samples import untimed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -290,6 +291,7 @@ def test_how_long_a_text_is_checked_depends_on_the_repetitions(pattern, length):
     assert checked_length(pattern) == length
 
 
+@untimed
 @given(st.text(max_size=60))
 def test_patterns_never_raise(text):
     """Whatever pattern a future model brings."""

@@ -52,11 +52,12 @@ class Template:
 
 
 class _Init:
-    def __init__(self, template, uid, control, log, cgroups):
+    def __init__(self, template, uid, control, log, birthplace, cgroups):
         self.template = template
         self.uid = uid
         self.control = control
         self.log = log
+        self.birthplace = birthplace
         self.cgroups = cgroups
         self.runtime = 0
         self.launch = -1
@@ -66,11 +67,15 @@ class _Init:
         socket.send_fds(self.control, [json.dumps(message).encode()], descriptors)
 
 
-def run_init(template, uid, descriptors):
-    """Become process 1 of the sandbox; does not return."""
-    init = _Init(
-        template, uid, socket.socket(fileno=descriptors[0]), descriptors[1], descriptors[2:]
-    )
+def run_init(template, uid, has_birthplace, descriptors):
+    """Become process 1 of the sandbox; does not return.
+
+    The descriptors are the control socket, the log pipe, the cgroup v2 directory that the runtime
+    is born in (if there is one), and the files through which it joins cgroup v1 groups.
+    """
+    control, log = socket.socket(fileno=descriptors[0]), descriptors[1]
+    birthplace = descriptors[2] if has_birthplace else -1
+    init = _Init(template, uid, control, log, birthplace, descriptors[2 + has_birthplace :])
     status = 1
     try:
         linux.die_with_parent()
@@ -178,7 +183,7 @@ def _reap(init):
 
 def _fork_runtime(init):
     reading, writing = os.pipe()
-    pid = os.fork()
+    pid, pidfd = linux.fork_into(0, init.birthplace)
     if pid == 0:
         try:
             _become_runtime(init, reading)
@@ -187,6 +192,7 @@ def _fork_runtime(init):
         finally:
             os._exit(70)
     os.close(reading)
+    os.close(pidfd)
     init.runtime = pid
     init.launch = writing
 
@@ -203,6 +209,7 @@ def _become_runtime(init, reading):
     os.closerange(_LAUNCH_DESCRIPTOR + 1, _DESCRIPTORS)
     _limit_and_drop(init.uid, init.template.seccomp)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    linux.refresh_after_fork()
     gc.enable()
     _run(init.template, _read_launch())
 

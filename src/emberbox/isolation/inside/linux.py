@@ -7,9 +7,11 @@ import ctypes
 import fcntl
 import os
 import platform
+import random
 import signal
 import socket
 import struct
+import threading
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 # PyDLL keeps the interpreter lock: a fork must not let another thread of control in.
@@ -34,6 +36,7 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 CLONE_PIDFD = 0x00001000
+CLONE_INTO_CGROUP = 0x200000000
 
 MS_RDONLY = 0x1
 MS_NOSUID = 0x2
@@ -67,6 +70,11 @@ _CAP_VERSION_3 = 0x20080522
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 0x1
+
+
+ctypes.pythonapi.PyThread_get_thread_ident.restype = ctypes.c_ulong
+_THREAD_WORDS = 512
+_THREAD_ID_AT = []
 
 
 class KernelRefusalError(OSError):
@@ -141,26 +149,49 @@ def unshare(flags):
     _check(_libc.unshare(flags), "unshare %#x" % flags)
 
 
-def fork_into(flags):
-    """fork() into new namespaces: (0, -1) in the child, (pid, pidfd) in the parent.
+def fork_into(flags, cgroup=-1):
+    """fork() into new namespaces and a cgroup: (0, -1) in the child, (pid, pidfd) in the parent.
 
-    The child of a raw clone3 has not run glibc's own fork handlers, which is safe in a process that
-    has never had a second thread.
+    `cgroup` is the descriptor of a cgroup v2 directory. To be born in it is cheap; to move there
+    takes a lock that stops every fork of the machine.
+
+    Neither glibc's nor Python's fork handlers run: a process that has never had a second thread has
+    nothing for them to mend, and they would touch, and so copy, a hundred pages. Only the thread id
+    that glibc remembers must be put right. `refresh_after_fork` does what a program may notice.
     """
     pidfd = ctypes.c_int(-1)
-    arguments = struct.pack(
-        "=11Q", flags | CLONE_PIDFD, ctypes.addressof(pidfd), 0, 0, signal.SIGCHLD, *([0] * 6)
-    )
-    ctypes.pythonapi.PyOS_BeforeFork()
+    flags |= CLONE_PIDFD
+    if cgroup >= 0:
+        flags |= CLONE_INTO_CGROUP
+    where = (flags, ctypes.addressof(pidfd), 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, max(cgroup, 0))
+    arguments = struct.pack("=11Q", *where)
+    remembered = _remembered_thread_id()
     pid = _syscall(_NR_CLONE3, arguments, len(arguments))
     if pid == 0:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
+        if remembered is not None:
+            remembered.value = threading.get_native_id()
         return 0, -1
-    number = ctypes.get_errno()
-    ctypes.pythonapi.PyOS_AfterFork_Parent()
     if pid < 0:
+        number = ctypes.get_errno()
         raise KernelRefusalError(number, "clone3 %#x: %s" % (flags, os.strerror(number)))
     return pid, pidfd.value
+
+
+def refresh_after_fork():
+    """What Python's own fork handlers would have renewed: randomness, and the thread's name."""
+    random.seed()
+    threading.main_thread()._set_native_id()  # noqa: SLF001 - as its own fork handler does
+
+
+def _remembered_thread_id():
+    """Where glibc keeps the id of this thread, which raw forks leave stale."""
+    if not _THREAD_ID_AT:
+        here = ctypes.pythonapi.PyThread_get_thread_ident()
+        words = (ctypes.c_int * _THREAD_WORDS).from_address(here)
+        found = [n for n, word in enumerate(words) if word == threading.get_native_id()]
+        _THREAD_ID_AT.append(here + 4 * found[0] if len(found) == 1 else 0)
+    address = _THREAD_ID_AT[0]
+    return ctypes.c_int.from_address(address) if address else None
 
 
 def die_with_parent():

@@ -10,7 +10,7 @@ It talks to the server over a SOCK_SEQPACKET socket (its descriptor is the first
     zygote -> server   {"map": true}                            maps of the user namespace, please
     server -> zygote   {"mapped": true}
     zygote -> server   {"serving": true}
-    server -> zygote   {"spawn": id, "uid": n} + descriptors    control socket, log pipe, cgroups
+    server -> zygote   {"spawn": id, "uid": n, "born": bool} + descriptors
     zygote -> server   {"spawned": id, "pid": n} + pidfd        or {"spawned": id, "error": text}
     zygote -> server   {"ended": pid, "status": n}
 """
@@ -170,7 +170,7 @@ def _spawn(control, template, ended):
     if pid == 0:
         control.close()
         os.close(ended)
-        jail.run_init(template, request["uid"], descriptors)
+        jail.run_init(template, request["uid"], request["born"], descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
     if pid > 0:

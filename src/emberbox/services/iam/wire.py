@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -99,7 +99,8 @@ def page_size(params: Params) -> int:
 def after(params: Params) -> str:
     """The key behind which the page begins; empty for the first page."""
     try:
-        return urlsafe_b64decode(params.get("Marker", "").encode("ascii")).decode()
+        marker = params.get("Marker", "").encode("ascii")
+        return b64decode(marker, altchars=b"-_", validate=True).decode()
     except (Base64Error, ValueError):
         raise CallerError("ValidationError", "Invalid Marker.", status=400) from None
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from emberbox.clock import Clock, utc
+from emberbox.clock import utc
 from emberbox.errors import CallerError
 from emberbox.identity.sessions import Credentials, ExpiredSessionError, Sessions
 from emberbox.model.access_keys import parse_access_key_id
@@ -26,10 +26,9 @@ class StsService:
 
     name = "sts"
 
-    def __init__(self, identities: IdentityStore, sessions: Sessions, clock: Clock) -> None:
+    def __init__(self, identities: IdentityStore, sessions: Sessions) -> None:
         self._identities = identities
         self._sessions = sessions
-        self._clock = clock
         self.operations: Mapping[str, Operation] = {
             "GetCallerIdentity": self.get_caller_identity,
             "AssumeRole": self.assume_role,

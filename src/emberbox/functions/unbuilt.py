@@ -1,0 +1,72 @@
+"""Settings of functions that are not built yet: refused when they ask for something.
+
+A setting that is stored and then ignored would be a lie, so there is none. Their empty and default
+forms, which many tools send, are accepted.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from emberbox.errors import CallerError
+from emberbox.model.configuration import invalid
+from emberbox.model.request import Params
+
+_LEAVE_OUT: Final = "leave it out of the request."
+_ZIP_FILE: Final = "give the code as ZipFile."
+
+
+def _nothing(value: Any) -> bool:
+    """Empty, or a structure whose members all are."""
+    return not any(value.values()) if isinstance(value, Mapping) else not value
+
+
+def _only(*defaults: object) -> Callable[[Any], bool]:
+    return lambda value: value in defaults
+
+
+def _member(name: str, *defaults: object) -> Callable[[Any], bool]:
+    """A structure in which this member, the one that counts, is absent or a default."""
+    return lambda value: value.get(name) in (None, *defaults)
+
+
+_UNBUILT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "Layers": (_nothing, "put the files of the layers into the code package."),
+    "VpcConfig": (_nothing, _LEAVE_OUT),
+    "FileSystemConfigs": (_nothing, _LEAVE_OUT),
+    "PackageType": (_only("Zip"), f"use Zip and {_ZIP_FILE}"),
+    "ImageConfig": (_nothing, _LEAVE_OUT),
+    "ImageUri": (_nothing, _ZIP_FILE),
+    "S3Bucket": (_nothing, _ZIP_FILE),
+    "S3Key": (_nothing, _ZIP_FILE),
+    "S3ObjectVersion": (_nothing, _ZIP_FILE),
+    "S3ObjectStorageMode": (_only("COPY"), _ZIP_FILE),
+    "SourceKMSKeyArn": (_nothing, "give a ZipFile that is not encrypted."),
+    "DeadLetterConfig": (_member("TargetArn", ""), _LEAVE_OUT),
+    "SnapStart": (_member("ApplyOn", "None"), "set ApplyOn to None."),
+    "KMSKeyArn": (_nothing, _LEAVE_OUT),
+    "CodeSigningConfigArn": (_nothing, _LEAVE_OUT),
+    "TracingConfig": (_member("Mode", "PassThrough"), "set Mode to PassThrough."),
+    "LoggingConfig": (_member("LogFormat", "Text"), "set LogFormat to Text."),
+    "Publish": (_nothing, "only $LATEST exists."),
+    "PublishTo": (_nothing, "only $LATEST exists."),
+    "Runtime": (lambda value: value != "custom", "use provided.al2023 for a runtime of your own."),
+    "RuntimeConfig": (_nothing, _LEAVE_OUT),
+    "DurableConfig": (_nothing, _LEAVE_OUT),
+    "TenancyConfig": (_nothing, _LEAVE_OUT),
+    "CapacityProviderConfig": (_nothing, _LEAVE_OUT),
+    "AcceleratorConfig": (_nothing, _LEAVE_OUT),
+}
+"""Member -> whether a value asks for nothing, and what to do instead."""
+
+
+def refuse_unbuilt(params: Params) -> None:
+    """CallerError for the first member that asks for what is not built."""
+    for member, (asks_nothing, instead) in _UNBUILT.items():
+        value = params.get(member)
+        if value is not None and not asks_nothing(value):
+            raise _not_built(member, value, instead)
+
+
+def _not_built(member: str, value: object, instead: str) -> CallerError:
+    asked = f"{member} {value}" if member in ("PackageType", "Runtime") else member
+    return invalid(f"Emberbox does not build {asked} yet; {instead}")
