@@ -18,7 +18,7 @@ help: ## what this Makefile can do
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
 
 demo: $(READY) ## the walk-through on a fresh server, with the real aws command line
-	@$(BIN)/python demo/walkthrough.py
+	@$(BIN)/python -m demo.walkthrough
 
 serve: $(READY) ## a server on 127.0.0.1:4566 that stays; Ctrl+C stops it
 	@$(BIN)/emberbox serve $(ARGS)

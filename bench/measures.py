@@ -3,9 +3,10 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import processes
 from bench.client import Answer, Connection, Load, closed_loop, connect, invoke_request, together
@@ -190,7 +191,7 @@ def _good(answer: Answer) -> Answer:
     return answer
 
 
-MEASURES: dict[str, Callable[[Bench], Awaitable[Figures]]] = {
+MEASURES: dict[str, Callable[[Bench], Coroutine[Any, Any, Figures]]] = {
     "rest": measure_memory_at_rest,
     "first": measure_first_invokes,
     "memory": measure_idle_memory,

@@ -50,7 +50,7 @@ class Target:
 
 
 def target_of(context: RequestContext, params: Params) -> Target:
-    """What `FunctionName` and, where the operation has it, `Qualifier` mean; CallerError if nothing.
+    """What `FunctionName` and, if given, `Qualifier` mean; CallerError if nothing.
 
     Whether there is such a function is not looked at.
     """
@@ -101,9 +101,9 @@ def _parsed(text: str) -> FunctionReference:
         return parse_function_reference(text)
     except BadNameError:
         shown = text[:_SHOWN_MAX]
-        raise validation_error([
-            f"Value '{shown}' at 'functionName' failed to satisfy constraint: {_broken(text)}"
-        ]) from None
+        raise validation_error(
+            [f"Value '{shown}' at 'functionName' failed to satisfy constraint: {_broken(text)}"]
+        ) from None
 
 
 def _broken(text: str) -> str:

@@ -1,16 +1,158 @@
-"""Between the wire's members and `FunctionVersion`: the only place that spells both.
+"""Between the wire's members and `FunctionVersion`: no other module spells both.
 
-What a request may say is checked here too, as far as the members themselves decide it.
+What a request may say is checked here too, as far as its members alone decide it.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, Final
 
 from emberbox.clock import utc
-from emberbox.model.configuration import check_environment, check_sizes, invalid
+from emberbox.functions.unbuilt import refuse_unbuilt
+from emberbox.model.configuration import check_environment, check_sizes, check_tags, invalid
 from emberbox.model.function import FunctionVersion, Logging
 from emberbox.model.request import Params
 from emberbox.runtimes.registry import RUNTIMES, runtime_version_arn
 
-_SAME: Final[Callable[[Any], Any]] = lambda value: value  # noqa: E731
+_VOLATILE: Final = (
+    "State",
+    "StateReason",
+    "StateReasonCode",
+    "LastUpdateStatus",
+    "LastUpdateStatusReason",
+    "LastUpdateStatusReasonCode",
+    "RuntimeVersionConfig",
+)
+"""What lists of functions leave out."""
+
+
+def _variables(value: Mapping[str, Any]) -> dict[str, str]:
+    return dict(value.get("Variables") or {})
+
+
+_SETTINGS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
+    "Role": ("role", str),
+    "Runtime": ("runtime", str),
+    "Handler": ("handler", str),
+    "Description": ("description", str),
+    "Timeout": ("timeout_s", int),
+    "MemorySize": ("memory_mb", int),
+    "EphemeralStorage": ("ephemeral_mb", itemgetter("Size")),
+    "Environment": ("environment", _variables),
+    "Architectures": ("architecture", itemgetter(0)),
+}
+"""Member -> field and how its value is read."""
+
+
+def check_settings(params: Params) -> None:
+    """CallerError unless a function can have all that a request sets."""
+    refuse_unbuilt(params)
+    check_sizes(
+        params.get("Timeout"),
+        params.get("MemorySize"),
+        (params.get("EphemeralStorage") or {}).get("Size"),
+    )
+    if params.get("Runtime") is not None:
+        _check_runtime(params["Runtime"])
+    check_environment(_variables(params.get("Environment") or {}))
+    _check_logging(params.get("LoggingConfig") or {})
+    check_tags(params.get("Tags") or {})
+
+
+def with_settings(function: FunctionVersion, params: Params) -> FunctionVersion:
+    """The function with what a checked request sets; what is absent stays."""
+    changes = {
+        field: read(params[member])
+        for member, (field, read) in _SETTINGS.items()
+        if params.get(member) is not None
+    }
+    group = (params.get("LoggingConfig") or {}).get("LogGroup") or function.logging.group
+    return replace(function, **changes, logging=replace(function.logging, group=group))
+
+
+def configuration(function: FunctionVersion, *, qualified: bool = False) -> Params:
+    """`FunctionConfiguration`; what was never set is absent."""
+    shown = {
+        "FunctionName": function.name,
+        "FunctionArn": function.qualified_arn if qualified else function.arn,
+        "Runtime": function.runtime,
+        "Role": function.role,
+        "Handler": function.handler,
+        "CodeSize": function.code_size,
+        "Description": function.description,
+        "Timeout": function.timeout_s,
+        "MemorySize": function.memory_mb,
+        "LastModified": _timestamp(function.last_modified),
+        "CodeSha256": function.code_sha256,
+        "Version": function.version,
+        "Environment": _environment(function),
+        "TracingConfig": {"Mode": function.tracing_mode},
+        "RevisionId": function.revision_id,
+        "State": function.state.value,
+        "StateReason": function.state_reason,
+        "StateReasonCode": function.state_reason_code,
+        "LastUpdateStatus": function.update_status.value if function.update_status else None,
+        "LastUpdateStatusReason": function.update_reason,
+        "LastUpdateStatusReasonCode": function.update_reason_code,
+        "PackageType": "Zip",
+        "Architectures": [function.architecture],
+        "EphemeralStorage": {"Size": function.ephemeral_mb},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "RuntimeVersionConfig": {
+            "RuntimeVersionArn": runtime_version_arn(function.region, function.runtime)
+        },
+        "LoggingConfig": _logging(function.logging),
+    }
+    return {member: value for member, value in shown.items() if value is not None}
+
+
+def listed(function: FunctionVersion, *, qualified: bool) -> Params:
+    """`FunctionConfiguration` as lists show it: without states."""
+    shown = configuration(function, qualified=qualified)
+    return {member: value for member, value in shown.items() if member not in _VOLATILE}
+
+
+def _environment(function: FunctionVersion) -> Params | None:
+    if function.environment is None:
+        return None
+    return {"Variables": dict(function.environment)}
+
+
+def _logging(logging: Logging) -> Params:
+    shown = {
+        "LogFormat": logging.format,
+        "ApplicationLogLevel": logging.application_level,
+        "SystemLogLevel": logging.system_level,
+        "LogGroup": logging.group,
+    }
+    return {member: value for member, value in shown.items() if value is not None}
+
+
+def _timestamp(epoch_s: float) -> str:
+    """AWS's form: milliseconds, and no colon in the zone."""
+    return utc(epoch_s).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+
+
+def _check_runtime(identifier: str) -> None:
+    runtime = RUNTIMES.get(identifier)
+    if runtime is None:
+        known = ", ".join(each.identifier for each in RUNTIMES.values() if each.can_be_chosen)
+        raise invalid(
+            f"Value {identifier} at 'runtime' failed to satisfy constraint: Member must satisfy "
+            f"enum value set: [{known}] or be a valid ARN"
+        )
+    if not runtime.can_be_chosen:
+        raise invalid(
+            f"The runtime parameter of {identifier} is no longer supported for creating or "
+            f"updating AWS Lambda functions. We recommend you use {runtime.successor} while "
+            "creating or updating functions."
+        )
+
+
+def _check_logging(config: Mapping[str, Any]) -> None:
+    if config.get("ApplicationLogLevel") or config.get("SystemLogLevel"):
+        raise invalid(
+            'LogLevel is not supported when LogFormat is set to "Text". Remove LogLevel from your '
+            'request or change the LogFormat to "JSON" and try again.'
+        )

@@ -62,7 +62,7 @@ class Shape:
         stamp = traits.get("timestampFormat")
         self.timestamp_format: str | None = stamp.lower() if stamp else None
         self.xml_attribute: bool = bool(traits.get("xmlAttribute"))
-        self.xml_namespace: Raw | None = _namespace(traits.get("xmlNamespace"))
+        self.xml_namespace: Raw | None = traits.get("xmlNamespace")
         self.required: tuple[str, ...] = tuple(traits.get("required", ()))
         self.min: float | None = traits.get("min")
         self.max: float | None = traits.get("max")
@@ -250,9 +250,3 @@ def _fixed(query: str) -> Mapping[str, str | None]:
         if name != _HINT:
             fixed[name] = value if has_value else None
     return MappingProxyType(fixed)
-
-
-def _namespace(raw: object) -> Raw | None:
-    if isinstance(raw, str):
-        return {"uri": raw}
-    return raw if isinstance(raw, Mapping) else None

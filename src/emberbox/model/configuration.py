@@ -20,26 +20,28 @@ from emberbox.model.function import (
     UpdateStatus,
 )
 
-RESERVED_VARIABLES = frozenset({
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "LAMBDA_RUNTIME_DIR",
-    "LAMBDA_TASK_ROOT",
-})
+RESERVED_VARIABLES = frozenset(
+    {
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+    }
+)
 _TAG_PREFIX = "aws:"
 _ENVIRONMENT = "Lambda was unable to configure your environment variables because the environment"
 _STALE = (
@@ -72,9 +74,7 @@ def check_environment(variables: Mapping[str, str]) -> None:
             raise invalid(f"{_ENVIRONMENT} variable {name} holds a NUL character.")
 
 
-def check_sizes(
-    timeout_s: int | None, memory_mb: int | None, ephemeral_mb: int | None
-) -> None:
+def check_sizes(timeout_s: int | None, memory_mb: int | None, ephemeral_mb: int | None) -> None:
     """CallerError that names every size above the service's bound; None was not asked for."""
     found = list(_too_large(timeout_s, memory_mb, ephemeral_mb))
     if found:
@@ -123,6 +123,11 @@ def begun(before: FunctionVersion, revision_id: str | None) -> FunctionVersion:
         update_reason="The function is being created.",
         update_reason_code="Creating",
     )
+
+
+def is_unsettled(function: FunctionVersion) -> bool:
+    """Whether its creation or an update of it has not come to an end yet."""
+    return function.state is State.PENDING or function.update_status is UpdateStatus.IN_PROGRESS
 
 
 def settled(before: FunctionVersion, revision_id: str, next_revision_id: str) -> FunctionVersion:

@@ -169,6 +169,17 @@ class FunctionStore:
         )
         return Usage(row["code_size"], row["functions"])
 
+    async def unsettled(self) -> list[FunctionVersion]:
+        """Functions whose creation, or an update of them, has not come to an end."""
+        rows = await self._database.read(
+            lambda tx: tx.all(
+                "functions_unsettled",
+                state=State.PENDING.value,
+                update_status=UpdateStatus.IN_PROGRESS.value,
+            )
+        )
+        return [function_of(row) for row in rows]
+
     async def package_ids(self) -> set[str]:
         """The code packages that functions use."""
         rows = await self._database.read(lambda tx: tx.all("functions_packages"))

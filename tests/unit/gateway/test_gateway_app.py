@@ -191,6 +191,50 @@ async def test_a_request_too_large_for_lambda_is_refused_unread():
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/2015-03-31/nothing", SIGNED, 413),
+        ("/", {"authorization": authorization("textract")}, 501),
+        ("/", {}, 404),
+    ],
+)
+async def test_a_large_request_for_nothing_is_refused_unread(path, headers, status):
+    """An unknown operation, a service we do not have, and no service at all."""
+    large = {**headers, "content-length": str(1 << 40)}
+
+    assert (await call(gateway(), "POST", path, large, [])).status == status
+
+
+async def test_a_broken_encoding_is_told_in_the_service_s_protocol():
+    """Before any operation is looked for."""
+    headers = {"authorization": authorization("s3"), "content-encoding": "aws-chunked"}
+
+    answer = await call(gateway(), "PUT", "/b/k", headers, b"zz")
+
+    assert answer.status == 400
+    assert b"<Code>IncompleteBody</Code>" in answer.body
+
+
+async def test_a_form_that_is_none_is_told_as_xml():
+    """Only query services take forms."""
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+
+    answer = await call(gateway(), "POST", "/", headers, b"Action=\xff")
+
+    assert answer.status == 400
+    assert b"<Code>MalformedQueryString</Code>" in answer.body
+
+
+async def test_a_query_string_without_end_is_no_query():
+    """Its parameters are not even counted."""
+    app = gateway(FakeService("lambda", GetFunctionConfiguration=_echo))
+
+    answer = await call(app, "GET", f"{CONFIGURATION}?{'a=1&' * 1_001}", SIGNED)
+
+    assert answer.status == 200
+
+
 async def test_a_client_that_leaves_early_gets_nothing():
     """And nothing is run for it."""
     sent = []
@@ -262,6 +306,23 @@ async def test_websockets_are_refused():
     await gateway()({"type": "websocket"}, None, send)
 
     assert sent == ["websocket.close"]
+
+
+async def test_other_kinds_of_scope_are_a_server_s_mistake():
+    """ASGI has none but http, lifespan and websocket."""
+    with pytest.raises(ValueError, match="carrier pigeon"):
+        await gateway()({"type": "carrier pigeon"}, None, None)
+
+
+def test_the_fast_path_reads_scopes_and_draws_request_ids():
+    """With the gateway's own defaults and source."""
+    app = gateway()
+
+    scope = app.scope_of(authorization("lambda").encode())
+
+    assert (scope.account, scope.region) == (ACCOUNT, REGION)
+    assert app.scope_of(None).account == "000000000000"
+    assert app.new_request_id() != app.new_request_id()
 
 
 def test_warming_finds_misspelt_operations():

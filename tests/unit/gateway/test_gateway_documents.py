@@ -136,6 +136,27 @@ def test_hostile_cbor_is_malformed(document):
         cbor.loads(document)
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"\xff",
+        cbor.dumps([]),
+        cbor.dumps({"Namespace": 1}),
+        cbor.dumps({"Namespace": True}),
+        cbor.dumps({"MetricData": {"a": 1}}),
+    ],
+)
+def test_cbor_of_another_type_is_a_serialization_exception(document):
+    """As JSON of another type is."""
+    model = CATALOG.model("cloudwatch")
+    call = Call(model, model.operation("PutMetricData"))
+
+    with pytest.raises(CallerError) as caught:
+        CODECS["smithy-rpc-v2-cbor"].parse(call, HttpRequest("POST", "/", body=document))
+
+    assert caught.value.code == "SerializationException"
+
+
 def test_what_cbor_cannot_hold_is_our_fault():
     """Nothing is guessed."""
     with pytest.raises(OutputError):

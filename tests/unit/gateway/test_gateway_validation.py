@@ -2,6 +2,7 @@
 
 import multiprocessing
 import time
+from datetime import UTC, datetime
 
 import pytest
 from gateway_models import CATALOG
@@ -14,6 +15,7 @@ from emberbox.gateway.catalog import SERVICES
 from emberbox.gateway.patterns import checked_length, compiled, matches
 from emberbox.gateway.validation import EXEMPT, validate
 
+MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 ROLE = "arn:aws:iam::123456789012:role/r"
 CREATE = {"FunctionName": "f", "Role": ROLE, "Code": {"ZipFile": b"x"}}
 
@@ -133,6 +135,81 @@ def test_a_map_within_a_list_within_a_map_has_a_path():
         "1 validation error detected: Value '[]' at 'requestItems.tab.member.keys' failed to "
         "satisfy constraint: Member must have length greater than or equal to 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params", "text"),
+    [
+        (
+            "kinesis",
+            "PutRecord",
+            {"Data": b"x", "PartitionKey": ""},
+            "Value '' at 'partitionKey' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1",
+        ),
+        (
+            "kms",
+            "Encrypt",
+            {"KeyId": "k", "Plaintext": b""},
+            "Value at 'plaintext' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1",
+        ),
+        (
+            "kms",
+            "Decrypt",
+            {"CiphertextBlob": b""},
+            "Value 'java.nio.HeapByteBuffer[pos=0 lim=0 cap=0]' at 'ciphertextBlob' failed to "
+            "satisfy constraint: Member must have length greater than or equal to 1",
+        ),
+        (
+            "logs",
+            "PutLogEvents",
+            {"logGroupName": "g", "logStreamName": "s", "logEvents": []},
+            "Value '[]' at 'logEvents' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1",
+        ),
+        (
+            "logs",
+            "CreateLogGroup",
+            {"logGroupName": "g", "tags": {"k": "\x00"}},
+            "Value '{k=\x00}' at 'tags' failed to satisfy constraint: Map value must satisfy "
+            "constraint: [Member must have length less than or equal to 256, Member must have "
+            "length greater than or equal to 0, Member must satisfy regular expression pattern: "
+            r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$]",
+        ),
+        (
+            "dynamodb",
+            "BatchWriteItem",
+            {"RequestItems": {}},
+            "Value '{}' at 'requestItems' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1",
+        ),
+        (
+            "events",
+            "PutEvents",
+            {"Entries": [{"Detail": "{}", "Time": MOMENT}] * 11},
+            "at 'entries' failed to satisfy constraint: "
+            "Member must have length less than or equal to 10",
+        ),
+    ],
+)
+def test_values_are_shown_as_java_prints_them(service, operation, params, text):
+    """Bytes, maps and lists of structures; nothing of what is sensitive."""
+    error = refusal(service, operation, params)
+
+    assert error.message.startswith("1 validation error detected: Value")
+    assert error.message.endswith(text)
+
+
+def test_a_structure_is_shown_with_its_members():
+    """Names in lower camel case, absent values as null."""
+    entry = {"Source": "s", "Resources": [None], "Time": MOMENT}
+
+    error = refusal("events", "PutEvents", {"Entries": [entry] * 11})
+
+    assert (
+        "PutEventsRequestEntry(source=s, resources=[null], time=2024-01-01T00:00:00+00:00)"
+    ) in error.message
 
 
 def test_null_elements_are_violations():

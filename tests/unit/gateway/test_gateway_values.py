@@ -114,6 +114,7 @@ def test_an_operation_may_give_seconds_or_any_zone():
     [
         (b'{"logGroupName": 1}', "NUMBER_VALUE can not be converted to a String"),
         (b'{"logGroupName": true}', "TRUE_VALUE can not be converted to a String"),
+        (b'{"logGroupName": false}', "FALSE_VALUE can not be converted to a String"),
         (b'{"logGroupName": {}}', "Start of structure or map found where not expected"),
         (b'{"logGroupName": []}', "Start of list found where not expected"),
         (b'{"logEvents": "x"}', "Expected list or null"),
@@ -134,6 +135,61 @@ def test_json_of_another_type_is_a_serialization_exception(body, text):
 
     assert (error.code, error.status) == ("SerializationException", 400)
     assert text is None or error.message == text
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "body", "text"),
+    [
+        ("kinesis", "PutRecord", b'{"Data": 1}', "NUMBER_VALUE can not be converted to a Blob"),
+        ("kinesis", "PutRecord", b'{"Data": "!"}', "a blob is not valid base64"),
+        (
+            "kinesis",
+            "GetShardIterator",
+            b'{"Timestamp": true}',
+            "TRUE_VALUE can not be converted to a Date",
+        ),
+        ("kinesis", "GetShardIterator", b'{"Timestamp": "soon"}', "'soon' is not a timestamp"),
+        ("sqs", "CreateQueue", b'{"Attributes": "x"}', "Expected map or null"),
+        (
+            "dynamodb",
+            "GetItem",
+            b'{"ConsistentRead": "x"}',
+            "STRING_VALUE can not be converted to a Boolean",
+        ),
+        (
+            "cloudwatch",
+            "PutMetricData",
+            b'{"MetricData": [{"Value": true}]}',
+            "TRUE_VALUE can not be converted to a Double",
+        ),
+        (
+            "cloudwatch",
+            "PutMetricData",
+            b'{"MetricData": [{"Value": "much"}]}',
+            "'much' is not a number",
+        ),
+    ],
+)
+def test_each_type_has_its_name_in_the_refusal(service, operation, body, text):
+    """Blobs, dates, maps, booleans and doubles."""
+    assert refused(service, "json", operation, body).message == text
+
+
+@pytest.mark.parametrize("text", ["x", str(2**40)])
+def test_parameters_outside_the_body_have_types_too(text):
+    """Lambda's query strings and S3's are refused in their own ways."""
+    request = HttpRequest("GET", "/", query=[("MaxItems", text)])
+    objects = HttpRequest("GET", "/b", query=[("max-keys", text)])
+
+    with pytest.raises(CallerError) as caught:
+        CODECS["rest-json"].parse(call_of("lambda", "ListFunctions"), request)
+    with pytest.raises(CallerError) as s3_caught:
+        CODECS["rest-xml"].parse(call_of("s3", "ListObjectsV2", Bucket="b"), objects)
+
+    assert (caught.value.code, s3_caught.value.code) == (
+        "SerializationException",
+        "InvalidArgument",
+    )
 
 
 def test_a_deep_document_is_refused():
@@ -229,11 +285,10 @@ def test_a_parameter_may_not_have_endless_values():
     assert caught.value.code == "SerializationException"
 
 
-@pytest.mark.parametrize("name", ["MaxItems"])
-@pytest.mark.parametrize("text", ["x", "", "1_0", "٣", "9" * 30])
-def test_query_integers_are_plain_digits(name, text):
+@pytest.mark.parametrize("text", ["", "1_0", "٣", "9" * 30])
+def test_query_integers_are_plain_digits(text):
     """Nothing of what Python's int() forgives."""
-    request = HttpRequest("GET", "/", query=[(name, text)])
+    request = HttpRequest("GET", "/", query=[("MaxItems", text)])
 
     with pytest.raises(CallerError):
         CODECS["rest-json"].parse(call_of("lambda", "ListFunctions"), request)

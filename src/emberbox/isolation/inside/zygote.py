@@ -121,6 +121,7 @@ def _preload(configuration):
     for name in configuration["preload"]:
         __import__(name)
     bootstrap = __import__("emberbox_bootstrap")
+    _set_up_on_a_pipe(bootstrap.set_up)
     # A customer's module may have the same name.
     _OWN_MODULES.extend(sys.modules.pop(n) for n in ("jail", "linux", "zygote", "__main__"))
     sys.modules["__main__"] = type(sys)("__main__")
@@ -132,6 +133,22 @@ def _preload(configuration):
         hidden=configuration["hidden"],
         ports=tuple(configuration["ports"]),
     )
+
+
+def _set_up_on_a_pipe(set_up):
+    """Streams remember whether they can seek: make them on a pipe, which is what they will be."""
+    reading, writing = os.pipe()
+    kept_streams = []
+    for descriptor in (1, 2):
+        kept = os.dup(descriptor)
+        os.dup2(writing, descriptor)
+        kept_streams.append((kept, descriptor))
+    set_up()
+    for kept, descriptor in kept_streams:
+        os.dup2(kept, descriptor)
+        os.close(kept)
+    os.close(reading)
+    os.close(writing)
 
 
 def _serve(control, template):

@@ -68,3 +68,6 @@ FROM functions WHERE account = :account AND region = :region;
 
 -- name: functions_packages
 SELECT DISTINCT package_id FROM functions;
+
+-- name: functions_unsettled
+SELECT * FROM functions WHERE state = :state OR update_status = :update_status;

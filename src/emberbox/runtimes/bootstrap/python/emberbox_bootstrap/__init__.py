@@ -1,7 +1,8 @@
 """Emberbox's Python runtime: what turns invocations of the Runtime API into calls of a handler.
 
-Runs inside the sandbox: standard library only, Python 3.9 or later. It is loaded once in the
-zygote and forked, or started as a program; it reads its environment only in `main`.
+Runs inside the sandbox: standard library only, Python 3.9 or later. It is loaded and set up once
+in the zygote (`set_up`) and forked, or started as a program; it reads its environment only in
+`main`.
 Follows AWS's custom-runtime guide and the behaviour of AWS's own Python client.
 """
 
@@ -12,15 +13,25 @@ from emberbox_bootstrap.client import RuntimeClient
 from emberbox_bootstrap.context import make_context
 from emberbox_bootstrap.failures import describe, report_init, unmarshal_failure
 from emberbox_bootstrap.handler import load, parse_event, serialise
-from emberbox_bootstrap.logs import install_logging, log_failure, set_request
+from emberbox_bootstrap.logs import SINK, install_logging, log_failure, set_request
+
+_STATE = {"is_set_up": False}
+
+
+def set_up():
+    """What is the same for all functions: standard streams and the root logger's handler."""
+    set_up_streams()
+    install_logging()
+    _STATE["is_set_up"] = True
 
 
 def main():
     """Load the handler, then serve invocations until the process is ended."""
-    set_up_streams()
+    if not _STATE["is_set_up"]:
+        set_up()
     environment = os.environ
     client = RuntimeClient(environment["AWS_LAMBDA_RUNTIME_API"])
-    log = install_logging(environment.pop("_LAMBDA_TELEMETRY_LOG_FD", None))
+    SINK.use(environment.pop("_LAMBDA_TELEMETRY_LOG_FD", None))
     task_root = environment.get("LAMBDA_TASK_ROOT", "/var/task")
     if task_root not in sys.path:
         sys.path.insert(0, task_root)
@@ -28,11 +39,11 @@ def main():
         handler = load(environment.get("_HANDLER", ""))
     except Exception as error:
         failure = report_init(error)
-        log_failure(log, failure)
+        log_failure(failure)
         flush()
         client.init_error(failure)
         sys.exit(1)
-    serve(client, handler, log)
+    serve(client, handler)
 
 
 def set_up_streams():
@@ -50,7 +61,7 @@ def set_up_streams():
         setattr(sys, "__%s__" % name, stream)
 
 
-def serve(client, handler, log):
+def serve(client, handler):
     """The invocation loop."""
     environment = os.environ
     request = client.next()
@@ -62,23 +73,23 @@ def serve(client, handler, log):
             environment["_X_AMZN_TRACE_ID"] = trace
         else:
             environment.pop("_X_AMZN_TRACE_ID", None)
-        request = run_one(client, handler, log, request, request_id)
+        request = run_one(client, handler, request, request_id)
 
 
-def run_one(client, handler, log, request, request_id):
+def run_one(client, handler, request, request_id):
     """One invocation: call, answer, and wait for the next."""
     try:
         event = parse_event(request.body)
     except ValueError as error:
         failure = unmarshal_failure(error, request_id)
-        log_failure(log, failure)
+        log_failure(failure)
         flush()
         return client.error_then_next(request_id, failure)
     try:
         content_type, body = serialise(handler(event, make_context(request.headers)))
     except Exception as error:
         failure = describe(error, request_id)
-        log_failure(log, failure)
+        log_failure(failure)
         flush()
         return client.error_then_next(request_id, failure)
     flush()

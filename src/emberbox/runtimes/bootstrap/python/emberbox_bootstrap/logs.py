@@ -15,14 +15,21 @@ _HEADER = struct.Struct(">IIQ")
 _REQUEST = {"id": ""}
 
 
-class FramedSink:
-    """Writes each record as one frame."""
+class Sink:
+    """Where records go: the log channel, each as one frame, or standard output without one."""
 
-    def __init__(self, descriptor):
-        self._descriptor = descriptor
+    def __init__(self):
+        self._descriptor = -1
+
+    def use(self, descriptor):
+        """Write frames to this descriptor, a number as text; None for standard output."""
+        self._descriptor = int(descriptor) if descriptor else -1
 
     def write(self, text):
         """One record, however many lines."""
+        if self._descriptor < 0:
+            sys.stdout.write(text)
+            return
         sys.stdout.flush()
         body = text.encode("utf-8", "backslashreplace")
         data = _HEADER.pack(_FRAME_TEXT, len(body), time.time_ns() // 1000) + body
@@ -30,12 +37,7 @@ class FramedSink:
             data = data[os.write(self._descriptor, data) :]
 
 
-class PlainSink:
-    """Writes records to standard output, for platforms without the channel."""
-
-    def write(self, text):
-        """One record."""
-        sys.stdout.write(text)
+SINK = Sink()
 
 
 class Handler(logging.Handler):
@@ -67,22 +69,20 @@ def set_request(request_id):
     _REQUEST["id"] = request_id
 
 
-def install_logging(descriptor):
-    """Give the root logger its handler; the sink that failures are written to."""
-    sink = FramedSink(int(descriptor)) if descriptor else PlainSink()
+def install_logging():
+    """Give the root logger its handler."""
     formatter = logging.Formatter(
         "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n",
         "%Y-%m-%dT%H:%M:%S",
     )
     formatter.converter = time.gmtime
-    handler = Handler(sink)
+    handler = Handler(SINK)
     handler.setFormatter(formatter)
     handler.addFilter(RequestFilter())
     logging.getLogger().addHandler(handler)
-    return sink
 
 
-def log_failure(sink, failure):
+def log_failure(failure):
     """The failure as one record: carriage returns keep its lines together."""
     lines = ["[ERROR] %s: %s" % (failure.error_type, failure.message)]
     lines.append("Traceback (most recent call last):")
@@ -90,4 +90,4 @@ def log_failure(sink, failure):
         for line in frame.rstrip("\n").split("\n"):
             bare = line.lstrip(" ")
             lines.append("\u00a0" * (len(line) - len(bare)) + bare)
-    sink.write("\r".join(lines) + "\n")
+    SINK.write("\r".join(lines) + "\n")

@@ -1,0 +1,178 @@
+"""CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration, DeleteFunction."""
+
+import uuid
+from dataclasses import replace
+
+from emberbox.clock import Clock
+from emberbox.errors import CallerError
+from emberbox.functions.references import Target, latest_of, new_key, target_of
+from emberbox.functions.roles import RoleLookup, check_role
+from emberbox.functions.unbuilt import refuse_unbuilt
+from emberbox.functions.wire import check_settings, configuration, with_settings
+from emberbox.model.configuration import begun, invalid
+from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.limits import CODE_STORAGE_MAX_BYTES
+from emberbox.model.names import log_group_name
+from emberbox.model.request import Operation, Params, Reply, RequestContext
+from emberbox.storage.functions import (
+    Alter,
+    CodeStorageFullError,
+    FunctionCatalog,
+    FunctionExistsError,
+    FunctionKey,
+    FunctionMissingError,
+    FunctionStore,
+)
+from emberbox.storage.packages import Package, PackageStore
+
+
+class Changing:
+    """What makes, changes and removes functions."""
+
+    def __init__(
+        self,
+        store: FunctionStore,
+        catalog: FunctionCatalog,
+        packages: PackageStore,
+        roles: RoleLookup | None,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._packages = packages
+        self._roles = roles
+        self._clock = clock
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """By their names in the model."""
+        return {
+            "CreateFunction": self.create_function,
+            "DeleteFunction": self.delete_function,
+            "UpdateFunctionCode": self.update_function_code,
+            "UpdateFunctionConfiguration": self.update_function_configuration,
+        }
+
+    async def create_function(self, context: RequestContext, params: Params) -> Params:
+        """Store a function; it answers Pending and is Active a moment later."""
+        key = new_key(context, params["FunctionName"])
+        code = params["Code"]
+        refuse_unbuilt(code)
+        check_settings(params)
+        if params.get("Runtime") is None or params.get("Handler") is None:
+            raise invalid(
+                "Runtime and Handler are mandatory parameters for functions created with "
+                "deployment packages."
+            )
+        await check_role(self._roles, context, params["Role"])
+        if self._catalog.lookup(*key) is not None:
+            raise _exists(key)
+        package = await self._packages.put(_zip_file(code))
+        function = self._new_function(key, package, params)
+        try:
+            await self._store.create(function, CODE_STORAGE_MAX_BYTES)
+        except FunctionExistsError:
+            raise _exists(key) from None
+        except CodeStorageFullError:
+            raise _full() from None
+        return configuration(function)
+
+    async def update_function_code(self, context: RequestContext, params: Params) -> Params:
+        """Replace the code; DryRun only says what would come of it."""
+        target = latest_of(context, params)
+        refuse_unbuilt(params)
+        code = _zip_file(params)
+        current = self._catalog.lookup(*target.key)
+        if current is None:
+            raise target.missing()
+        begun(current, params.get("RevisionId"))
+        package = await self._packages.put(code)
+
+        def alter(before: FunctionVersion) -> FunctionVersion:
+            return _with_code(with_settings(before, params), package)
+
+        if params.get("DryRun"):
+            return configuration(alter(current))
+        return await self._update(target, params, alter)
+
+    async def update_function_configuration(
+        self, context: RequestContext, params: Params
+    ) -> Params:
+        """Change the settings that are given, and no others."""
+        target = latest_of(context, params)
+        check_settings(params)
+        await check_role(self._roles, context, params.get("Role"))
+        return await self._update(target, params, lambda before: with_settings(before, params))
+
+    async def delete_function(self, context: RequestContext, params: Params) -> Reply:
+        """Remove the function with everything that is only part of it."""
+        target = target_of(context, params)
+        try:
+            if not target.is_latest:
+                raise target.missing()
+            if target.qualifier is not None:
+                raise invalid("$LATEST version cannot be deleted without deleting the function.")
+            await self._store.delete(target.key)
+        except FunctionMissingError:
+            raise target.missing() from None
+        return Reply(status=204)
+
+    async def _update(self, target: Target, params: Params, alter: Alter) -> Params:
+        """Begin an update, as one write; it is Successful a moment later."""
+        wanted, revision_id, now = params.get("RevisionId"), str(uuid.uuid4()), self._clock.now()
+
+        def work(before: FunctionVersion) -> FunctionVersion:
+            after = alter(begun(before, wanted))
+            return replace(after, revision_id=revision_id, last_modified=now)
+
+        try:
+            after = await self._store.update(target.key, work, CODE_STORAGE_MAX_BYTES)
+        except FunctionMissingError:
+            raise target.missing() from None
+        except CodeStorageFullError:
+            raise _full() from None
+        return configuration(after)
+
+    def _new_function(self, key: FunctionKey, package: Package, params: Params) -> FunctionVersion:
+        bare = FunctionVersion(
+            account=key.account,
+            region=key.region,
+            name=key.name,
+            role=params["Role"],
+            runtime=params["Runtime"],
+            handler=params["Handler"],
+            package_id=package.package_id,
+            code_sha256=package.code_sha256,
+            code_size=package.code_size,
+            revision_id=str(uuid.uuid4()),
+            last_modified=self._clock.now(),
+            logging=Logging(log_group_name(key.name)),
+            tags=dict(params.get("Tags") or {}),
+        )
+        return with_settings(bare, params)
+
+
+def _with_code(function: FunctionVersion, package: Package) -> FunctionVersion:
+    return replace(
+        function,
+        package_id=package.package_id,
+        code_sha256=package.code_sha256,
+        code_size=package.code_size,
+    )
+
+
+def _zip_file(code: Params) -> bytes:
+    found = code.get("ZipFile")
+    if not isinstance(found, bytes):
+        raise invalid("Please provide a source for function code.")
+    return found
+
+
+def _exists(key: FunctionKey) -> CallerError:
+    return CallerError(
+        "ResourceConflictException", f"Function already exist: {key.name}", status=409
+    )
+
+
+def _full() -> CallerError:
+    return CallerError("CodeStorageExceededException", "Code storage limit exceeded.", status=400)

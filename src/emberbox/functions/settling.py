@@ -1,0 +1,50 @@
+"""Brings functions from Pending to Active, and updates from InProgress to Successful."""
+
+import asyncio
+import logging
+import uuid
+from functools import partial
+
+from emberbox.errors import PlatformError
+from emberbox.model.configuration import SupersededError, is_unsettled, settled
+from emberbox.model.function import FunctionVersion
+from emberbox.storage.functions import FunctionKey, FunctionMissingError, FunctionStore
+
+log = logging.getLogger("emberbox.functions")
+
+
+class Settling:
+    """Owns the tasks that do it. There is nothing to wait for here: it takes one more write."""
+
+    def __init__(self, store: FunctionStore) -> None:
+        self._store = store
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def function_changed(
+        self, _before: FunctionVersion | None, after: FunctionVersion | None
+    ) -> None:
+        """Listener of the catalog: so no change is left unsettled, whatever became of its caller."""
+        if after is not None and is_unsettled(after):
+            task = asyncio.get_running_loop().create_task(self._settle(after))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def settle_all(self) -> None:
+        """Settle what a server that died has left behind."""
+        for function in await self._store.unsettled():
+            await self._settle(function)
+
+    async def close(self) -> None:
+        """Wait for what was begun."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _settle(self, function: FunctionVersion) -> None:
+        key = FunctionKey(*function.key)
+        end = partial(settled, revision_id=function.revision_id, next_revision_id=str(uuid.uuid4()))
+        try:
+            await self._store.update(key, end)
+        except (FunctionMissingError, SupersededError):
+            log.debug("function %s was changed again before it had settled", function.arn)
+        except PlatformError:
+            log.exception("function %s stays unsettled until the next start", function.arn)

@@ -1,0 +1,139 @@
+"""Filter patterns in braces: conditions on the fields of JSON events.
+
+Source: CloudWatch Logs user guide, "Using filter patterns to match terms in JSON log events".
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from emberbox.model.log_filter_values import Reader
+
+_DEPTH_MAX = 32
+_WILDCARDS_MAX = 3
+_NAME = re.compile(r"\.([\w@-]+)")
+_ANY_NAME = re.compile(r"\.\*")
+_INDEX = re.compile(r"\[\s*(\d{1,9})\s*\]", re.ASCII)
+_ANY_INDEX = re.compile(r"\[\s*\*\s*\]")
+_BRACKETED = re.compile(r"""\.?\[\s*(?:'([^']*)'|"([^"]*)")\s*\]""")
+_BARE = re.compile(r'[^\s"%(){}&|=<>!]+')
+_WORDS = re.compile(r"(IS\s+NULL|IS\s+TRUE|IS\s+FALSE|NOT\s+EXISTS)\b")
+
+Check = Callable[[Any], bool]
+_ANY = object()
+_Step = str | int | object
+
+
+def compile_json(text: str) -> Callable[[str], bool]:
+    """A test of messages for a pattern in braces; FilterError if it is none."""
+    check = _Parser(text).parse()
+
+    def matches(message: str) -> bool:
+        if not message.lstrip()[:1] in ("{", "["):
+            return False
+        try:
+            return check(orjson.loads(message))
+        except ValueError:
+            return False
+
+    return matches
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._reader = Reader(text)
+        self._wildcards = 0
+
+    def parse(self) -> Check:
+        self._reader.need("{")
+        check = self._any_of(0)
+        self._reader.need("}")
+        self._reader.end()
+        return check
+
+    def _any_of(self, depth: int) -> Check:
+        checks = [self._all_of(depth)]
+        while self._reader.has("||"):
+            checks.append(self._all_of(depth))
+        if len(checks) == 1:
+            return checks[0]
+        return lambda event: any(check(event) for check in checks)
+
+    def _all_of(self, depth: int) -> Check:
+        checks = [self._one(depth)]
+        while self._reader.has("&&"):
+            checks.append(self._one(depth))
+        if len(checks) == 1:
+            return checks[0]
+        return lambda event: all(check(event) for check in checks)
+
+    def _one(self, depth: int) -> Check:
+        if depth > _DEPTH_MAX:
+            raise self._reader.error("too many parentheses")
+        if self._reader.has("("):
+            check = self._any_of(depth + 1)
+            self._reader.need(")")
+            return check
+        steps = self._selector()
+        self._reader.blank()
+        words = self._reader.take(_WORDS)
+        if words is not None:
+            return _worded(steps, " ".join(words[1].split()))
+        test = self._reader.test(_BARE)
+        return lambda event: any(
+            isinstance(value, (str, int, float)) and test(value) for value in _values(event, steps)
+        )
+
+    def _selector(self) -> Sequence[_Step]:
+        self._reader.need("$")
+        steps: list[_Step] = []
+        while (step := self._step()) is not None:
+            steps.append(step)
+        if not steps:
+            raise self._reader.error("expected a selector")
+        wildcards = steps.count(_ANY)
+        self._wildcards += wildcards
+        if wildcards > 1 or self._wildcards > _WILDCARDS_MAX:
+            raise self._reader.error("too many wildcards in selectors")
+        return steps
+
+    def _step(self) -> _Step | None:
+        reader = self._reader
+        if reader.take(_ANY_NAME) or reader.take(_ANY_INDEX):
+            return _ANY
+        if found := reader.take(_BRACKETED):
+            return str(found[1] if found[1] is not None else found[2])
+        if found := reader.take(_INDEX):
+            return int(found[1])
+        if found := reader.take(_NAME):
+            return str(found[1])
+        return None
+
+
+def _worded(steps: Sequence[_Step], words: str) -> Check:
+    if words == "NOT EXISTS":
+        return lambda event: next(_values(event, steps), _ANY) is _ANY
+    wanted = {"IS NULL": None, "IS TRUE": True, "IS FALSE": False}[words]
+    return lambda event: any(value is wanted for value in _values(event, steps))
+
+
+def _values(event: Any, steps: Sequence[_Step]) -> Iterator[Any]:
+    """What a selector selects: nothing, one value, or several by its wildcard."""
+    found = event
+    for number, step in enumerate(steps):
+        if step is _ANY:
+            inner = found.values() if isinstance(found, dict) else found
+            if isinstance(inner, str) or not hasattr(inner, "__iter__"):
+                return
+            for value in inner:
+                yield from _values(value, steps[number + 1 :])
+            return
+        if isinstance(step, str) and isinstance(found, dict) and step in found:
+            found = found[step]
+        elif isinstance(step, int) and isinstance(found, list) and step < len(found):
+            found = found[step]
+        else:
+            return
+    yield found
