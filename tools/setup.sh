@@ -19,7 +19,8 @@ command -v "$python" >/dev/null ||
     refuse "there is no '$python' here" \
         "install Python 3.11 or later, or name one: make PYTHON=/path/to/python3.12 ..."
 
-version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') ||
+    refuse "'$python' does not run" "name one that does: make PYTHON=/path/to/python3.12 ..."
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     refuse "'$python' is Python $version; 3.11 or later is needed" \
         "name a newer one: make PYTHON=/path/to/python3.12 ..."

@@ -24,6 +24,7 @@ from emberbox.environment.planning import Credentials, HostPlanner
 from emberbox.errors import PlatformError
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
+from emberbox.gateway.code_page import code_page
 from emberbox.gateway.connection import Serving
 from emberbox.identity.sessions import Sessions
 from emberbox.invoke.frontdoor import FrontDoor
@@ -47,6 +48,7 @@ _DATABASE = "state"
 _BACKLOG = 2_048
 _CREDENTIALS_S = 12 * 3_600
 _DRAIN_LOOK_S = 0.02
+_HOUSEKEEPING_S = 3_600.0
 _EPHEMERAL_PREFIX = "emberbox-"
 
 
@@ -117,11 +119,11 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 functions,
                 LogsService(log_store, sink, clock),
                 IamService(identities, clock),
-                StsService(identities, sessions, clock),
+                StsService(identities, sessions),
             ],
             default_account=settings.account,
             default_region=settings.region,
-            pages={"/_emberbox/code/": functions.downloads},
+            pages={"/_emberbox/code/": code_page(functions.downloads.resolve)},
         )
         serving: list[Serving] = []
         fleet = Fleet(
@@ -135,10 +137,13 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         front_door = FrontDoor(catalog, fleet, clock, concurrency=settings.concurrency)
         catalog.listeners += [fleet.function_changed, front_door.function_changed]
         serving.append(Serving.of(gateway, front_door, clock))
+        stack.push_async_callback(functions.close)
         stack.push_async_callback(fleet.close)
         fleet.open()
         await functions.recover()
         gateway.warm()
+        housekeeping = asyncio.create_task(_keep_house(functions, fleet))
+        stack.push_async_callback(_cancel, housekeeping)
 
         loop = asyncio.get_running_loop()
         accepting = await loop.create_server(serving[0].protocol, sock=listener, backlog=_BACKLOG)
@@ -179,6 +184,26 @@ async def _open_backend(settings: Settings, data: Path, stack: AsyncExitStack) -
     )
     stack.push_async_callback(backend.close)
     return backend
+
+
+async def _keep_house(functions: FunctionsService, fleet: Fleet) -> None:
+    """Remove code that nobody uses, at the start and then every hour."""
+    while True:
+        mounted = {e.plan.function.package_id for e in fleet.environments()}
+        try:
+            removed = await functions.collect_packages(mounted)
+        except OSError as error:
+            log.warning("unused code packages could not be removed: %s", error)
+        else:
+            if removed:
+                log.info("%d unused code packages were removed", removed)
+        await asyncio.sleep(_HOUSEKEEPING_S)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def _drain(

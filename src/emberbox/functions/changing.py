@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
-from emberbox.functions.references import Target, latest_of, new_key, target_of
+from emberbox.functions.references import Target, latest_of, new_key
 from emberbox.functions.roles import RoleLookup, check_role
 from emberbox.functions.unbuilt import refuse_unbuilt
 from emberbox.functions.wire import check_settings, configuration, with_settings
@@ -106,12 +106,10 @@ class Changing:
 
     async def delete_function(self, context: RequestContext, params: Params) -> Reply:
         """Remove the function with everything that is only part of it."""
-        target = target_of(context, params)
+        target = latest_of(context, params)
+        if target.qualifier is not None:
+            raise invalid("$LATEST version cannot be deleted without deleting the function.")
         try:
-            if not target.is_latest:
-                raise target.missing()
-            if target.qualifier is not None:
-                raise invalid("$LATEST version cannot be deleted without deleting the function.")
             await self._store.delete(target.key)
         except FunctionMissingError:
             raise target.missing() from None

@@ -1,8 +1,8 @@
 """GetFunction, GetFunctionConfiguration, ListFunctions, ListVersionsByFunction."""
 
 import base64
-import binascii
 
+from emberbox.errors import CallerError
 from emberbox.functions.downloads import CodeDownloads
 from emberbox.functions.references import latest_of
 from emberbox.functions.wire import configuration, listed
@@ -64,9 +64,7 @@ class Reading:
             context.account, context.region, after=after, limit=limit + 1
         )
         qualified = params.get("FunctionVersion") == "ALL"
-        page: Params = {
-            "Functions": [listed(each, qualified=qualified) for each in found[:limit]]
-        }
+        page: Params = {"Functions": [listed(each, qualified=qualified) for each in found[:limit]]}
         if len(found) > limit:
             page["NextMarker"] = _marker(found[limit - 1].name)
         return page
@@ -78,9 +76,7 @@ class Reading:
             raise _bad_marker()
         return {"Versions": [listed(function, qualified=True)]}
 
-    async def _found(
-        self, context: RequestContext, params: Params
-    ) -> tuple[FunctionVersion, bool]:
+    async def _found(self, context: RequestContext, params: Params) -> tuple[FunctionVersion, bool]:
         """The function asked for, and whether it was asked for by its version."""
         target = latest_of(context, params)
         function = await self._store.get(target.key)
@@ -99,8 +95,12 @@ def _name_in(marker: str | None) -> str:
         return ""
     try:
         mark, _, name = base64.urlsafe_b64decode(marker).decode().partition(_MARK)
-    except (ValueError, binascii.Error):
+    except ValueError:
         raise _bad_marker() from None
     if mark or not name:
         raise _bad_marker()
     return name
+
+
+def _bad_marker() -> CallerError:
+    return invalid("The Marker is none that this operation has given.")

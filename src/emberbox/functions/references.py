@@ -80,10 +80,10 @@ def new_key(context: RequestContext, name: str) -> FunctionKey:
     return target.key
 
 
-def resource_key(context: RequestContext, arn: str) -> FunctionKey:
-    """The key of the function whose tags are meant by `Resource`."""
+def tagged(context: RequestContext, params: Params) -> Target:
+    """The function that `Resource` means; only functions can have tags here."""
     try:
-        found = parse_function_reference(arn)
+        found = parse_function_reference(params["Resource"])
     except BadNameError:
         raise CallerError(
             "ResourceNotFoundException", "The resource you requested does not exist.", status=404
@@ -93,7 +93,7 @@ def resource_key(context: RequestContext, arn: str) -> FunctionKey:
             "Tags on function aliases and versions are not supported. Please specify a function "
             "ARN."
         )
-    return _within(context, found, None).key
+    return _within(context, found, None)
 
 
 def _parsed(text: str) -> FunctionReference:

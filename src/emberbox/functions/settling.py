@@ -23,7 +23,7 @@ class Settling:
     def function_changed(
         self, _before: FunctionVersion | None, after: FunctionVersion | None
     ) -> None:
-        """Listener of the catalog: so no change is left unsettled, whatever became of its caller."""
+        """Listener of the catalog: no change stays unsettled, whatever became of its caller."""
         if after is not None and is_unsettled(after):
             task = asyncio.get_running_loop().create_task(self._settle(after))
             self._tasks.add(task)

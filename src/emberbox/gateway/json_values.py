@@ -164,8 +164,6 @@ def _mismatch(shape: Shape, value: Any) -> UnreadableError:
 
 def _token(value: Any) -> str:
     match value:
-        case None:
-            return "NULL_VALUE"
         case True:
             return "TRUE_VALUE"
         case False:

@@ -4,7 +4,7 @@ Source: CloudWatch Logs user guide, "Using filter patterns to match terms in JSO
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -22,8 +22,10 @@ _BARE = re.compile(r'[^\s"%(){}&|=<>!]+')
 _WORDS = re.compile(r"(IS\s+NULL|IS\s+TRUE|IS\s+FALSE|NOT\s+EXISTS)\b")
 
 Check = Callable[[Any], bool]
-_ANY = object()
-_Step = str | int | object
+_Step = str | int | None
+"""A key, an index, or None for the wildcard."""
+
+_NOTHING = object()
 
 
 def compile_json(text: str) -> Callable[[str], bool]:
@@ -31,7 +33,7 @@ def compile_json(text: str) -> Callable[[str], bool]:
     check = _Parser(text).parse()
 
     def matches(message: str) -> bool:
-        if not message.lstrip()[:1] in ("{", "["):
+        if message.lstrip()[:1] not in ("{", "["):
             return False
         try:
             return check(orjson.loads(message))
@@ -89,32 +91,34 @@ class _Parser:
     def _selector(self) -> Sequence[_Step]:
         self._reader.need("$")
         steps: list[_Step] = []
-        while (step := self._step()) is not None:
-            steps.append(step)
+        while self._step(steps):
+            pass
         if not steps:
             raise self._reader.error("expected a selector")
-        wildcards = steps.count(_ANY)
+        wildcards = steps.count(None)
         self._wildcards += wildcards
         if wildcards > 1 or self._wildcards > _WILDCARDS_MAX:
             raise self._reader.error("too many wildcards in selectors")
         return steps
 
-    def _step(self) -> _Step | None:
+    def _step(self, steps: list[_Step]) -> bool:
         reader = self._reader
         if reader.take(_ANY_NAME) or reader.take(_ANY_INDEX):
-            return _ANY
-        if found := reader.take(_BRACKETED):
-            return str(found[1] if found[1] is not None else found[2])
-        if found := reader.take(_INDEX):
-            return int(found[1])
-        if found := reader.take(_NAME):
-            return str(found[1])
-        return None
+            steps.append(None)
+        elif found := reader.take(_BRACKETED):
+            steps.append(found[1] if found[1] is not None else found[2])
+        elif found := reader.take(_INDEX):
+            steps.append(int(found[1]))
+        elif found := reader.take(_NAME):
+            steps.append(found[1])
+        else:
+            return False
+        return True
 
 
 def _worded(steps: Sequence[_Step], words: str) -> Check:
     if words == "NOT EXISTS":
-        return lambda event: next(_values(event, steps), _ANY) is _ANY
+        return lambda event: next(_values(event, steps), _NOTHING) is _NOTHING
     wanted = {"IS NULL": None, "IS TRUE": True, "IS FALSE": False}[words]
     return lambda event: any(value is wanted for value in _values(event, steps))
 
@@ -123,17 +127,26 @@ def _values(event: Any, steps: Sequence[_Step]) -> Iterator[Any]:
     """What a selector selects: nothing, one value, or several by its wildcard."""
     found = event
     for number, step in enumerate(steps):
-        if step is _ANY:
-            inner = found.values() if isinstance(found, dict) else found
-            if isinstance(inner, str) or not hasattr(inner, "__iter__"):
-                return
-            for value in inner:
+        if step is None:
+            for value in _children(found):
                 yield from _values(value, steps[number + 1 :])
             return
-        if isinstance(step, str) and isinstance(found, dict) and step in found:
-            found = found[step]
-        elif isinstance(step, int) and isinstance(found, list) and step < len(found):
-            found = found[step]
-        else:
+        try:
+            found = _child(found, step)
+        except LookupError:
             return
     yield found
+
+
+def _child(value: Any, step: str | int) -> Any:
+    if isinstance(step, str) and isinstance(value, dict):
+        return value[step]
+    if isinstance(step, int) and isinstance(value, list):
+        return value[step]
+    raise LookupError(step)
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -108,7 +108,7 @@ class _Parser:
             return self._class()
         if character == ".":
             return _EVERYTHING & ~_NEWLINE
-        if character in "^?*+{}]":
+        if character in "^?*+{":
             raise RegexError(f"{character} stands where it has no meaning")
         return 1 << ord(character)
 
@@ -227,7 +227,7 @@ class LogRegex:
             return True
         for index, code in enumerate(codes):
             # The end is also before a line's last newline.
-            if index == last and code == 10 and row.states & self._found_at_end:  # noqa: PLR2004
+            if index == last and code == 10 and row.states & self._found_at_end:
                 return True
             row = row[code] or self._next(row, code)
             if row is _MATCHED:

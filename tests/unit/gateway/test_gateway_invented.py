@@ -45,7 +45,7 @@ def service(protocol, shape, *, payload=None):
                 "name": "Do",
                 "http": {"method": "POST", "requestUri": "/do"},
                 "input": {"shape": "Thing", "locationName": "Thing"},
-                "output": {"shape": "Thing"},
+                "output": {"shape": "Thing", "resultWrapper": "DoResult"},
             }
         },
         "shapes": {

@@ -30,7 +30,7 @@ import threading
 
 import linux
 
-_MESSAGE_MAX = 262144
+_MESSAGE_MAX = 98304
 _LOG_DESCRIPTOR = 3
 _LAUNCH_DESCRIPTOR = 4
 _STACK_BYTES = 8 << 20

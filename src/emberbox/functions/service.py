@@ -1,0 +1,77 @@
+"""The control plane of the service `lambda`, put together from its groups of operations."""
+
+import logging
+from collections.abc import Collection, Mapping
+
+from emberbox.clock import Clock
+from emberbox.errors import PlatformError
+from emberbox.functions.changing import Changing
+from emberbox.functions.downloads import CodeDownloads
+from emberbox.functions.reading import Reading
+from emberbox.functions.roles import RoleLookup
+from emberbox.functions.settling import Settling
+from emberbox.functions.standing import Standing
+from emberbox.functions.tagging import Tagging
+from emberbox.model.request import Operation
+from emberbox.storage.functions import FunctionCatalog, FunctionStore
+from emberbox.storage.packages import PackageStore
+
+log = logging.getLogger("emberbox.functions")
+
+
+class FunctionsService:
+    """Functions as resources; Invoke is not among the operations.
+
+    `secret` signs links to code. `roles` None means that execution roles are not looked up. Call
+    `recover` once before serving and `close` before the database closes.
+    """
+
+    name = "lambda"
+
+    def __init__(
+        self,
+        store: FunctionStore,
+        catalog: FunctionCatalog,
+        packages: PackageStore,
+        *,
+        clock: Clock,
+        secret: bytes,
+        roles: RoleLookup | None = None,
+        concurrency_limit: int = 1_000,
+    ) -> None:
+        self._store = store
+        self._packages = packages
+        self._settling = Settling(store)
+        catalog.listeners.append(self._settling.function_changed)
+        self.downloads = CodeDownloads(packages, secret, clock)
+        self.operations: Mapping[str, Operation] = {
+            **Changing(store, catalog, packages, roles, clock).operations,
+            **Reading(store, self.downloads).operations,
+            **Tagging(store).operations,
+            **Standing(store, concurrency_limit).operations,
+        }
+
+    async def recover(self) -> None:
+        """Finish what a server that died has begun, and make sure of every function's code.
+
+        A package that is lost is logged; its functions cannot run until they get new code.
+        """
+        await self._settling.settle_all()
+        for package_id in await self._store.package_ids():
+            try:
+                await self._packages.ensure_tree(package_id)
+            except PlatformError:
+                log.exception("functions with the code %s cannot run", package_id)
+
+    async def collect_packages(self, mounted: Collection[str]) -> int:
+        """Remove the packages that no function uses, but for those `mounted`; how many went.
+
+        To be called soon after the start, off its critical path, and from time to time. Packages
+        that came since the call before are kept.
+        """
+        in_use = await self._store.package_ids()
+        return await self._packages.collect(in_use.union(mounted))
+
+    async def close(self) -> None:
+        """Let what has been begun come to its end."""
+        await self._settling.close()
