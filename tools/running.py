@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-_ADDRESS = re.compile(r"^\s*API\s+(http://\S+)", re.MULTILINE)
+_ADDRESS = re.compile(r"^\s*API\s+(http://\S+)\s", re.MULTILINE)
 _START_S = 30.0
 _STOP_S = 30.0
 
@@ -28,7 +28,7 @@ class RunningServer:
     """A server process. `url` is its address; `log` is the file with its standard error."""
 
     def __init__(
-        self, process: "subprocess.Popen[str]", url: str, log: Path, ready_s: float
+        self, process: "subprocess.Popen[bytes]", url: str, log: Path, ready_s: float
     ) -> None:
         self.process = process
         self.url = url
@@ -72,7 +72,6 @@ def start(data_dir: Path, log: Path, *arguments: str) -> RunningServer:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
             env=server_environment(),
         )
     try:
@@ -126,19 +125,21 @@ def client_environment(url: str, home: Path) -> Mapping[str, str]:
     }
 
 
-def _await_address(process: "subprocess.Popen[str]", began: float) -> tuple[str, float]:
+def _await_address(process: "subprocess.Popen[bytes]", began: float) -> tuple[str, float]:
     """The address in the banner, and the seconds it took to appear."""
     assert process.stdout is not None
+    descriptor = process.stdout.fileno()
     said = ""
     with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
+        selector.register(descriptor, selectors.EVENT_READ)
         while (left := began + _START_S - time.monotonic()) > 0:
             if not selector.select(left):
                 break
-            line = process.stdout.readline()
-            if not line:
+            # Not readline: what it keeps in its buffer would not wake the selector again.
+            data = os.read(descriptor, 65_536)
+            if not data:
                 raise StartError(f"the server ended at once, status {process.wait()}\n{said}")
-            said += line
+            said += data.decode("utf-8", "replace")
             found = _ADDRESS.search(said)
             if found:
                 return found[1], time.monotonic() - began

@@ -135,7 +135,11 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             lambda _function: serving[0].protocol(),
         )
         front_door = FrontDoor(catalog, fleet, clock, concurrency=settings.concurrency)
-        catalog.listeners += [fleet.function_changed, front_door.function_changed]
+        catalog.listeners += [
+            fleet.function_changed,
+            front_door.function_changed,
+            planner.function_changed,
+        ]
         serving.append(Serving.of(gateway, front_door, clock))
         stack.push_async_callback(functions.close)
         stack.push_async_callback(fleet.close)

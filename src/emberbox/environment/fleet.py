@@ -5,10 +5,12 @@ changed, and runs invocations on them.
 """
 
 import asyncio
+import socket
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from emberbox.clock import Clock, utc
 from emberbox.environment.console_log import ConsoleLog
@@ -142,9 +144,7 @@ class Fleet:
 
     def _begin_start(self, pool: Pool) -> None:
         pool.starting += 1
-        task = self._loop.create_task(self._start(pool))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.own(self._start(pool))
 
     async def _start(self, pool: Pool) -> None:
         try:
@@ -174,29 +174,21 @@ class Fleet:
         environment.retire = bool(pool.retired)
         pool.all.add(environment)
         self._owners[environment] = resident
-        resident.environment = environment
-        resident.api = await self._loop.create_server(
-            environment.connection, sock=sandbox.runtime_api
+        resident.servers.append(
+            await self._loop.create_unix_server(environment.connection, sock=sandbox.runtime_socket)
         )
-        self._loop.add_reader(sandbox.door, resident.open_door, function)
+        resident.watch(sandbox.runtime_api, environment.connection)
+        resident.watch(sandbox.door, partial(self._door_protocol, function))
         environment.start()
 
     def _is_congested(self) -> bool:
         return self._logs.pending_bytes > self._settings.log_backlog_bytes
 
-    async def serve_door(self, resident: "_Resident", function: FunctionVersion) -> None:
-        """Serve AWS calls that come from inside an environment, from its first connection on."""
-        environment = resident.environment
-        if environment is None:
-            return
-        resident.door = await self._loop.create_server(
-            lambda: self._door_protocol(function), sock=environment.sandbox.door
-        )
-
-    def own(self, work: "asyncio.Task[None]") -> None:
-        """Keep a task until it is done."""
-        self._tasks.add(work)
-        work.add_done_callback(self._tasks.discard)
+    def own(self, work: "Coroutine[Any, Any, None]") -> None:
+        """Run a task and keep it until it is done."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # -- looking after ------------------------------------------------------------------------
 
@@ -248,9 +240,8 @@ class _Resident:
     def __init__(self, fleet: Fleet, pool: Pool) -> None:
         self._fleet = fleet
         self.pool = pool
-        self.environment: Environment | None = None
-        self.api: asyncio.Server | None = None
-        self.door: asyncio.Server | None = None
+        self.servers: list[asyncio.Server] = []
+        self._watched: set[socket.socket] = set()
         self._started = False
 
     def on_available(self, environment: Environment) -> None:
@@ -263,11 +254,12 @@ class _Resident:
         if not self._started:
             self._count_started()
             self.pool.start_failed(PlatformError(f"the environment was lost: {reason}"))
-        if self.door is None:
-            asyncio.get_running_loop().remove_reader(environment.sandbox.door)
-        for server in (self.api, self.door):
-            if server is not None:
-                server.close()
+        loop = asyncio.get_running_loop()
+        for door in self._watched:
+            loop.remove_reader(door)
+        self._watched.clear()
+        for server in self.servers:
+            server.close()
         self._fleet.stopped(environment, self)
 
     def _count_started(self) -> None:
@@ -275,14 +267,20 @@ class _Resident:
             self._started = True
             self.pool.starting -= 1
 
-    def open_door(self, function: FunctionVersion) -> None:
-        """The first connection to our endpoint from inside."""
-        environment = self.environment
-        if environment is None:
-            return
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(environment.sandbox.door)
-        self._fleet.own(loop.create_task(self._fleet.serve_door(self, function)))
+    def watch(self, door: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
+        """Serve a listening socket from its first connection on: most are never used."""
+        self._watched.add(door)
+        asyncio.get_running_loop().add_reader(door, self._open, door, protocol)
+
+    def _open(self, door: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
+        asyncio.get_running_loop().remove_reader(door)
+        self._watched.discard(door)
+        self._fleet.own(self._serve(door, protocol))
+
+    async def _serve(self, door: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
+        if door.fileno() >= 0:
+            server = await asyncio.get_running_loop().create_server(protocol, sock=door)
+            self.servers.append(server)
 
 
 def _same_environment(before: FunctionVersion, after: FunctionVersion) -> bool:

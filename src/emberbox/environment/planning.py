@@ -1,6 +1,7 @@
 """Decides how environments of a function are made on this host: interpreter, command, variables."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
 
@@ -20,7 +21,9 @@ from emberbox.runtimes.registry import (
 
 _MB = 1 << 20
 _RUNTIME_API = "127.0.0.1:9001"
+_RUNTIME_SOCKET = "@emberbox-runtime-api"
 _ENDPOINT = "http://127.0.0.1:4566"
+_RUNNABLE = frozenset({Family.PYTHON, Family.PROVIDED})
 _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 _LOG_DESCRIPTOR = "3"
 
@@ -30,6 +33,10 @@ Credentials = Callable[[str, str, str], Mapping[str, str]]
 
 class Backend(Protocol):
     """Makes blank sandboxes for an interpreter."""
+
+    def prepare(self, interpreter: Interpreter) -> None:
+        """Make blank ones ahead of need."""
+        ...
 
     async def take(self, interpreter: Interpreter, tmp_bytes: int) -> Sandbox:
         """A blank sandbox whose /tmp will have that size; PlatformError if none can be made."""
@@ -58,6 +65,14 @@ class HostPlanner:
         """A blank sandbox for this function's runtime."""
         return await self._backend.take(self.interpreter(function), function.ephemeral_mb * _MB)
 
+    def function_changed(
+        self, _before: FunctionVersion | None, after: FunctionVersion | None
+    ) -> None:
+        """Listener of the catalog: blank sandboxes for a new function's runtime are made ahead."""
+        if after is not None and RUNTIMES[after.runtime].family in _RUNNABLE:
+            with suppress(CallerError):
+                self._backend.prepare(self.interpreter(after))
+
     def interpreter(self, function: FunctionVersion) -> Interpreter:
         """The interpreter that runs the function, or hosts its own program."""
         runtime = RUNTIMES[function.runtime]
@@ -84,7 +99,7 @@ class HostPlanner:
     def plan(self, function: FunctionVersion) -> Plan:
         """How environments of the function are made; CallerError if they cannot be."""
         runtime = RUNTIMES[function.runtime]
-        if runtime.family not in (Family.PYTHON, Family.PROVIDED):
+        if runtime.family not in _RUNNABLE:
             raise CallerError(
                 "InvalidRuntimeException",
                 f"Emberbox has no {runtime.family.value} runtime yet: {function.runtime} functions "
@@ -161,6 +176,7 @@ def _fixed_variables(function: FunctionVersion) -> dict[str, str]:
     }
     if RUNTIMES[function.runtime].family is Family.PYTHON:
         fixed["_LAMBDA_TELEMETRY_LOG_FD"] = _LOG_DESCRIPTOR
+        fixed["_EMBERBOX_RUNTIME_SOCKET"] = _RUNTIME_SOCKET
     return fixed
 
 

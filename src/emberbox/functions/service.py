@@ -66,8 +66,8 @@ class FunctionsService:
     async def collect_packages(self, mounted: Collection[str]) -> int:
         """Remove the packages that no function uses, but for those `mounted`; how many went.
 
-        To be called soon after the start, off its critical path, and from time to time. Packages
-        that came since the call before are kept.
+        To be called soon after the start, off its critical path, and from time to time: a package
+        goes with the second call that finds it unused.
         """
         in_use = await self._store.package_ids()
         return await self._packages.collect(in_use.union(mounted))

@@ -61,14 +61,19 @@ class NamespaceSandbox:
         return self._pid
 
     @property
-    def runtime_api(self) -> socket.socket:
-        """Listening socket inside the sandbox, for the Runtime API."""
+    def runtime_socket(self) -> socket.socket:
+        """Listening Unix socket inside the sandbox: the Runtime API for our own runtimes."""
         return self._doors[0]
+
+    @property
+    def runtime_api(self) -> socket.socket:
+        """Listening TCP socket inside the sandbox: the Runtime API for everybody."""
+        return self._doors[1]
 
     @property
     def door(self) -> socket.socket:
         """Listening socket inside the sandbox, for our own AWS endpoint."""
-        return self._doors[1]
+        return self._doors[2]
 
     def adopt(self, pid: int, pidfd: int) -> None:
         """The zygote has made it."""
@@ -111,7 +116,8 @@ class NamespaceSandbox:
     def kill(self) -> None:
         """Kill all of the customer's processes; `on_empty` follows."""
         self._cgroup.thaw()
-        self._cgroup.kill()
+        # The init does it, not cgroup.kill: Linux 6.18 kills at birth whatever is cloned into a
+        # group that was once killed so, and the next runtime of this sandbox is cloned into it.
         self._send({"kill": True})
 
     def memory_peak_bytes(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from emberbox.runtimes.interpreter import Interpreter
 
+RUNTIME_SOCKET = "@emberbox-runtime-api"
 RUNTIME_API_PORT = 9001
 DOOR_PORT = 4566
 FIRST_UID = 1051
@@ -64,7 +65,7 @@ def configuration(
         "seccomp": seccomp.hex(),
         "code_store": CODE_STORE,
         "hidden": CODE_STORE,
-        "ports": [RUNTIME_API_PORT, DOOR_PORT],
+        "doors": [RUNTIME_SOCKET, RUNTIME_API_PORT, DOOR_PORT],
     }
 
 

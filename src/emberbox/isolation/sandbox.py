@@ -64,8 +64,13 @@ class Sandbox(Protocol):
         ...
 
     @property
+    def runtime_socket(self) -> socket.socket:
+        """Listening Unix socket inside the sandbox: the Runtime API for our own runtimes."""
+        ...
+
+    @property
     def runtime_api(self) -> socket.socket:
-        """Listening socket inside the sandbox, for the Runtime API."""
+        """Listening TCP socket inside the sandbox: the Runtime API for everybody."""
         ...
 
     @property

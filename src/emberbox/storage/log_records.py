@@ -24,7 +24,11 @@ class MissingStreamError(LookupError):
 
 
 class AlreadyThereError(Exception):
-    """A group or stream of that name exists."""
+    """A group or stream of that name exists; `kind` says which of the two."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
 
 
 class ProtectedGroupError(Exception):

@@ -78,15 +78,22 @@ class LogStore:
         *,
         group_class: str = "STANDARD",
         is_protected: bool = False,
+        retention_days: int | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         """Add an empty group; AlreadyThereError if there is one."""
 
         def work(tx: Transaction) -> None:
             if not _add_group(
-                tx, key, now_ms, group_class=group_class, is_protected=is_protected, tags=tags
+                tx,
+                key,
+                now_ms,
+                group_class=group_class,
+                is_protected=is_protected,
+                retention_days=retention_days,
+                tags=tags,
             ):
-                raise AlreadyThereError(key.name)
+                raise AlreadyThereError("group")
 
         await self._database.write(work)
 
@@ -131,6 +138,12 @@ class LogStore:
             lambda tx: tx.run("log_group_retain", id=_group(tx, key).id, days=days)
         )
 
+    async def protect(self, key: GroupKey, *, is_protected: bool) -> None:
+        """Say whether a group is protected against deletion."""
+        await self._database.write(
+            lambda tx: tx.run("log_group_protect", id=_group(tx, key).id, is_protected=is_protected)
+        )
+
     async def tag(
         self, key: GroupKey, add: Mapping[str, str], remove: Iterable[str], limit: int
     ) -> None:
@@ -153,7 +166,7 @@ class LogStore:
         def work(tx: Transaction) -> None:
             group_id = _group(tx, group).id
             if not tx.run("log_stream_add", group_id=group_id, name=name, created_ms=now_ms):
-                raise AlreadyThereError(name)
+                raise AlreadyThereError("stream")
 
         await self._database.write(work)
 
@@ -255,6 +268,7 @@ def _add_group(
     *,
     group_class: str = "STANDARD",
     is_protected: bool = False,
+    retention_days: int | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> bool:
     return bool(
@@ -266,6 +280,7 @@ def _add_group(
             created_ms=now_ms,
             group_class=group_class,
             is_protected=is_protected,
+            retention_days=retention_days,
             tags=dumps(dict(tags or {})),
         )
     )

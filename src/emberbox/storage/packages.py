@@ -45,7 +45,7 @@ class PackageStore:
         self._zips = root / "zips"
         self._trees = root / "trees"
         self._incoming = root / "incoming"
-        self._fresh: set[str] = set()
+        self._idle: set[str] = set()
         self._slots = asyncio.Semaphore(_PARALLEL)
         for place, mode in (
             (root, 0o755),
@@ -62,8 +62,8 @@ class PackageStore:
     async def put(self, zip_bytes: bytes) -> Package:
         """Check, unpack and store a package; it is durable when this returns.
 
-        CallerError in AWS's words if it is refused. A package that no function uses goes with the
-        second `collect` after this, so that there is time to name it in a function.
+        CallerError in AWS's words if it is refused. There is time until the second `collect` after
+        this to put the package to use.
         """
         if len(zip_bytes) > ZIPPED_MAX_BYTES:
             raise CallerError(
@@ -73,7 +73,7 @@ class PackageStore:
             )
         digest = await asyncio.to_thread(_digest, zip_bytes)
         package_id = digest.hex()
-        self._fresh.add(package_id)
+        self._idle.discard(package_id)
         async with self._slots:
             size = await asyncio.to_thread(self._store, package_id, zip_bytes)
         return Package(package_id, base64.b64encode(digest).decode(), len(zip_bytes), size)
@@ -94,21 +94,20 @@ class PackageStore:
         return self._zips / f"{_checked(package_id)}.zip"
 
     async def collect(self, in_use: Collection[str]) -> int:
-        """Remove the packages that are not in use; the number removed.
+        """Remove the packages that are idle for the second time; the number removed.
 
-        Those put since the call before are kept. A tree that is still mounted somewhere must be
-        named in `in_use`: its files would vanish from there.
+        Idle is what is not in use and has not been put since the call before. A tree that is still
+        mounted somewhere must be named in `in_use`: its files would vanish from there. That it
+        takes two calls leaves time for what is between being chosen and being seen in use.
         """
-        keep = self._fresh.union(in_use)
-        self._fresh.clear()
-        removed = 0
-        for package_id in await asyncio.to_thread(self._stored):
-            if package_id not in keep and package_id not in self._fresh:
-                self._drop(package_id)
-                removed += 1
+        idle = set(await asyncio.to_thread(self._stored)).difference(in_use)
+        removed = idle & self._idle
+        self._idle = idle - removed
+        for package_id in removed:
+            self._drop(package_id)
         await asyncio.to_thread(self._wipe, "gone-*")
         await asyncio.to_thread(self._settle)
-        return removed
+        return len(removed)
 
     def _store(self, package_id: str, data: bytes) -> int:
         tree = self._tree(package_id)

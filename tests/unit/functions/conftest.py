@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from emberbox.clock import ManualClock
+from emberbox.errors import CallerError
 from emberbox.functions.service import FunctionsService
 from emberbox.model.request import Reply, RequestContext
 from emberbox.storage.database import Database
@@ -57,6 +58,13 @@ class Api:
         await self.create(name, code, **params)
         await self.service.close()
         return await self("GetFunctionConfiguration", FunctionName=name)
+
+    @staticmethod
+    async def refusal(call):
+        """The error that a call ends with."""
+        with pytest.raises(CallerError) as caught:
+            await call
+        return caught.value
 
     def stuck(self):
         """A store beside the service's: what is written there is not settled."""

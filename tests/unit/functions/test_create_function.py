@@ -2,24 +2,16 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from emberbox.errors import CallerError
 from emberbox.functions import changing
 from emberbox.model.function import State
 from emberbox.model.request import Reply, RequestContext
 
 INVALID = "InvalidParameterValueException"
-
-
-async def refusal(call):
-    """The error that a call ends with."""
-    with pytest.raises(CallerError) as caught:
-        await call
-    return caught.value
 
 
 async def test_the_answer_has_exactly_the_members_that_aws_shows(api):
@@ -114,7 +106,7 @@ async def test_a_name_is_taken_once(api):
     """The second create is a conflict."""
     await api.create()
 
-    error = await refusal(api.create())
+    error = await api.refusal(api.create())
 
     assert (error.code, error.status) == ("ResourceConflictException", 409)
     assert error.message == "Function already exist: f"
@@ -132,7 +124,7 @@ async def test_a_function_can_be_named_by_arn(api, name):
 @pytest.mark.parametrize("name", ["a" * 65, "f g", "f:v:w", "", "arn:aws:s3:::b", "ü"])
 async def test_bad_names_are_refused(api, name):
     """The text is that of a broken constraint."""
-    error = await refusal(api.create(name))
+    error = await api.refusal(api.create(name))
 
     assert error.code == "ValidationException"
     assert error.message.startswith(
@@ -143,20 +135,20 @@ async def test_bad_names_are_refused(api, name):
 
 async def test_the_answer_to_an_overlong_name_says_how_long_it_may_be(api):
     """The bound in the text is the one of names, not of the parameter."""
-    error = await refusal(api.create("a" * 65))
+    error = await api.refusal(api.create("a" * 65))
 
     assert error.message.endswith("Member must have length less than or equal to 64")
 
 
 async def test_a_function_is_created_without_qualifier(api):
     """A version cannot be created by its name."""
-    assert (await refusal(api.create("f:v1"))).code == INVALID
+    assert (await api.refusal(api.create("f:v1"))).code == INVALID
 
 
 @pytest.mark.parametrize("missing", ["Runtime", "Handler"])
 async def test_runtime_and_handler_are_needed(api, missing):
     """Functions from zip files have both."""
-    error = await refusal(api.create(**{missing: None}))
+    error = await api.refusal(api.create(**{missing: None}))
 
     assert (error.code, error.message) == (
         INVALID,
@@ -167,7 +159,7 @@ async def test_runtime_and_handler_are_needed(api, missing):
 
 async def test_unknown_runtimes_are_refused_with_all_that_are_known(api):
     """The text has no count and names what can be chosen."""
-    error = await refusal(api.create(Runtime="python9"))
+    error = await api.refusal(api.create(Runtime="python9"))
 
     assert error.code == INVALID
     assert error.message.startswith(
@@ -181,7 +173,7 @@ async def test_unknown_runtimes_are_refused_with_all_that_are_known(api):
 
 async def test_retired_runtimes_are_refused_with_a_proposal(api):
     """The text names the runtime and one to use instead."""
-    error = await refusal(api.create(Runtime="python3.7"))
+    error = await api.refusal(api.create(Runtime="python3.7"))
 
     assert error.message == (
         "The runtime parameter of python3.7 is no longer supported for creating or updating AWS "
@@ -199,7 +191,7 @@ async def test_runtimes_of_other_languages_can_be_stored(api, runtime):
 
 async def test_all_sizes_that_are_too_large_are_named_at_once(api):
     """The service's bounds count where the model's are laxer."""
-    error = await refusal(
+    error = await api.refusal(
         api.create(Timeout=901, MemorySize=10_241, EphemeralStorage={"Size": 10_241})
     )
 
@@ -226,7 +218,7 @@ async def test_all_sizes_that_are_too_large_are_named_at_once(api):
 )
 async def test_bad_code_is_refused(api, code, message):
     """The texts are AWS's."""
-    error = await refusal(api.create(Code=code))
+    error = await api.refusal(api.create(Code=code))
 
     assert (error.code, error.message) == (INVALID, message)
 
@@ -258,7 +250,7 @@ async def test_bad_code_is_refused(api, code, message):
 )
 async def test_what_is_not_built_is_refused(api, member, value):
     """Nothing is stored that would be ignored, and nothing at all is stored."""
-    error = await refusal(api.create(**{member: value}))
+    error = await api.refusal(api.create(**{member: value}))
 
     assert error.code == INVALID
     assert error.message.startswith(f"Emberbox does not build {member}")
@@ -276,7 +268,7 @@ async def test_what_is_not_built_is_refused(api, member, value):
 )
 async def test_code_from_elsewhere_is_refused(api, code):
     """Only a zip file in the request is built."""
-    error = await refusal(api.create(Code=code))
+    error = await api.refusal(api.create(Code=code))
 
     assert error.message.startswith("Emberbox does not build ")
 
@@ -304,7 +296,7 @@ async def test_empty_and_default_forms_of_the_unbuilt_are_accepted(api):
 
 async def test_log_levels_need_the_json_format(api):
     """A level that would not be applied is refused."""
-    error = await refusal(api.create(LoggingConfig={"ApplicationLogLevel": "DEBUG"}))
+    error = await api.refusal(api.create(LoggingConfig={"ApplicationLogLevel": "DEBUG"}))
 
     assert error.code == INVALID
     assert 'LogFormat is set to "Text"' in error.message
@@ -313,7 +305,7 @@ async def test_log_levels_need_the_json_format(api):
 @pytest.mark.parametrize("tags", [{f"k{n}": "" for n in range(51)}, {"aws:x": "1"}, {"AWS:x": "1"}])
 async def test_bad_tags_are_refused(api, tags):
     """There is a number of tags at most, and AWS's own prefix is not for others."""
-    assert (await refusal(api.create(Tags=tags))).code == INVALID
+    assert (await api.refusal(api.create(Tags=tags))).code == INVALID
 
 
 async def test_code_storage_is_limited(api, monkeypatch):
@@ -322,7 +314,7 @@ async def test_code_storage_is_limited(api, monkeypatch):
     await api.create("f")
     await api.create("f", region="eu-west-1")
 
-    error = await refusal(api.create("g"))
+    error = await api.refusal(api.create("g"))
 
     assert (error.code, error.status) == ("CodeStorageExceededException", 400)
     assert api.catalog.lookup(*api.key("g")) is None
@@ -390,7 +382,7 @@ async def test_a_role_that_lambda_cannot_assume_is_refused(make_api, policies):
     """It has to exist and to trust Lambda, if roles are looked up."""
     api = make_api(roles=Roles(**policies))
 
-    error = await refusal(api.create())
+    error = await api.refusal(api.create())
 
     assert (error.code, error.message) == (
         INVALID,
@@ -402,7 +394,7 @@ async def test_a_role_of_another_account_is_refused(make_api):
     """A role cannot be passed across accounts, if roles are looked up."""
     api = make_api(roles=Roles(r=trust()))
 
-    error = await refusal(api.create(Role="arn:aws:iam::210987654321:role/r"))
+    error = await api.refusal(api.create(Role="arn:aws:iam::210987654321:role/r"))
 
     assert (error.code, error.status) == ("AccessDeniedException", 403)
     assert error.message == "Cross-account pass role is not allowed."
@@ -421,7 +413,7 @@ async def test_delete_answers_204_and_the_function_is_gone(api):
     answer = await api.service.operations["DeleteFunction"](context, {"FunctionName": "f"})
 
     assert answer == Reply(status=204)
-    error = await refusal(api("GetFunction", FunctionName="f"))
+    error = await api.refusal(api("GetFunction", FunctionName="f"))
     assert (error.code, error.status) == ("ResourceNotFoundException", 404)
     assert error.message == f"Function not found: {api.arn}f"
     await api.create()
@@ -450,19 +442,14 @@ async def test_only_a_whole_function_can_be_deleted(api, params, code):
     """$LATEST is refused, other versions do not exist."""
     await api.created()
 
-    assert (await refusal(api("DeleteFunction", **params))).code == code
+    assert (await api.refusal(api("DeleteFunction", **params))).code == code
     assert api.catalog.lookup(*api.key()) is not None
 
 
 async def test_a_server_that_died_while_creating_left_nothing_undone(api, make_api):
     """At the next start what was Pending becomes Active."""
     await api.created()
-    function = api.catalog.lookup(*api.key())
-    pending = api.catalog.lookup(*api.key()).__replace__ if False else None
-    assert pending is None
-    from dataclasses import replace
-
-    await api.stuck().update(api.key(), lambda _now: replace(function, state=State.PENDING))
+    await api.stuck().update(api.key(), lambda now: replace(now, state=State.PENDING))
     later = make_api()
     await later.store.load()
 

@@ -28,6 +28,7 @@ def add(name):
             created_ms=0,
             group_class="STANDARD",
             is_protected=False,
+            retention_days=None,
             tags="{}",
         )
         tx.changed("group", name)

@@ -298,11 +298,13 @@ async def test_a_package_that_is_not_stored_has_no_tree(store, package_id):
 
 
 async def test_packages_in_use_are_kept_and_others_go(store):
-    """A package nobody uses goes with the second collection after it came."""
+    """A package goes with the second collection in a row that finds it idle."""
     used = await store.put(zipped(("a", "1")))
     unused = await store.put(zipped(("a", "2")))
     in_use = {used.package_id}
 
+    assert await store.collect(in_use) == 0
+    assert await store.collect({used.package_id, unused.package_id}) == 0
     assert await store.collect(in_use) == 0
     assert await store.collect(in_use) == 1
 
@@ -311,6 +313,17 @@ async def test_packages_in_use_are_kept_and_others_go(store):
     with pytest.raises(PlatformError):
         await store.ensure_tree(unused.package_id)
     assert (await store.put(zipped(("a", "2")))).package_id == unused.package_id
+
+
+async def test_a_package_that_is_put_again_is_not_idle(store):
+    """Whoever puts it has time to name it in a function."""
+    package = await store.put(zipped(("a", "1")))
+    await store.collect(())
+
+    await store.put(zipped(("a", "1")))
+
+    assert await store.collect(()) == 0
+    assert store.zip_path(package.package_id).exists()
 
 
 async def test_a_new_server_does_not_trust_trees_that_were_not_synced(store, tmp_path):

@@ -10,7 +10,7 @@ capabilities and loaded the seccomp filter before it learns which function it wi
     server -> init   {"prepare": {"code", "tmp_bytes", "hostname"}, "launch": {...}}   first
     server -> init   {"launch": {...}}           a fresh runtime, after {"empty"}
     server -> init   {"kill": true}              all processes but init
-    init -> server   {"ready": true} + descriptors   listening sockets, in the order of the ports
+    init -> server   {"ready": true} + descriptors   listening sockets, in the order of the doors
     init -> server   {"exited": status}          the runtime process itself (wait status)
     init -> server   {"empty": true}             nothing but init is left
     init -> server   {"failed": text}            the sandbox is unusable
@@ -43,12 +43,12 @@ _BACKLOG = 64
 class Template:
     """What all sandboxes of a zygote share."""
 
-    def __init__(self, run, seccomp, code_store, hidden, ports):
+    def __init__(self, run, seccomp, code_store, hidden, doors):
         self.run = run
         self.seccomp = seccomp
         self.code_store = code_store
         self.hidden = hidden
-        self.ports = ports
+        self.doors = doors
 
 
 class _Init:
@@ -98,10 +98,14 @@ def _furnish(init):
     linux.mount("proc", "/proc", "proc", flags | linux.MS_RDONLY)
     linux.loopback_up()
     listening = []
-    for port in init.template.ports:
-        door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind(("127.0.0.1", port))
+    for place in init.template.doors:
+        # A name that begins with @ is of the abstract kind: it lives in the network namespace.
+        if isinstance(place, str):
+            door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            door.bind("\0" + place[1:])
+        else:
+            door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            door.bind(("127.0.0.1", place))
         door.listen(_BACKLOG)
         listening.append(door)
     init.ended = linux.child_exit_descriptor()

@@ -131,7 +131,7 @@ def _preload(configuration):
         seccomp=bytes.fromhex(configuration["seccomp"]),
         code_store=configuration["code_store"],
         hidden=configuration["hidden"],
-        ports=tuple(configuration["ports"]),
+        doors=tuple(configuration["doors"]),
     )
 
 

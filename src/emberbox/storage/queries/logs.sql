@@ -4,8 +4,9 @@
 SELECT * FROM log_groups WHERE account = :account AND region = :region AND name = :name;
 
 -- name: log_group_add
-INSERT INTO log_groups (account, region, name, created_ms, class, is_protected, tags)
-VALUES (:account, :region, :name, :created_ms, :group_class, :is_protected, :tags)
+INSERT INTO log_groups
+    (account, region, name, created_ms, class, is_protected, retention_days, tags)
+VALUES (:account, :region, :name, :created_ms, :group_class, :is_protected, :retention_days, :tags)
 ON CONFLICT DO NOTHING;
 
 -- name: log_group_remove
@@ -13,6 +14,9 @@ DELETE FROM log_groups WHERE id = :id;
 
 -- name: log_group_retain
 UPDATE log_groups SET retention_days = :days WHERE id = :id;
+
+-- name: log_group_protect
+UPDATE log_groups SET is_protected = :is_protected WHERE id = :id;
 
 -- name: log_group_tag
 UPDATE log_groups SET tags = :tags WHERE id = :id;

@@ -30,7 +30,8 @@ def main():
     if not _STATE["is_set_up"]:
         set_up()
     environment = os.environ
-    client = RuntimeClient(environment["AWS_LAMBDA_RUNTIME_API"])
+    address = environment["AWS_LAMBDA_RUNTIME_API"]
+    client = RuntimeClient(address, environment.pop("_EMBERBOX_RUNTIME_SOCKET", None))
     SINK.use(environment.pop("_LAMBDA_TELEMETRY_LOG_FD", None))
     task_root = environment.get("LAMBDA_TASK_ROOT", "/var/task")
     if task_root not in sys.path:

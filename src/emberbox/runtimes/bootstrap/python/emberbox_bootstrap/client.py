@@ -26,15 +26,22 @@ class RuntimeApiError(RuntimeError):
 
 
 class RuntimeClient:
-    """Speaks to `host:port` as given by AWS_LAMBDA_RUNTIME_API."""
+    """Speaks to `host:port` as given by AWS_LAMBDA_RUNTIME_API.
 
-    def __init__(self, address):
-        host, _, port = address.partition(":")
-        # Not create_connection: its name look-up imports the IDNA tables, 8 ms of a cold start.
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.connect((host, int(port or 80)))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._host = address
+    Where the platform offers the same API on an abstract Unix socket (`@name`), it is taken: a round
+    trip costs a third less.
+    """
+
+    def __init__(self, address, unix_name=None):
+        if unix_name:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._socket.connect("\0" + unix_name[1:])
+        else:
+            host, _, port = address.partition(":")
+            # Not create_connection: its name look-up imports the IDNA tables, 8 ms of a cold start.
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self._socket.connect((host, int(port or 80)))
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self._next = (
             "GET %sinvocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_BASE, address)
