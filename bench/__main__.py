@@ -17,7 +17,7 @@ from bench import processes, raw, report
 from bench.budgets import BUDGETS
 from bench.measures import MEASURES, Bench, Figures, measure_starting
 from bench.subjects import Subjects
-from tools.running import RunningServer, running
+from tools.running import running
 
 RESULTS = Path(__file__).parent / "results"
 _STARTING, _RAW = "start", "raw"
@@ -37,11 +37,13 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="emberbox-bench-") as place,
         running(Path(place) / "data", Path(place) / "log") as server,
     ):
+        bench = Bench(server, Subjects(server.url), arguments.seconds)
         for name in [n for n in MEASURES if n in wanted]:
             _say(name)
-            done, busy = _measured(server, name, arguments.seconds)
+            done, busy = _measured(bench, name)
             figures.update(done)
             others[name] = busy
+        bench.subjects.close()
     limits: Figures = {}
     if _RAW in wanted:
         _say(_RAW)
@@ -68,14 +70,10 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measured(server: RunningServer, name: str, seconds: float) -> tuple[Figures, float]:
+def _measured(bench: Bench, name: str) -> tuple[Figures, float]:
     """Figures of one measure, and how many processors other programs used meanwhile."""
-    subjects = Subjects(server.url)
     machine, ours, began = _usage()
-    try:
-        figures: Figures = uvloop.run(MEASURES[name](Bench(server, subjects, seconds)))
-    finally:
-        subjects.close()
+    figures: Figures = uvloop.run(MEASURES[name](bench))
     machine_after, ours_after, ended = _usage()
     used = (machine_after - machine) - (ours_after - ours)
     return figures, max(0.0, used / (ended - began))

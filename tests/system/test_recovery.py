@@ -26,7 +26,16 @@ SOURCE = """
         time.sleep(event.get("sleep", 0))
         return event.get("n")
 """
-TRUST = '{"Version": "2012-10-17", "Statement": []}'
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        },
+    }
+)
 
 
 @pytest.fixture
@@ -139,6 +148,7 @@ def test_acknowledged_work_is_never_lost(place):
     """Killed while functions are being created: each that was answered for exists and runs."""
     server, hands = place.start()
     answered = []
+    under_way = threading.Event()
 
     def create_many():
         for n in range(10_000):
@@ -147,10 +157,12 @@ def test_acknowledged_work_is_never_lost(place):
             except Exception:  # noqa: BLE001 - the server dies under it, in any of many ways
                 return
             answered.append(f"f{n}")
+            if n == 20:
+                under_way.set()
 
     thread = threading.Thread(target=create_many)
     thread.start()
-    wait_until(lambda: len(answered) >= 20)
+    assert under_way.wait(60)
     os.kill(server.pid, signal.SIGKILL)
     thread.join(60)
     server.kill()

@@ -551,6 +551,13 @@ def test_deleted_function_is_gone(hands, make_function):
     assert refused.value.code == "ResourceNotFoundException"
 
 
+def damaged_zip():
+    """A zip whose only entry does not have the checksum it claims."""
+    package = bytearray(make_zip(lambda_function=HELLO))
+    package[package.index(b"lambda_function.py") + len("lambda_function.py") + 5] ^= 0xFF
+    return bytes(package)
+
+
 def refusals():
     """Requests that cannot be served: parameters, AWS's code and message."""
     arn = "arn:aws:lambda:us-east-1:123456789012:function"
@@ -576,7 +583,7 @@ def refusals():
         ),
         "not a zip": (
             "CreateFunction",
-            {**create, "Code": {"ZipFile": b"PK, or so I thought"}},
+            {**create, "Code": {"ZipFile": damaged_zip()}},
             "InvalidParameterValueException",
             "Could not unzip uploaded file. Please check your file, then try to upload again.",
         ),

@@ -83,7 +83,7 @@ from emberbox.settings import Settings
     show_default=True,
     help="Form of the server's own log.",
 )
-def serve(  # noqa: PLR0917 - one parameter per option
+def serve(
     host: str,
     port: int,
     data_dir: Path | None,

@@ -5,6 +5,7 @@ import base64
 from emberbox.errors import CallerError
 from emberbox.functions.downloads import CodeDownloads
 from emberbox.functions.references import latest_of
+from emberbox.functions.settling import Settling
 from emberbox.functions.wire import configuration, listed
 from emberbox.model.configuration import invalid
 from emberbox.model.function import FunctionVersion
@@ -18,8 +19,9 @@ _MARK = "after:"
 class Reading:
     """What shows functions and changes nothing."""
 
-    def __init__(self, store: FunctionStore, downloads: CodeDownloads) -> None:
+    def __init__(self, store: FunctionStore, settling: Settling, downloads: CodeDownloads) -> None:
         self._store = store
+        self._settling = settling
         self._downloads = downloads
 
     @property
@@ -79,6 +81,7 @@ class Reading:
     async def _found(self, context: RequestContext, params: Params) -> tuple[FunctionVersion, bool]:
         """The function asked for, and whether it was asked for by its version."""
         target = latest_of(context, params)
+        await self._settling.finished(target.key)
         function = await self._store.get(target.key)
         if function is None:
             raise target.missing()

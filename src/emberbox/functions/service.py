@@ -46,7 +46,7 @@ class FunctionsService:
         self.downloads = CodeDownloads(packages, secret, clock)
         self.operations: Mapping[str, Operation] = {
             **Changing(store, catalog, packages, roles, clock).operations,
-            **Reading(store, self.downloads).operations,
+            **Reading(store, self._settling, self.downloads).operations,
             **Tagging(store).operations,
             **Standing(store, concurrency_limit).operations,
         }

@@ -10,6 +10,8 @@ from emberbox.model.configuration import SupersededError, is_unsettled, settled
 from emberbox.model.function import FunctionVersion
 from emberbox.storage.functions import FunctionKey, FunctionMissingError, FunctionStore
 
+_PATIENCE_S = 1.0
+
 log = logging.getLogger("emberbox.functions")
 
 
@@ -18,7 +20,7 @@ class Settling:
 
     def __init__(self, store: FunctionStore) -> None:
         self._store = store
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], tuple[str, str, str]] = {}
 
     def function_changed(
         self, _before: FunctionVersion | None, after: FunctionVersion | None
@@ -26,8 +28,17 @@ class Settling:
         """Listener of the catalog: no change stays unsettled, whatever became of its caller."""
         if after is not None and is_unsettled(after):
             task = asyncio.get_running_loop().create_task(self._settle(after))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = after.key
+            task.add_done_callback(self._tasks.pop)
+
+    async def finished(self, key: FunctionKey) -> None:
+        """Wait for what is under way with a function, but not for long.
+
+        Clients that wait for a change ask once, and then again only after a second or five.
+        """
+        tasks = [task for task, its_key in self._tasks.items() if its_key == key]
+        if tasks:
+            await asyncio.wait(tasks, timeout=_PATIENCE_S)
 
     async def settle_all(self) -> None:
         """Settle what a server that died has left behind."""
@@ -37,7 +48,7 @@ class Settling:
     async def close(self) -> None:
         """Wait for what was begun."""
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(list(self._tasks))
 
     async def _settle(self, function: FunctionVersion) -> None:
         key = FunctionKey(*function.key)

@@ -35,6 +35,17 @@ async def test_get_function_shows_configuration_and_a_link_to_the_code(api):
     )
 
 
+async def test_a_reader_need_not_see_a_change_under_way(api):
+    """Who asks right after a change is answered once that has come to its end."""
+    await api.create()
+    created = await api("GetFunction", FunctionName="f")
+    await api("UpdateFunctionConfiguration", FunctionName="f", Timeout=4)
+    updated = await api("GetFunctionConfiguration", FunctionName="f")
+
+    assert created["Configuration"]["State"] == "Active"
+    assert (updated["Timeout"], updated["LastUpdateStatus"]) == (4, "Successful")
+
+
 async def test_get_function_shows_tags_if_there_are_any(api):
     """They are not part of the configuration."""
     await api.created(Tags={"a": "1"})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emberbox.errors import CallerError
 from emberbox.model.configuration import RESERVED_VARIABLES, check_environment
 
-NAMES = st.from_regex(r"K[A-Z0-9_]{1,20}\Z")
+NAMES = st.from_regex(r"K[A-Z0-9_]{1,20}", fullmatch=True)
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=1_500)
 
 

@@ -42,8 +42,12 @@ def main():
     except Exception as error:
         control.send(json.dumps({"failed": "%s: %s" % (type(error).__name__, error)}).encode())
         return
-    control.send(b'{"serving": true}')
-    _serve(control, template)
+    try:
+        control.send(b'{"serving": true}')
+        _serve(control, template)
+    except ConnectionError:
+        # The server has ended or let go of this zygote, with a message still on its way.
+        return
 
 
 def _confine(control, configuration):

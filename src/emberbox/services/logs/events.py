@@ -97,8 +97,8 @@ class EventOperations:
             single=True,
         )
         page = await self._store.read(key, request, self._now_ms())
-        before, after = _edges(page, request, token)
-        events = reversed(page.events) if newest_first else page.events
+        events = list(reversed(page.events)) if newest_first else page.events
+        before, after = _edges(page, request, events, token)
         return {
             "events": [_shown(event) for event in events],
             "nextForwardToken": f"f/{after.text}/s",
@@ -169,17 +169,18 @@ def _parse_stream_token(token: str) -> tuple[bool, Cut]:
         raise bad_token() from None
 
 
-def _edges(page: Page, request: ReadRequest, token: Cut | None) -> tuple[Cut, Cut]:
-    """The points before and after what a page covers."""
-    if not page.events and page.rest is None:
+def _edges(
+    page: Page, request: ReadRequest, events: Sequence[LogEvent], token: Cut | None
+) -> tuple[Cut, Cut]:
+    """The points before and after what a page covers; at an end it covers nothing and stays."""
+    if not events and page.rest is None:
         stay = token or request.low
         return stay, stay
-    nearest, farthest = (page.events[0], page.events[-1]) if page.events else (None, None)
-    if request.newest_first:
-        after = nearest.behind if nearest else request.high
-        return page.rest or (farthest.cut if farthest else request.low), after
-    before = nearest.cut if nearest else request.low
-    return before, page.rest or (farthest.behind if farthest else request.high)
+    before = events[0].cut if events else request.low
+    after = events[-1].behind if events else request.high
+    if page.rest is not None:
+        return (page.rest, after) if request.newest_first else (before, page.rest)
+    return before, after
 
 
 def _filter_request(params: Params) -> ReadRequest:

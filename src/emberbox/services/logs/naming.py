@@ -25,7 +25,7 @@ def group_key(context: RequestContext, name: str) -> GroupKey:
 
 
 def group_by_arn(context: RequestContext, arn: str) -> GroupKey:
-    """The group that an ARN names. Those of other accounts and regions do not exist for the caller."""
+    """The group that an ARN names; MissingGroupError for one of another account or region."""
     found = _GROUP_ARN.fullmatch(arn)
     if found is None:
         raise invalid(f"The ARN {arn} is not that of a log group.")

@@ -28,8 +28,8 @@ class RuntimeApiError(RuntimeError):
 class RuntimeClient:
     """Speaks to `host:port` as given by AWS_LAMBDA_RUNTIME_API.
 
-    Where the platform offers the same API on an abstract Unix socket (`@name`), it is taken: a round
-    trip costs a third less.
+    Where the platform offers the same API on an abstract Unix socket (`@name`), it is taken: a
+    round trip costs a third less.
     """
 
     def __init__(self, address, unix_name=None):

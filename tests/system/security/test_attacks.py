@@ -1,0 +1,361 @@
+"""Hostile functions against their neighbours and the server: every attempt must fail.
+
+Each test is one promise of docs/explanation/isolation.md.
+"""
+
+import json
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hands import ApiError
+from material import make_zip
+
+SOURCE = (Path(__file__).parent / "attacker.py").read_text("utf-8")
+VICTIM = """
+    import os, time
+    SECRET = "victim-secret-in-code-7261"
+    os.environ["VICTIM"] = "victim-secret-in-environment-5518"
+    def handler(event, context):
+        with open("/tmp/victim", "w") as out:
+            out.write("victim-secret-in-tmp-9034")
+        time.sleep(event.get("sleep", 0))
+        return {"alive": True}
+"""
+
+
+@pytest.fixture
+def attack(boto, make_function):
+    """Run one operation of the hostile function: its result."""
+    made = {}
+
+    def run(operation, *, memory=512, timeout=30, fails=False, who="", **event):
+        key = (memory, timeout, who)
+        if key not in made:
+            made[key] = make_function(
+                SOURCE,
+                Handler="lambda_function.handler",
+                MemorySize=memory,
+                Timeout=timeout,
+                Code={"ZipFile": make_zip(lambda_function=SOURCE)},
+            )
+        answer = boto.invoke(
+            made[key], json.dumps({"op": operation, **event}).encode(), LogType="Tail"
+        )
+        if fails:
+            assert answer.error == "Unhandled", answer.payload
+            return answer.json()
+        assert answer.error is None, answer.payload
+        return answer.json()["result"]
+
+    return run
+
+
+@pytest.fixture
+def victim(make_function):
+    """A function with secrets in its code, environment and /tmp, which has just run."""
+    return make_function(
+        VICTIM,
+        Handler="lambda_function.handler",
+        Environment={"Variables": {"SECRET_VARIABLE": "victim-secret-in-configuration-1187"}},
+    )
+
+
+@pytest.fixture
+def alive(boto, victim):
+    """Check that the victim still answers rightly."""
+
+    def check():
+        answer = boto.invoke(victim, b"{}")
+        assert (answer.error, answer.json()) == (None, {"alive": True})
+
+    check()
+    yield check
+    check()
+
+
+def refused(results):
+    """All attempts were refused; shows those that were not."""
+    return {name: text for name, text in results.items() if not text.startswith("NO ")}
+
+
+def test_another_functions_secrets_cannot_be_found(attack, alive):
+    """Neither code nor /tmp of another function is to be seen anywhere."""
+    found = attack("find", marker="victim-secret")
+
+    assert found["found"] == []
+    assert found["seen"] > 10
+
+
+def test_only_the_sandboxs_own_processes_are_seen(attack, alive, boto, victim):
+    """No process of the host or of another function is visible, and init gives nothing away."""
+    beside = threading.Thread(target=boto.invoke, args=(victim, b'{"sleep": 1}'))
+    beside.start()
+
+    seen = attack("processes", marker="victim-secret")
+    beside.join()
+
+    assert len(seen["pids"]) <= 3
+    assert seen["leaks"] == []
+    for name in ("init_environ", "init_memory", "init_root", "init_descriptors"):
+        assert seen[name].startswith("NO "), seen[name]
+
+
+def test_the_servers_files_are_not_there(attack, alive, server):
+    """The data directory, home directories, shadow and disks cannot be read."""
+    data = str(server.log.parent / "data")
+
+    results = attack(
+        "read",
+        paths=["/etc/shadow", "/root/.bashrc", data + "/state.db", data + "/secret", "/dev/sda",
+               "/dev/vda", "/dev/mem", "/proc/kcore", "/proc/1/environ", str(server.log)],
+    )  # fmt: skip
+
+    assert refused(results) == {}
+
+
+def test_nothing_of_the_server_is_listed(attack, alive, server):
+    """The places where a server keeps its things are absent or empty, and so is the code store."""
+    listed = attack("list", paths=[str(server.log.parent), "/root", "/home", "/.emberbox", "/opt"])
+
+    assert listed["/.emberbox"] == "OK []"
+    assert listed["/opt"] == "OK []"
+    assert listed[str(server.log.parent)].startswith("NO ")
+    # An interpreter in a home directory is shown, and nothing else of that directory.
+    only_interpreters = {"OK ['.pyenv']", "OK ['.local']"}
+    assert all(
+        listed[p].startswith("NO ") or listed[p] in only_interpreters for p in ("/root", "/home")
+    )
+
+
+def test_nothing_can_be_written_but_tmp(attack, alive):
+    """Code, libraries, the runtime and the system are read-only."""
+    results = attack(
+        "write",
+        paths=["/x", "/var/task/x", "/var/task/lambda_function.py", "/opt/x", "/etc/passwd", "/usr/x",
+               "/var/runtime/x", "/var/lang/bin/x", "/proc/sys/kernel/hostname", "/.emberbox/x",
+               "/proc/self/oom_score_adj", "/dev/x", "/run/x"],
+    )  # fmt: skip
+    own = attack("write", paths=["/tmp/x"])
+
+    assert refused(results) == {}
+    assert own["/tmp/x"].startswith("OK ")
+
+
+def test_dangerous_system_calls_are_refused(attack, alive):
+    """Tracing, mounting, namespaces, modules, keys, raw sockets, root: all refused."""
+    assert refused(attack("system_calls")) == {}
+
+
+def test_the_process_has_nothing_to_lose(attack, alive, server):
+    """No capability, no new privileges, a filter, namespaces of its own, no root, no descriptors."""
+    import os
+
+    found = attack("identity")
+
+    assert found["uid"] != 0
+    assert set(found["capabilities"]) == {"0" * 16}
+    assert (found["no_new_privileges"], found["seccomp"]) == ("1", "2")
+    for name in ("mnt", "pid", "net", "ipc", "uts", "user"):
+        assert found["namespaces"][name] != os.readlink(f"/proc/self/ns/{name}")
+    assert all(line.endswith("/") for line in found["cgroup"].split())
+    # Standard streams, the log channel, the Runtime API, and the directory being listed.
+    assert len(found["open"]) <= 6
+    assert not any("EMBERBOX" in name for name in found["environment"])
+
+
+def test_the_servers_environment_does_not_leak(attack, alive, server):
+    """A secret in the server's environment is in no variable of the function."""
+    theirs = Path(f"/proc/{server.pid}/environ").read_bytes().split(b"\0")
+    names = {v.partition(b"=")[0].decode() for v in theirs if v}
+
+    found = attack("identity")["environment"]
+
+    common = {
+        n
+        for n in names & set(found)
+        if n not in {"PATH", "LANG", "LC_CTYPE", "TZ", "PWD", "SHLVL", "LD_LIBRARY_PATH"}
+    }
+    assert common == set()
+
+
+def test_the_network_is_the_sandboxs_own(attack, alive, server):
+    """The host's loopback, other ports of the host and the world cannot be reached."""
+    port = int(server.url.rsplit(":", 1)[1])
+
+    found = attack(
+        "network",
+        targets=[
+            ["127.0.0.1", port],
+            ["127.0.0.1", 22],
+            ["10.0.0.1", 80],
+            ["192.0.2.1", 80],
+            ["169.254.169.254", 80],
+        ],
+    )
+
+    assert refused(found["tried"]) == {}
+    assert found["interfaces"] == "OK ['lo']"
+
+
+def test_no_abstract_socket_of_the_host_is_seen(attack, alive):
+    """Abstract Unix sockets are the sandbox's own."""
+    names = [name for name in attack("abstract_sockets") if name.startswith("@")]
+
+    assert all(name.startswith("@emberbox-runtime-api") for name in names)
+
+
+def test_answers_cannot_be_forged(boto, make_function, alive):
+    """Stale and foreign request ids are refused; output on descriptor 1 is only ever log."""
+    source = {
+        "Handler": "lambda_function.handler",
+        "Code": {"ZipFile": make_zip(lambda_function=SOURCE)},
+    }
+    name = make_function(SOURCE, **source)
+    stale = boto.invoke(name, b'{"op": "beat"}').json()["request_id"]
+    foreign = "00000000-0000-4000-8000-000000000000"
+
+    event = {"op": "forge", "request_ids": [stale, foreign, "..", "%2e"]}
+    answer = boto.invoke(name, json.dumps(event).encode(), LogType="Tail")
+
+    result = answer.json()["result"]
+    assert answer.error is None
+    assert set(result.values()) <= {400, 403, 404}
+    assert '{"forged":1}' in answer.log
+
+
+def test_a_forged_answer_reaches_only_the_own_invocation(boto, make_function, alive):
+    """Code that answers its own invocation early decides its own answer, and nobody else's."""
+    source = """
+        import os, json, urllib.request
+        def handler(event, context):
+            base = "http://%s/2018-06-01/runtime/invocation/" % os.environ["AWS_LAMBDA_RUNTIME_API"]
+            request = urllib.request.Request(
+                base + context.aws_request_id + "/response", data=b'{"early": true}', method="POST")
+            urllib.request.urlopen(request).read()
+            return {"late": True}
+    """
+    name = make_function(source, Handler="lambda_function.handler")
+
+    answers = [boto.invoke(name, b"{}") for _ in range(3)]
+
+    assert all(a.json() == {"early": True} for a in answers)
+
+
+def test_a_fork_bomb_is_bounded(attack, alive):
+    """Processes are counted; the bound is hit, the function goes on, and so do others."""
+    result = attack("fork_bomb", memory=3008, timeout=60, processes=3000)
+
+    assert result["stopped"]
+    assert result["made"] < 1100
+
+
+def test_an_endless_fork_bomb_ends_with_the_time_out(attack, alive, boto, victim):
+    """While a bomb goes off a neighbour answers, and after the time-out nothing of it is left."""
+    answered = []
+
+    def neighbour():
+        for _ in range(5):
+            answered.append(boto.invoke(victim, b"{}").json())
+
+    beside = threading.Thread(target=neighbour)
+    beside.start()
+    failure = attack("endless_fork_bomb", timeout=2, fails=True)
+    beside.join()
+    after = attack("processes", timeout=2, marker="x")
+
+    assert failure["errorType"] == "Sandbox.Timedout"
+    assert answered == [{"alive": True}] * 5
+    assert len(after["pids"]) <= 3
+
+
+def test_memory_beyond_the_limit_kills_only_the_greedy(attack, alive, boto):
+    """The kernel ends the function that takes too much, and the report says why."""
+    failure = attack("fill_memory", memory=256, fails=True)
+
+    assert failure["errorType"] == "Runtime.ExitError"
+    assert "signal: killed" in failure["errorMessage"]
+
+
+def test_a_full_tmp_is_an_error_inside(attack, alive):
+    """/tmp ends at its size with ENOSPC, not with the memory and not with the host's disk."""
+    result = attack("fill_tmp", memory=2048, timeout=60, megabytes=700)
+
+    assert "No space left" in result["stopped"]
+    assert 480 <= result["written"] <= 530
+
+
+def test_descriptors_end_at_the_limit(attack, alive):
+    """1,024 descriptors, then EMFILE."""
+    result = attack("fill_descriptors")
+
+    assert "Too many open files" in result["stopped"]
+    assert 1000 < result["opened"] < 1024
+
+
+def test_a_daemon_does_not_survive_the_time_out(attack, alive):
+    """A child that left its session and ignores signals is gone; /tmp is as it left it."""
+    attack("daemon", memory=1769, timeout=1, fails=True)
+
+    beat = attack("beat", memory=1769, timeout=1)
+
+    assert beat["first"]
+    assert beat["first"] == beat["second"]
+
+
+def test_a_flood_of_output_does_not_block_the_server(attack, alive, boto, victim):
+    """While one function floods its log, another answers at once."""
+    flood = threading.Thread(target=attack, args=("flood",), kwargs={"memory": 1769, "seconds": 2})
+    flood.start()
+
+    began = time.monotonic()
+    answers = [boto.invoke(victim, b"{}").json() for _ in range(20)]
+    took = time.monotonic() - began
+    flood.join()
+
+    assert answers == [{"alive": True}] * 20
+    assert took < 20
+
+
+def test_runtime_api_connections_are_bounded(attack, alive):
+    """Hundreds of connections with unfinished bodies harm nobody."""
+    result = attack("connections", memory=1769, count=300)
+
+    assert result["made"] <= 300
+
+
+def test_the_runtime_leaves_no_names_behind(attack, alive):
+    """A customer's modules cannot collide with ours, and the code store is not on the path."""
+    found = attack("python")
+
+    assert {"jail", "linux", "zygote", "emberbox"} & set(found["modules"]) == set()
+    assert found["path"][0] == "/var/task"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"Code": {"ZipFile": b"not a zip"}}, "InvalidParameterValueException"),
+        ({"Role": "nonsense"}, "ValidationException"),
+        ({"Runtime": "cobol85"}, "InvalidParameterValueException"),
+        ({"Description": "x" * 300}, "ValidationException"),
+    ],
+)
+def test_bad_functions_are_refused(boto, parameters, code):
+    """What AWS refuses is refused with AWS's code."""
+    whole = {
+        "FunctionName": "refused",
+        "Runtime": "python3.12",
+        "Role": "arn:aws:iam::123456789012:role/r",
+        "Handler": "f.h",
+        "Code": {"ZipFile": make_zip(f="def h(e, c): pass")},
+        **parameters,
+    }
+
+    with pytest.raises(ApiError) as caught:
+        boto.call("lambda", "CreateFunction", **whole)
+
+    assert caught.value.code == code
+    assert re.search(r"\w", caught.value.message)
