@@ -48,6 +48,7 @@ OTHERS: dict[str, tuple[str, str, str]] = {
     "hello_1_per_s": ("hello, 1 client", "/s", "hop_1_per_s"),
     "hello_8_per_s": ("hello, 8 clients", "/s", "hop_8_per_s"),
     "print_32_per_s": ("hello that prints a line, 32 clients", "/s", "hop_32_per_s"),
+    "small_32_per_s": ("hello with 128 MB, 32 clients: the processor limit", "/s", ""),
     "server_mb": ("memory (PSS) of the server before any function", "MB", ""),
     "stop_ms": ("SIGTERM until the server has ended", "ms", ""),
 }

@@ -12,7 +12,7 @@ from bench import processes
 from bench.client import Answer, Connection, Load, closed_loop, connect, invoke_request, together
 from bench.raw import ECHO_BODY
 from bench.statistics import median_ms, percentile
-from bench.subjects import Subjects
+from bench.subjects import WHOLE_PROCESSOR_MB, Subjects
 from tools.running import RunningServer, start
 
 Figures = dict[str, float]
@@ -38,6 +38,11 @@ class Bench:
     def request(self, function: str, payload: bytes = b"{}") -> bytes:
         """A signed invocation of the function."""
         return invoke_request(self.server.url, function, payload)
+
+    async def create(self, kind: str, memory_mb: int = WHOLE_PROCESSOR_MB) -> str:
+        """A new function's name."""
+        name, _ = await asyncio.to_thread(self.subjects.create, kind, memory_mb=memory_mb)
+        return name
 
     async def load(self, function: str, clients: int, payload: bytes = b"{}") -> Load:
         """A closed loop, after a short one that starts the environments."""
@@ -76,7 +81,7 @@ async def measure_first_invokes(bench: Bench) -> Figures:
 
 async def measure_updates(bench: Bench) -> Figures:
     """From the call that changes the code until the new code has answered."""
-    name, _ = await asyncio.to_thread(bench.subjects.create, "hello")
+    name = await bench.create("hello")
     request = bench.request(name)
     connection = await connect(bench.server.url)
     took = []
@@ -95,7 +100,7 @@ async def measure_updates(bench: Bench) -> Figures:
 
 async def measure_warm(bench: Bench) -> Figures:
     """One client that invokes one function again and again."""
-    name, _ = await asyncio.to_thread(bench.subjects.create, "hello")
+    name = await bench.create("hello")
     request = bench.request(name)
     connection = await connect(bench.server.url)
     for _ in range(50):
@@ -111,7 +116,7 @@ async def measure_freezing(bench: Bench) -> Figures:
     A pause makes any round trip slower, on caches and clock speed alone. The same pauses before a
     request that needs no environment show how much, and that is taken off.
     """
-    name, _ = await asyncio.to_thread(bench.subjects.create, "hello")
+    name = await bench.create("hello")
     connection = await connect(bench.server.url)
     invoke = await _added_by_pauses(connection, bench.request(name))
     dry = bench.request(name).replace(b"\r\n\r\n", b"\r\nX-Amz-Invocation-Type: DryRun\r\n\r\n", 1)
@@ -132,13 +137,15 @@ async def _added_by_pauses(connection: Connection, request: bytes) -> float:
 async def measure_throughput(bench: Bench) -> Figures:
     """Closed loops of several clients over several kinds of function."""
     figures: Figures = {}
-    name, _ = await asyncio.to_thread(bench.subjects.create, "hello")
+    name = await bench.create("hello")
     for clients in (1, 8, 32):
         figures[f"hello_{clients}_per_s"] = (await bench.load(name, clients)).per_second
     for kind, payload in (("print", b"{}"), ("echo", ECHO_BODY), ("sleep50", b"{}")):
-        name, _ = await asyncio.to_thread(bench.subjects.create, kind)
+        name = await bench.create(kind)
         key = f"{kind.removesuffix('50')}_32_per_s"
         figures[key] = (await bench.load(name, 32, payload)).per_second
+    name = await bench.create("hello", memory_mb=128)
+    figures["small_32_per_s"] = (await bench.load(name, 32)).per_second
     return figures
 
 

@@ -147,7 +147,7 @@ def change(shell: Shell, place: Path) -> None:
     shell.aws(
         f"lambda get-function --function-name {_NAME}", expect='"Location": "http://127.0.0.1'
     )
-    shell.aws("lambda list-functions --query Functions[].FunctionName", expect=f"{_NAME}312")
+    shell.aws("lambda list-functions --query 'Functions[].FunctionName'", expect=f"{_NAME}312")
     shell.aws(
         f"lambda update-function-configuration --function-name {_NAME} --timeout 1 "
         "--environment Variables={COLOUR=blue}",
@@ -176,21 +176,21 @@ def change(shell: Shell, place: Path) -> None:
 def logs(shell: Shell) -> None:
     """What it has printed."""
     chapter("5. Read what it has logged")
-    shell.aws("logs describe-log-groups --query logGroups[].logGroupName", expect=_GROUP)
+    shell.aws("logs describe-log-groups --query 'logGroups[].logGroupName'", expect=_GROUP)
     streams = shell.aws(
         f"logs describe-log-streams --log-group-name {_GROUP} "
-        "--query logStreams[].logStreamName --output text",
+        "--query 'logStreams[].[logStreamName]' --output text",
         expect="[$LATEST]",
     )
     shell.aws(
         f"logs get-log-events --log-group-name {_GROUP} "
         f"--log-stream-name '{streams.split()[0]}' --start-from-head "
-        "--query events[].message --output text",
+        "--query 'events[].[message]' --output text",
         expect="REPORT RequestId:",
     )
     shell.aws(
         f"logs filter-log-events --log-group-name {_GROUP} --filter-pattern ERROR "
-        "--query events[].message --output text",
+        "--query 'events[].[message]' --output text",
         expect="on purpose",
     )
     shell.aws(f"logs put-retention-policy --log-group-name {_GROUP} --retention-in-days 7")

@@ -123,6 +123,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             ],
             default_account=settings.account,
             default_region=settings.region,
+            account_of=sessions.account_of,
             pages={"/_emberbox/code/": code_page(functions.downloads.resolve)},
         )
         serving: list[Serving] = []

@@ -6,7 +6,7 @@ client's request is a page's, or gets a short text that says what this server is
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -60,7 +60,8 @@ class Gateway:
     """ASGI application for the services given; everything else it needs it builds itself.
 
     `pages` are plain routes by path prefix, `fronts` those by host front (`lambda-url`,
-    `execute-api`). Accounts and regions that a request does not name are the defaults.
+    `execute-api`). `account_of` knows the accounts of access keys that we have issued. Accounts and
+    regions that a request does not name are the defaults.
     """
 
     def __init__(
@@ -71,10 +72,11 @@ class Gateway:
         default_region: str,
         pages: Mapping[str, Page] = _NO_PAGES,
         fronts: Mapping[str, Page] = _NO_PAGES,
+        account_of: Callable[[str], str | None] = lambda _key: None,
     ) -> None:
         self._catalog = Catalog()
         self._dispatcher = Dispatcher(services, self._catalog)
-        self._scopes = ScopeReader(default_account, default_region)
+        self._scopes = ScopeReader(default_account, default_region, account_of)
         self._ids = RequestIds()
         self._pages = Pages({f"{OWN_PREFIX}health": _health, **pages}, fronts)
 

@@ -30,10 +30,19 @@ class Scope:
 
 
 class ScopeReader:
-    """Reads scopes; an access key of twelve digits is the account, any other means the default."""
+    """Reads scopes; an access key of twelve digits is the account.
 
-    def __init__(self, default_account: str, default_region: str) -> None:
+    Of any other key `account_of` may know the account; what it does not know means the default.
+    """
+
+    def __init__(
+        self,
+        default_account: str,
+        default_region: str,
+        account_of: Callable[[str], str | None] = lambda _key: None,
+    ) -> None:
         self._default_account = default_account
+        self._account_of = account_of
         self.unsigned = Scope(default_account, default_region)
         self._cached: Callable[[bytes, bytes, bytes], Scope] = lru_cache(_CACHED)(self._scope)
 
@@ -63,5 +72,5 @@ class ScopeReader:
 
     def _scope(self, access_key: bytes, region: bytes, service: bytes) -> Scope:
         key = access_key.decode("latin-1")
-        account = key if _ACCOUNT.match(key) else self._default_account
+        account = key if _ACCOUNT.match(key) else self._account_of(key) or self._default_account
         return Scope(account, region.decode(), key, service.decode().lower())
