@@ -48,6 +48,18 @@ def machine_cpu_seconds() -> float:
     return (sum(numbers) - numbers[3] - numbers[4]) / _TICK
 
 
+def control_groups(server: int) -> list[Path]:
+    """Control groups of a server, its own directories and those of its sandboxes."""
+    found = []
+    # Not rglob: sandboxes come and go while this looks.
+    for place, names, _ in os.walk("/sys/fs/cgroup"):
+        if Path(place).name == "emberbox":
+            names[:] = [name for name in names if name.startswith(f"{server}-")]
+        if f"/emberbox/{server}-" in place:
+            found.append(Path(place))
+    return found
+
+
 def _stat(pid: int) -> list[str]:
     """Fields of /proc/PID/stat from the state on."""
     return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()

@@ -64,11 +64,19 @@ class Holdings:
     control_groups: int
     mounts: int
     directories: int
+    loop_devices: int
     memory_mb: float
 
     def grown(self, before: "Holdings") -> list[str]:
         """What has grown since, in words."""
-        counts = ("processes", "descriptors", "control_groups", "mounts", "directories")
+        counts = (
+            "processes",
+            "descriptors",
+            "control_groups",
+            "mounts",
+            "directories",
+            "loop_devices",
+        )
         found = [
             f"{name}: {getattr(before, name)} -> {getattr(self, name)}"
             for name in counts
@@ -86,20 +94,11 @@ def holdings(server: RunningServer, data: Path) -> Holdings:
     return Holdings(
         processes=len(tree),
         descriptors=len(os.listdir(f"/proc/{server.pid}/fd")),  # noqa: PTH208 - counts, not paths
-        control_groups=_control_groups(server.pid),
+        control_groups=len(processes.control_groups(server.pid)),
         mounts=mounts,
-        directories=sum(1 for p in data.rglob("*") if p.is_dir() and "packages" not in p.parts),
+        directories=sum(1 for place, _, _ in os.walk(data) if "packages" not in place),
+        loop_devices=sum(1 for _ in Path("/sys/block").glob("loop*/loop/backing_file")),
         memory_mb=processes.pss_mb(server.pid),
-    )
-
-
-def _control_groups(pid: int) -> int:
-    """Groups below any directory that is named for the server's process."""
-    return sum(
-        1
-        for top in Path("/sys/fs/cgroup").rglob(f"emberbox/{pid}-*")
-        for group in top.rglob("*")
-        if group.is_dir()
     )
 
 

@@ -7,8 +7,8 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import botocore.session
 import click
@@ -20,6 +20,7 @@ from emberbox.runtimes.registry import RUNTIMES, Family, Phase
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
 from emberbox.services.sts.service import StsService
+from emberbox.storage.functions import FunctionCatalog
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 _NOTE = "<!-- Written by tools/reference.py: change the code, then run `make docs`. -->"
@@ -51,7 +52,9 @@ LIMITS = {
     "LOG_TAIL_BYTES": "end of the log in the answer to `--log-type Tail`, bytes",
     "TAGS_MAX": "tags of a function",
 }
-# Which of them `emberbox serve` can change.
+# Operations that are answered before they come to a service.
+BESIDE = {"lambda": {"Invoke"}}
+# Which of the limits `emberbox serve` can change.
 OPTIONS = {"CONCURRENT_EXECUTIONS": "--max-concurrency"}
 
 
@@ -62,22 +65,25 @@ def limits_page() -> Iterator[str]:
         raise SystemExit(f"limits without a sentence, or the reverse: {found ^ set(LIMITS)}")
     yield "# Limits"
     yield ""
-    yield "All of these are AWS's own values, and all of them are enforced."
+    yield "All of these are enforced."
+    yield "The values are AWS's own, but for the number of files, which AWS does not limit."
     yield "`emberbox serve` can change those that name an option."
     yield ""
     yield "| limit | value | option |"
     yield "|---|---:|---|"
     for name, words in LIMITS.items():
-        value = f"{getattr(limits, name):,.10g}".replace(",", " ")
+        value = f"{getattr(limits, name):,.0f}".replace(",", " ")
         option = f"`{OPTIONS[name]}`" if name in OPTIONS else ""
         yield f"| {words} | {value} | {option} |"
 
 
 def services() -> list[Any]:
     """The services with nothing behind them: only their operations are looked at."""
-    nothing: Any = SimpleNamespace()
+    nothing = MagicMock()
     return [
-        FunctionsService(nothing, nothing, nothing, clock=nothing, secret=b"", concurrency_limit=1),
+        FunctionsService(
+            nothing, FunctionCatalog(), nothing, clock=nothing, secret=b"", concurrency_limit=1
+        ),
         IamService(nothing, nothing),
         LogsService(nothing, nothing, nothing),
         StsService(nothing, nothing),
@@ -96,7 +102,10 @@ def operations_page() -> Iterator[str]:
     yield "[differences from AWS](differences-from-aws.md) lists them."
     for service in services():
         model = session.get_service_model(service.name)
-        known, built = set(model.operation_names), set(service.operations)
+        known, built = (
+            set(model.operation_names),
+            set(service.operations) | BESIDE.get(service.name, set()),
+        )
         title = model.metadata.get("serviceAbbreviation") or model.metadata["serviceFullName"]
         yield ""
         yield f"## {title}"
@@ -140,13 +149,17 @@ def command_page() -> Iterator[str]:
     yield "# The command line"
     yield ""
     yield "As `--help` shows it."
-    context = click.Context(command_line, info_name="emberbox", terminal_width=88)
+    context = _context(command_line, "emberbox", None)
     yield from _help("emberbox", command_line, context)
     for name in command_line.list_commands(context):
         command = command_line.get_command(context, name)
         assert command is not None
-        inner = click.Context(command, info_name=name, parent=context, terminal_width=88)
-        yield from _help(f"emberbox {name}", command, inner)
+        yield from _help(f"emberbox {name}", command, _context(command, name, context))
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    settings = command.context_settings
+    return click.Context(command, info_name=name, parent=parent, terminal_width=88, **settings)
 
 
 def _help(title: str, command: click.Command, context: click.Context) -> Iterator[str]:

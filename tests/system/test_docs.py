@@ -41,9 +41,14 @@ def commands(block):
     return found
 
 
+def bare(text):
+    """The text without blanks at the ends of its lines."""
+    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
+
+
 def pattern(shown):
     """A pattern for the shown output; a line of only `…` stands for any number of lines."""
-    parts = [re.escape(part) for part in shown.split("…")]
+    parts = [re.escape(part) for part in bare(shown).split("…")]
     return re.compile(".*?".join(parts), re.DOTALL)
 
 
@@ -100,7 +105,7 @@ def test_page_shows_what_happens(shell, page):
     for command, (printed, status) in zip(expected, happened, strict=True):
         assert status == "0", f"{command.text}\n{printed}"
         if command.shown:
-            assert pattern(command.shown).fullmatch(printed.rstrip("\n")), (
+            assert pattern(command.shown).fullmatch(bare(printed)), (
                 f"{command.text}\nprinted:\n{printed}\nbut the page shows:\n{command.shown}"
             )
 

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import threading
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -81,11 +80,6 @@ def messages(hands, name="survivor"):
     return [event["message"].rstrip("\n") for event in found["events"]]
 
 
-def groups_of(pid):
-    """Control groups named for a server's process."""
-    return [p for p in Path("/sys/fs/cgroup").rglob(f"{pid}-*") if p.parent.name == "emberbox"]
-
-
 def crash(server):
     """Kill -9, and wait until every process it had has ended too."""
     offspring = processes.tree(server.pid) - {server.pid}
@@ -112,8 +106,8 @@ def test_idle_server(place):
     assert hands.invoke("survivor", b'{"n": 2}').json() == 2
     said = messages(hands)
     assert [line for line in said if line.startswith("before")] == ["before 1", "before 2"]
-    assert groups_of(server.pid) == []
-    assert groups_of(second.pid) != []
+    assert processes.control_groups(server.pid) == []
+    assert processes.control_groups(second.pid) != []
 
 
 def test_busy_server(place):
@@ -140,7 +134,7 @@ def test_busy_server(place):
     _, hands = place.start()
     assert left == []
     assert hands.invoke("survivor", b'{"n": 2}').json() == 2
-    assert groups_of(server.pid) == []
+    assert processes.control_groups(server.pid) == []
     assert messages(hands).count("before 1") == 3
 
 
@@ -207,7 +201,7 @@ def test_stop_waits_for_running_invocations(place):
 
     assert status == 0
     assert [answer.json() for answer in answers] == [3]
-    assert groups_of(server.pid) == []
+    assert processes.control_groups(server.pid) == []
 
 
 def wait_until(condition):

@@ -5,8 +5,10 @@ written, so that all a handler printed stands before its END line.
 """
 
 import asyncio
+import fcntl
 import os
 from collections.abc import Callable
+from termios import FIONREAD
 
 from emberbox.clock import Clock
 from emberbox.environment.output import OutputParser
@@ -14,6 +16,7 @@ from emberbox.model.limits import LOG_TAIL_BYTES
 from emberbox.telemetry.logs import LogStream
 
 _READ = 65_536
+_NO_BYTES = bytes(4)
 _DRAIN_MAX = 2 << 20
 _TAIL_KEEP = 16 * LOG_TAIL_BYTES
 
@@ -81,7 +84,7 @@ class ConsoleLog:
         """Read all that has been written so far, an unfinished last line included."""
         if self._open:
             taken = 0
-            while taken < _DRAIN_MAX:
+            while taken < _DRAIN_MAX and _is_readable(self._descriptor):
                 count = self._read(_READ)
                 if count < _READ:
                     break
@@ -109,3 +112,8 @@ class ConsoleLog:
             for message in self._parser.rest():
                 self._event(message)
             self._stream.close()
+
+
+def _is_readable(descriptor: int) -> bool:
+    """Whether the pipe holds anything; cheaper than to read and be told that it does not."""
+    return fcntl.ioctl(descriptor, FIONREAD, _NO_BYTES) != _NO_BYTES

@@ -15,7 +15,7 @@ from emberbox.clock import Clock, utc
 from emberbox.environment.console_log import ConsoleLog
 from emberbox.environment.runtime_api import RefusedError, RuntimeConnection
 from emberbox.environment.states import TABLE, State
-from emberbox.isolation.sandbox import Exit, Launch, Limits, Sandbox
+from emberbox.isolation.sandbox import CPU_PERIOD_S, Exit, Launch, Limits, Sandbox
 from emberbox.machine import Machine
 from emberbox.model import invocation as failures
 from emberbox.model import report
@@ -78,7 +78,7 @@ class Environment:
         self._connections: set[RuntimeConnection] = set()
         self._waiting: RuntimeConnection | None = None
         self._invocation: Invocation | None = None
-        self._future: asyncio.Future[Outcome] | None = None
+        self._done: Callable[[Outcome], None] | None = None
         self._delivered = False
         self._init_began = 0.0
         self._boosted = False
@@ -86,6 +86,8 @@ class Environment:
         self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._killed_for_memory = 0
+        self._window_began = 0.0
+        self._window_busy_s = 0.0
         self.invocations = 0
 
     def __repr__(self) -> str:
@@ -100,6 +102,12 @@ class Environment:
     def is_available(self) -> bool:
         """Whether `invoke` may be called."""
         return self._machine.state in (State.IDLE, State.EMPTY)
+
+    @property
+    def is_tired(self) -> bool:
+        """Whether it may have used up its share of the processor for this moment."""
+        share = self.plan.limits.cpus
+        return 0 < share < 1 and self._window_busy_s > share * CPU_PERIOD_S
 
     def connection(self) -> RuntimeConnection:
         """A protocol for one connection to this environment's Runtime API."""
@@ -146,13 +154,12 @@ class Environment:
 
     # -- serving ------------------------------------------------------------------------------
 
-    def invoke(self, invocation: Invocation) -> asyncio.Future[Outcome]:
-        """Serve one invocation; the future is always given an Outcome."""
-        future: asyncio.Future[Outcome] = self._loop.create_future()
+    def invoke(self, invocation: Invocation, done: Callable[[Outcome], None]) -> None:
+        """Serve one invocation; `done` is always called, once, later, and must not raise."""
         was = self._machine.state
         self._machine.move(State.BUSY, invocation.request_id)
         self._invocation = invocation
-        self._future = future
+        self._done = done
         self._delivered = False
         self.invocations += 1
         if self.is_frozen:
@@ -171,7 +178,6 @@ class Environment:
             self.sandbox.launch(self._launch())
         elif self._waiting is not None:
             self._deliver()
-        return future
 
     def _deliver(self) -> None:
         invocation, waiting = self._invocation, self._waiting
@@ -219,11 +225,15 @@ class Environment:
         duration_ms: float | None = None,
     ) -> None:
         """The invocation's result is known: account for it and answer the caller."""
-        invocation, future = self._invocation, self._future
-        if invocation is None or future is None:
+        invocation, done = self._invocation, self._done
+        if invocation is None or done is None:
             return
+        now = self._clock.monotonic()
         if duration_ms is None:
-            duration_ms = (self._clock.monotonic() - self._began) * 1000
+            duration_ms = (now - self._began) * 1000
+        if now - self._window_began > CPU_PERIOD_S:
+            self._window_began, self._window_busy_s = now, 0.0
+        self._window_busy_s += now - self._began
         self._log.drain()
         if failure is not None:
             for text in failure.log_lines:
@@ -240,10 +250,8 @@ class Environment:
         self._init_ms = None
         self._log.line(report.end(invocation.request_id))
         self._log.line(report.report(measured))
-        self._invocation = self._future = None
-        if not future.done():
-            failed = failed or failure is not None
-            future.set_result(Outcome(payload, failed, self._log.end()))
+        self._invocation = self._done = None
+        done(Outcome(payload, failed or failure is not None, self._log.end()))
 
     def _fail(self, failure: Failure, duration_ms: float | None = None) -> None:
         self._finish(failure.payload, failure=failure, duration_ms=duration_ms)

@@ -106,16 +106,35 @@ class Fleet:
 
         StaleFunctionError if the function changed while waiting: look it up and ask again.
         """
+        done: asyncio.Future[Outcome] = self._loop.create_future()
+
+        def finish(outcome: Outcome) -> None:
+            if not done.done():
+                done.set_result(outcome)
+
+        if self.begin(function, invocation, finish):
+            return await done
         pool = self._pools.get((*function.key, function.version))
         if pool is None:
             pool = self._new_pool(function)
-        environment = pool.take()
-        if environment is None:
-            environment = await pool.wait()
-            if not environment.is_available:
-                raise StaleFunctionError(function.name)
+        environment = await pool.wait()
+        if not environment.is_available:
+            raise StaleFunctionError(function.name)
         self._unfrozen.pop(environment, None)
-        return await environment.invoke(invocation)
+        environment.invoke(invocation, finish)
+        return await done
+
+    def begin(
+        self, function: FunctionVersion, invocation: Invocation, done: Callable[[Outcome], None]
+    ) -> bool:
+        """Run one invocation at once if an environment is idle; False if none is."""
+        pool = self._pools.get((*function.key, function.version))
+        environment = pool.take() if pool is not None else None
+        if environment is None:
+            return False
+        self._unfrozen.pop(environment, None)
+        environment.invoke(invocation, done)
+        return True
 
     def notice(self, function: FunctionVersion) -> str:
         """What the caller should know of how this host runs the function; mostly nothing."""

@@ -64,7 +64,11 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(environment)
                 return
-        self.idle.append(environment)
+        if environment.is_tired:
+            # It would be made to wait for its share: let the others go first.
+            self.idle.insert(0, environment)
+        else:
+            self.idle.append(environment)
 
     def start_failed(self, error: EmberboxError) -> None:
         """An environment could not be started: tell one who waits."""

@@ -5,6 +5,7 @@ keep, which is why the dependency is held to one minor version and a test drives
 """
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, cast
@@ -28,14 +29,14 @@ class DateLine:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._second = 0
-        self._line = b""
+        self._line = ""
 
-    def __call__(self) -> bytes:
+    def __call__(self) -> str:
         """The header line with its line end."""
         now = int(self._clock.now())
         if now != self._second:
             self._second = now
-            self._line = f"Date: {formatdate(now, usegmt=True)}\r\n".encode()
+            self._line = f"Date: {formatdate(now, usegmt=True)}\r\n"
         return self._line
 
 
@@ -66,6 +67,12 @@ class Serving:
         config.load()
         return cls(gateway, front_door, config, ServerState(), DateLine(clock))
 
+    def own(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task that the server waits for when it stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.state.tasks.add(task)
+        task.add_done_callback(self.state.tasks.discard)
+
     def protocol(self) -> asyncio.Protocol:
         """A protocol for one connection."""
         return ClientConnection(self)
@@ -80,6 +87,8 @@ class ClientConnection(HttpToolsProtocol):
         self._call: InvokeCall | None = None
         self._head_bytes = 0
         self._in_head = False
+        self._idle_since = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Parse; a head without end, or larger than 1 MB, ends the connection."""
@@ -118,12 +127,14 @@ class ClientConnection(HttpToolsProtocol):
             self.headers,
             serving.date_line,
             self.on_response_complete,
+            serving.own,
             keep_alive=self.parser.should_keep_alive(),
         )
         self._call = call
         if self.expect_100_continue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        before, self.cycle = self.cycle, cast("Any", call)
+        before: Any = self.cycle
+        self.cycle = cast("Any", call)
         if before is not None and not before.response_complete:
             self.flow.pause_reading()
             self.pipeline.appendleft((cast("Any", call), self.app))
@@ -145,4 +156,37 @@ class ClientConnection(HttpToolsProtocol):
             return
         call.end_body()
         if not call.is_queued:
-            self._start_asgi_task(cast("Any", call), self.app)
+            call.start()
+
+    def on_response_complete(self) -> None:
+        """An answer has been written: go on with what is pipelined, or rest."""
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            return
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(_KEEP_ALIVE_S, self._look_idle)
+
+    def _look_idle(self) -> None:
+        """One timer a connection, looked at again, instead of one an answer."""
+        self._idle_timer = None
+        if self.transport.is_closing():
+            return
+        cycle: Any = self.cycle
+        busy = cycle is not None and not cycle.response_complete
+        left = _KEEP_ALIVE_S if busy else self._idle_since + _KEEP_ALIVE_S - self.loop.time()
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._look_idle)
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone; what it asked for runs to its end."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        super().connection_lost(exc)

@@ -8,7 +8,8 @@ import asyncio
 import base64
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -23,7 +24,8 @@ log = logging.getLogger("emberbox.gateway")
 
 _PATH = re.compile(rb"/2015-03-31/functions/([^/?]{1,800})/invocations/?(?:\?(.{0,2000}))?\Z")
 _WRITE_AT_ONCE = 65_536
-_PHRASES = {200: b"200 OK", 202: b"202 Accepted", 204: b"204 No Content"}
+_PHRASES = {200: "200 OK", 202: "202 Accepted", 204: "204 No Content"}
+_STATUSES = frozenset(HTTPStatus)
 
 
 def match_invoke(method: bytes, url: bytes) -> re.Match[bytes] | None:
@@ -48,8 +50,9 @@ class InvokeCall:
         transport: asyncio.Transport,
         target: re.Match[bytes],
         headers: list[tuple[bytes, bytes]],
-        date_line: Callable[[], bytes],
+        date_line: Callable[[], str],
         on_response: Callable[[], None],
+        own: Callable[[Coroutine[Any, Any, None]], None],
         *,
         keep_alive: bool,
     ) -> None:
@@ -60,6 +63,8 @@ class InvokeCall:
         self._headers = dict(headers)
         self._date_line = date_line
         self._on_response = on_response
+        self._own = own
+        self._request_id = gateway.new_request_id()
         self._parts: list[bytes] = []
         self._complete: asyncio.Future[None] | None = None
         self.body_bytes = 0
@@ -86,22 +91,39 @@ class InvokeCall:
             self._complete.set_result(None)
 
     async def run_asgi(self, _app: Any) -> None:
-        """Serve the call. The name is uvicorn's: pipelined requests are started through it."""
+        """Serve the call once it is whole. uvicorn starts pipelined requests through this name."""
         if self.more_body:
             self._complete = asyncio.get_running_loop().create_future()
             await self._complete
-        request_id = self._gateway.new_request_id()
+        self.start()
+
+    def start(self) -> None:
+        """Serve the call: at once if an environment is idle, else in a task of its own."""
         try:
-            self._write_answer(request_id, await self._front_door.invoke(self._request(request_id)))
+            request = self._request(self._request_id)
+            if not self._front_door.begin(request, self._write_answer):
+                self._own(self._serve(request))
         except CallerError as error:
-            self._write_error(request_id, error)
-        except EmberboxError as error:
-            log.error("invoke %s failed: %s", request_id, error)  # noqa: TRY400 - the text is all
-            self._write_error(request_id, CallerError("ServiceException", str(error), status=500))
-        except Exception:
-            log.exception("invoke %s failed", request_id)
-            text = "An internal error occurred; the server's log has the cause."
-            self._write_error(request_id, CallerError("ServiceException", text, status=500))
+            self._write_error(error)
+        except Exception as error:  # noqa: BLE001 - the boundary of the call: logged and answered
+            self._write_fault(error)
+
+    async def _serve(self, request: InvokeRequest) -> None:
+        try:
+            self._write_answer(await self._front_door.invoke(request))
+        except CallerError as error:
+            self._write_error(error)
+        except Exception as error:  # noqa: BLE001 - the boundary of the call: logged and answered
+            self._write_fault(error)
+
+    def _write_fault(self, error: Exception) -> None:
+        """The platform has failed: the client learns that, the server's log why."""
+        known = isinstance(error, EmberboxError)
+        log.error("invoke %s failed: %s", self._request_id, error, exc_info=not known)
+        text = (
+            str(error) if known else "An internal error occurred; the server's log has the cause."
+        )
+        self._write_error(CallerError("ServiceException", text, status=500))
 
     def _request(self, request_id: str) -> InvokeRequest:
         headers = self._headers
@@ -117,56 +139,53 @@ class InvokeCall:
             )
         parts, self._parts = self._parts, []
         return InvokeRequest(
-            account=scope.account,
-            region=scope.region,
-            request_id=request_id,
-            function=unquote(name) if "%" in name else name,
-            payload=parts[0] if len(parts) == 1 else b"".join(parts),
-            qualifier=_qualifier(query),
-            invocation_type=_text(headers, b"x-amz-invocation-type") or "RequestResponse",
-            log_type=_text(headers, b"x-amz-log-type") or "None",
-            client_context=_text(headers, b"x-amz-client-context"),
-            trace=_text(headers, b"x-amzn-trace-id"),
+            scope.account,
+            scope.region,
+            request_id,
+            unquote(name) if "%" in name else name,
+            parts[0] if len(parts) == 1 else b"".join(parts),
+            _qualifier(query) if query else None,
+            _text(headers, b"x-amz-invocation-type") or "RequestResponse",
+            _text(headers, b"x-amz-log-type") or "None",
+            _text(headers, b"x-amz-client-context"),
+            _text(headers, b"x-amzn-trace-id"),
         )
 
-    def _write_answer(self, request_id: str, answer: InvokeAnswer) -> None:
-        head = [
-            b"HTTP/1.1 ", _PHRASES[answer.status], b"\r\n", self._date_line(),
-            b"x-amzn-RequestId: ", request_id.encode(),
-        ]  # fmt: skip
-        if answer.status != 204:
-            head += [
-                b"\r\nContent-Type: application/json\r\nContent-Length: ",
-                str(len(answer.payload)).encode(),
-                b"\r\nX-Amzn-Trace-Id: ", answer.trace.encode(),
-            ]  # fmt: skip
-        if answer.executed_version is not None:
-            head += [b"\r\nX-Amz-Executed-Version: ", answer.executed_version.encode()]
-        if answer.failed:
-            head.append(b"\r\nX-Amz-Function-Error: Unhandled")
-        if answer.log_tail is not None:
-            head += [b"\r\nX-Amz-Log-Result: ", base64.b64encode(answer.log_tail)]
-        if answer.notice:
-            head += [b"\r\nX-Emberbox-Notice: ", answer.notice.encode("ascii", "replace")]
-        self._write(head, answer.payload)
+    def _write_answer(self, answer: InvokeAnswer) -> None:
+        status, payload, version, failed, log_tail, trace, notice = answer
+        head = f"HTTP/1.1 {_PHRASES[status]}\r\n{self._date_line()}"
+        if status != 204:
+            head += f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n"
+            head += f"X-Amzn-Trace-Id: {trace}\r\n"
+        if version is not None:
+            head += f"X-Amz-Executed-Version: {version}\r\n"
+        if failed:
+            head += "X-Amz-Function-Error: Unhandled\r\n"
+        if log_tail is not None:
+            head += f"X-Amz-Log-Result: {base64.b64encode(log_tail).decode()}\r\n"
+        if notice:
+            head += f"X-Emberbox-Notice: {notice}\r\n"
+        self._write(f"{head}x-amzn-RequestId: {self._request_id}", payload)
 
-    def _write_error(self, request_id: str, error: CallerError) -> None:
-        status, headers, body = self._gateway.error_response("lambda", "Invoke", error, request_id)
-        head = [b"HTTP/1.1 %d \r\n" % status, self._date_line().rstrip(b"\r\n")]
-        for name, value in headers:
-            head += [b"\r\n", name, b": ", value]
-        self._write(head, body)
+    def _write_error(self, error: CallerError) -> None:
+        status, headers, body = self._gateway.error_response(
+            "lambda", "Invoke", error, self._request_id
+        )
+        lines = [f"{name.decode()}: {value.decode('latin-1')}" for name, value in headers]
+        phrase = HTTPStatus(status).phrase if status in _STATUSES else ""
+        first = f"HTTP/1.1 {status} {phrase}\r\n{self._date_line()}"
+        self._write(first + "\r\n".join(lines), body)
 
-    def _write(self, head: list[bytes], body: bytes) -> None:
-        head.append(b"\r\n\r\n" if self.keep_alive else b"\r\nConnection: close\r\n\r\n")
+    def _write(self, head: str, body: bytes) -> None:
+        end = "\r\n\r\n" if self.keep_alive else "\r\nConnection: close\r\n\r\n"
+        data = (head + end).encode("latin-1", "replace")
         transport = self._transport
         self.response_complete = True
         if not transport.is_closing():
             if len(body) < _WRITE_AT_ONCE:
-                head.append(body)
-                transport.write(b"".join(head))
+                transport.write(data + body)
             else:
-                transport.write(b"".join(head))
+                transport.write(data)
                 transport.write(body)
             if not self.keep_alive:
                 transport.close()
@@ -178,9 +197,7 @@ def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
     return value.decode("latin-1") if value is not None else None
 
 
-def _qualifier(query: bytes | None) -> str | None:
-    if not query:
-        return None
+def _qualifier(query: bytes) -> str | None:
     for name, value in parse_qsl(query.decode("latin-1"), max_num_fields=20):
         if name == "Qualifier":
             return value

@@ -10,9 +10,11 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import lru_cache, partial
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -32,6 +34,7 @@ from emberbox.model.names import (
 
 _PENDING_WAIT_S = 5.0
 _STALE_TRIES = 5
+_REFERENCES = 4_096
 _TRACE = re.compile(r"[\x21-\x7e]{1,512}\Z")
 _NAME_PATTERN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?"
@@ -39,8 +42,7 @@ _NAME_PATTERN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class InvokeRequest:
+class InvokeRequest(NamedTuple):
     """One Invoke call as it arrived, header values undecoded."""
 
     account: str
@@ -55,8 +57,7 @@ class InvokeRequest:
     trace: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InvokeAnswer:
+class InvokeAnswer(NamedTuple):
     """What to send back. `status` 204 has no body and no version."""
 
     status: int
@@ -118,39 +119,84 @@ class FrontDoor:
         if changed is not None and self._waiting.futures:
             self._waiting.wake(changed.key)
 
+    def begin(self, request: InvokeRequest, done: Callable[[InvokeAnswer], None]) -> bool:
+        """Serve one Invoke call without a task if an environment is idle; False if not.
+
+        CallerError for what AWS refuses. `done` is called later, once. After False, use `invoke`.
+        """
+        reference = _reference(request.function, request.qualifier)
+        function = self._at_hand(request, reference)
+        if function is None:
+            return False
+        invocation = self._invocation(request, reference, function)
+        place = (request.account, request.region)
+        self._admit(place)
+        finish = partial(self._finish, place, function, invocation.trace, done)
+        if self._fleet.begin(function, invocation, finish):
+            return True
+        self._in_flight[place] -= 1
+        return False
+
+    def _at_hand(
+        self, request: InvokeRequest, reference: FunctionReference
+    ) -> FunctionVersion | None:
+        """The function, if this is the plainest of calls."""
+        function = self._catalog.lookup(request.account, request.region, reference.name)
+        is_plain = (
+            function is not None
+            and function.state is State.ACTIVE
+            and request.invocation_type == "RequestResponse"
+            and reference.qualifier in (None, LATEST)
+            and reference.account in (None, request.account)
+            and reference.region in (None, request.region)
+        )
+        return function if is_plain else None
+
+    def _finish(
+        self,
+        place: tuple[str, str],
+        function: FunctionVersion,
+        trace: str,
+        done: Callable[[InvokeAnswer], None],
+        outcome: Outcome,
+    ) -> None:
+        self._in_flight[place] -= 1
+        done(self._answer(function, trace, outcome))
+
+    def _answer(self, function: FunctionVersion, trace: str, outcome: Outcome) -> InvokeAnswer:
+        payload, failed, log_tail = outcome
+        notice = self._fleet.notice(function)
+        return InvokeAnswer(200, payload, function.version, failed, log_tail, trace, notice)
+
+    def _invocation(
+        self, request: InvokeRequest, reference: FunctionReference, function: FunctionVersion
+    ) -> Invocation:
+        context = request.client_context
+        arn = function_arn(function.account, function.region, function.name, reference.qualifier)
+        return Invocation(
+            request.request_id,
+            _checked_payload(request.payload),
+            function.timeout_s,
+            arn,
+            _trace(request.trace, self._clock.now()),
+            _client_context(context) if context else None,
+            request.log_type == "Tail",
+        )
+
     async def invoke(self, request: InvokeRequest) -> InvokeAnswer:
         """Serve one Invoke call; CallerError for what AWS refuses."""
-        reference = _reference(request)
+        reference = _reference(request.function, request.qualifier)
         function = await self._resolve(request, reference)
         if request.invocation_type != "RequestResponse":
             return _other_type(request)
-        payload = _checked_payload(request)
-        invocation = Invocation(
-            request_id=request.request_id,
-            payload=payload,
-            timeout_s=function.timeout_s,
-            invoked_arn=function_arn(
-                function.account, function.region, function.name, reference.qualifier
-            ),
-            trace=_trace(request.trace, self._clock.now()),
-            client_context=_client_context(request.client_context),
-            tail=request.log_type == "Tail",
-        )
+        invocation = self._invocation(request, reference, function)
         place = (request.account, request.region)
         self._admit(place)
         try:
             function, outcome = await self._run(request, reference, function, invocation)
         finally:
             self._in_flight[place] -= 1
-        return InvokeAnswer(
-            status=200,
-            payload=outcome.payload,
-            executed_version=function.version,
-            failed=outcome.failed,
-            log_tail=outcome.log_tail,
-            trace=invocation.trace,
-            notice=self._fleet.notice(function),
-        )
+        return self._answer(function, invocation.trace, outcome)
 
     async def _run(
         self,
@@ -229,17 +275,17 @@ def _busy(function: FunctionVersion) -> CallerError:
     )
 
 
-def _reference(request: InvokeRequest) -> FunctionReference:
+@lru_cache(_REFERENCES)
+def _reference(function: str, qualifier: str | None) -> FunctionReference:
     try:
-        found = parse_function_reference(request.function)
+        found = parse_function_reference(function)
     except BadNameError:
         raise CallerError(
             "ValidationException",
-            f"1 validation error detected: Value '{request.function}' at 'functionName' failed to "
+            f"1 validation error detected: Value '{function}' at 'functionName' failed to "
             f"satisfy constraint: Member must satisfy regular expression pattern: {_NAME_PATTERN}",
             status=400,
         ) from None
-    qualifier = request.qualifier
     if qualifier and found.qualifier and qualifier != found.qualifier:
         raise CallerError(
             "InvalidParameterValueException",
@@ -268,8 +314,7 @@ def _other_type(request: InvokeRequest) -> InvokeAnswer:
     )
 
 
-def _checked_payload(request: InvokeRequest) -> bytes:
-    payload = request.payload
+def _checked_payload(payload: bytes) -> bytes:
     if len(payload) > INVOKE_PAYLOAD_MAX_BYTES:
         raise CallerError(
             "RequestTooLargeException",

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from emberbox.isolation.sandbox import Limits
+from emberbox.isolation.sandbox import CPU_PERIOD_S, Limits
 from emberbox.model.limits import PROCESSES_MAX
 
 # A function that has rested may use twice its share of one period at once (the burst): short
 # handlers then run through without a pause, and the average stays what the memory size gives.
-_PERIOD_US = 100_000
+_PERIOD_US = int(CPU_PERIOD_S * 1_000_000)
 _V1_CONTROLLERS = ("memory", "cpu", "pids")
 _V2_CONTROLLERS = ("memory", "cpu", "pids")
 _FAMILY = "emberbox"

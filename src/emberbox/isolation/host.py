@@ -18,6 +18,7 @@ from pathlib import Path
 
 from emberbox.errors import PlatformError
 from emberbox.isolation.cgroups import Mount, own_place, parse_mounts
+from emberbox.isolation.scratch_disk import ScratchDisks
 from emberbox.isolation.seccomp import build_filter, machine
 
 # mount_setattr came with 5.12, cgroup.kill with 5.14.
@@ -61,6 +62,7 @@ def examine() -> list[Finding]:
         namespaces(),
         *control_groups(places),
         swap(places, Path("/proc/swaps")),
+        scratch(ScratchDisks(Path(), 0, 0).why_not),
         orphans(places),
     ]
 
@@ -255,6 +257,16 @@ def swap(places: Places, swaps: Path) -> Finding:
         return Finding("swap", Level.OK, "counted against the memory limit of each group")
     text = "a function over its memory limit is swapped out instead of stopped"
     return Finding("swap", Level.WARN, text, "swapoff -a, or boot with swapaccount=1")
+
+
+def scratch(why_not: str) -> Finding:
+    """Whether /tmp of a function is a disk of its own; `why_not` is empty if it can be."""
+    if not why_not:
+        return Finding("/tmp", Level.OK, "a disk of its own for each environment")
+    fixes = (("loop", "modprobe loop"), ("mke2fs", "apt install e2fsprogs"))
+    fix = next((fix for word, fix in fixes if word in why_not), "run it as root")
+    text = f"what a function writes there counts as its memory: {why_not}"
+    return Finding("/tmp", Level.WARN, text, fix)
 
 
 def orphans(places: Places) -> Finding:

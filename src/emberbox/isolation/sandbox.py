@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
+CPU_PERIOD_S = 0.1
+"""Processor shares are accounted over periods of this length, in seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Hard limits of one sandbox. `cpus` is processor time per time, 0 for no limit."""

@@ -5,10 +5,10 @@ A function that fails is not an error of the platform: its failure is an `Outcom
 
 import json
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """What is asked of an execution environment.
 
     `invoked_arn` is the ARN as the caller addressed the function; `client_context` the decoded
@@ -24,8 +24,7 @@ class Invocation:
     tail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What an invocation gave: the payload for the caller, and whether the function failed.
 
     `log_tail` holds at most the last 4 KB of this invocation's log, if it was asked for.

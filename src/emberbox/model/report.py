@@ -5,13 +5,12 @@ of AWS's guide.
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _MB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(NamedTuple):
     """What one invocation used. The log line, the bill and the metrics are views of it.
 
     `init_ms` is None for a warm start. `status` is None for success.

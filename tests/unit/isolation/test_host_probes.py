@@ -129,6 +129,21 @@ def test_swap_matters_only_where_it_is_in_use(tmp_path):
     assert host.swap(places, swaps).level is Level.OK
 
 
+def test_tmp_without_a_disk_is_memory():
+    """Each reason that there is no disk for /tmp has its fix."""
+    fixes = {
+        "needs root": "run it as root",
+        "there is no /dev/loop-control": "modprobe loop",
+        "mke2fs (package e2fsprogs) is not installed": "apt install e2fsprogs",
+    }
+
+    found = {why: host.scratch(why) for why in fixes}
+
+    assert host.scratch("").level is Level.OK
+    assert {why: finding.fix for why, finding in found.items()} == fixes
+    assert all(finding.level is Level.WARN for finding in found.values())
+
+
 def test_orphans_are_groups_whose_server_is_gone(tmp_path):
     """A group is named for the process id and start time of its server."""
     start = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
@@ -151,4 +166,4 @@ def test_examining_leaves_nothing_behind():
 
     assert Path("/proc/self/mountinfo").read_text() == before
     assert topics[:3] == ["kernel", "processor", "namespaces"]
-    assert topics[-2:] == ["swap", "left behind"]
+    assert topics[-3:] == ["swap", "/tmp", "left behind"]

@@ -1,8 +1,13 @@
-"""The generated reference pages say what the code says now."""
+"""The documentation says what the code says now."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+from emberbox.functions.unbuilt import _UNBUILT
+from emberbox.model.configuration import RESERVED_VARIABLES
 
 ROOT = Path(__file__).parents[3]
 
@@ -18,3 +23,49 @@ def test_generated_pages_are_fresh():
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def between(page, begin, end):
+    """The text of a page between two comments."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    return text.split(f"<!-- {begin} -->")[1].split(f"<!-- {end} -->")[0]
+
+
+def test_settings_that_are_refused_are_listed():
+    """Every setting that is not built stands on the page of differences, and no other does."""
+    listed = between(
+        "reference/differences-from-aws.md",
+        "unbuilt settings: a test compares",
+        "end of unbuilt settings",
+    )
+    values = {"Zip", "ZipFile", "Active", "LogFormat", "JSON", "$LATEST", "custom"}
+
+    assert set(re.findall(r"`([^`]+)`", listed)) - values == set(_UNBUILT)
+
+
+def test_reserved_variables_are_listed():
+    """Every variable that a function's configuration may not set stands on the page."""
+    text = (ROOT / "docs" / "reference" / "environment.md").read_text("utf-8")
+
+    # AWS_ACCESS_KEY is refused as AWS refuses it, but it is not set.
+    assert {n for n in RESERVED_VARIABLES if f"`{n}`" not in text} == {"AWS_ACCESS_KEY"}
+
+
+def test_each_promise_names_its_test():
+    """The promises of isolation and the attacks on them are the same list."""
+    listed = between("explanation/isolation.md", "promises: a test compares", "end of promises")
+    attacks = (ROOT / "tests" / "system" / "security" / "test_attacks.py").read_text("utf-8")
+    tests = set(re.findall(r"^def (test_\w+)", attacks, re.MULTILINE))
+
+    # That bad requests are refused is no promise of isolation.
+    assert set(re.findall(r"`(test_\w+)`", listed)) == tests - {"test_bad_functions_are_refused"}
+
+
+def test_layers_on_the_page_are_those_of_the_contract():
+    """The picture of the layers is the one that is proved."""
+    text = (ROOT / "docs" / "explanation" / "architecture.md").read_text("utf-8")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    layers = contracts["tool"]["importlinter"]["contracts"][0]["layers"]
+
+    for layer in set(layers) - {"__main__", layers[-1]}:
+        assert re.search(rf"^{re.escape(layer)} ", text, re.MULTILINE), layer

@@ -10,7 +10,7 @@ import os
 import sys
 
 from emberbox_bootstrap.client import RuntimeClient
-from emberbox_bootstrap.context import make_context
+from emberbox_bootstrap.context import LambdaContext, learn_environment
 from emberbox_bootstrap.failures import describe, report_init, unmarshal_failure
 from emberbox_bootstrap.handler import load, parse_event, serialise
 from emberbox_bootstrap.logs import SINK, install_logging, log_failure, set_request
@@ -33,6 +33,7 @@ def main():
     address = environment["AWS_LAMBDA_RUNTIME_API"]
     client = RuntimeClient(address, environment.pop("_EMBERBOX_RUNTIME_SOCKET", None))
     SINK.use(environment.pop("_LAMBDA_TELEMETRY_LOG_FD", None))
+    learn_environment()
     task_root = environment.get("LAMBDA_TASK_ROOT", "/var/task")
     if task_root not in sys.path:
         sys.path.insert(0, task_root)
@@ -87,7 +88,7 @@ def run_one(client, handler, request, request_id):
         flush()
         return client.error_then_next(request_id, failure)
     try:
-        content_type, body = serialise(handler(event, make_context(request.headers)))
+        content_type, body = serialise(handler(event, LambdaContext(request.headers)))
     except Exception as error:
         failure = describe(error, request_id)
         log_failure(failure)

@@ -115,8 +115,8 @@ class RuntimeClient:
         lines = buffer[:end].decode("latin-1").split("\r\n")
         headers = {}
         for line in lines[1:]:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
+            name, _, value = line.partition(": ")
+            headers[name.lower()] = value
         length = int(headers.get("content-length", "0"))
         body, missing = buffer[end + 4 :], length - (len(buffer) - end - 4)
         if missing > 0:

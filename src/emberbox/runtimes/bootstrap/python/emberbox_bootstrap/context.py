@@ -50,16 +50,16 @@ class ClientContext:
 class LambdaContext:
     """One invocation, seen from inside."""
 
+    function_name = None
+    function_version = None
+    memory_limit_in_mb = None
+    log_group_name = None
+    log_stream_name = None
+
     def __init__(self, headers):
-        environment = os.environ
         self.aws_request_id = headers.get("lambda-runtime-aws-request-id", "")
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn", "")
         self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
-        self.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
-        self.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
         self._epoch_deadline_time_in_ms = int(headers.get("lambda-runtime-deadline-ms", "0"))
         self.identity = CognitoIdentity(_object(headers.get("lambda-runtime-cognito-identity")))
         context = headers.get("lambda-runtime-client-context")
@@ -90,9 +90,14 @@ class LambdaContext:
         )
 
 
-def make_context(headers):
-    """The context of the invocation whose Runtime API headers these are."""
-    return LambdaContext(headers)
+def learn_environment():
+    """What is the same for all invocations of this process is read once."""
+    environment = os.environ
+    LambdaContext.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
+    LambdaContext.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
+    LambdaContext.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    LambdaContext.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
+    LambdaContext.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
 
 
 def _object(text):

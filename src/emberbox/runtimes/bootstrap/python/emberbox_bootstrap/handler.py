@@ -9,7 +9,7 @@ import sys
 
 from emberbox_bootstrap.failures import RuntimeFailureError
 
-_ASCII = sys.version_info < (3, 12)
+_ENCODER = json.JSONEncoder(ensure_ascii=sys.version_info < (3, 12))
 
 
 def load(name):
@@ -67,7 +67,7 @@ def serialise(result):
     if isinstance(result, bytes):
         return "application/unknown", result
     try:
-        return "application/json", json.dumps(result, ensure_ascii=_ASCII).encode("utf-8")
+        return "application/json", _ENCODER.encode(result).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
         raise RuntimeFailureError(
             "Runtime.MarshalError", "Unable to marshal response: %s" % (error,)
