@@ -60,6 +60,15 @@ def control_groups(server: int) -> list[Path]:
     return found
 
 
+def loop_devices(data: Path) -> int:
+    """Loop devices whose file is, or was, in the data directory."""
+    files = []
+    for device in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):
+            files.append(device.read_text("utf-8"))
+    return sum(1 for file in files if file.startswith(f"{data}/"))
+
+
 def _stat(pid: int) -> list[str]:
     """Fields of /proc/PID/stat from the state on."""
     return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()

@@ -97,7 +97,7 @@ def holdings(server: RunningServer, data: Path) -> Holdings:
         control_groups=len(processes.control_groups(server.pid)),
         mounts=mounts,
         directories=sum(1 for place, _, _ in os.walk(data) if "packages" not in place),
-        loop_devices=sum(1 for _ in Path("/sys/block").glob("loop*/loop/backing_file")),
+        loop_devices=processes.loop_devices(data),
         memory_mb=processes.pss_mb(server.pid),
     )
 

@@ -43,6 +43,8 @@ def place(tmp_path):
     started = []
 
     class Place:
+        data = tmp_path / "data"
+
         def start(self):
             server = start(tmp_path / "data", tmp_path / "log")
             hands = Boto3Hands(server.url)
@@ -99,6 +101,7 @@ def test_idle_server(place):
     count, left = crash(server)
     assert count > 0
     assert left == []
+    assert processes.loop_devices(place.data) == 0
 
     second, hands = place.start()
     roles = [role["RoleName"] for role in hands.call("iam", "ListRoles")["Roles"]]

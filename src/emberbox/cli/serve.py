@@ -166,6 +166,18 @@ def _announce(server: "object", seconds: float) -> None:
     isolation = f"namespaces, cgroups {abilities.arrangement}"
     if not server.backend.privileged:
         isolation += ", rootless"
+    lacking = [
+        name
+        for name, there in (
+            ("memory limit", abilities.memory),
+            ("processor limit", abilities.cpu),
+            ("process limit", abilities.processes),
+            ("freezing", abilities.freeze),
+        )
+        if not there
+    ]
+    if lacking:
+        isolation += f" (without: {', '.join(lacking)}; see emberbox doctor)"
     lines = [
         f"emberbox {__version__} ready in {seconds:.2f} s",
         f"  API        {address}    account {settings.account}, {settings.region}",

@@ -44,8 +44,8 @@ class Cgroup(Protocol):
 
     def limit(self, limits: Limits) -> None: ...
     def set_cpus(self, cpus: float) -> None: ...
-    def freeze(self) -> None: ...
-    def thaw(self) -> None: ...
+    def freeze(self) -> bool: ...
+    def thaw(self) -> bool: ...
     def kill(self) -> bool: ...
     def memory_peak_bytes(self) -> int: ...
     def reset_memory_peak(self) -> None: ...
@@ -144,18 +144,21 @@ class _Group:
             os.close(self.birthplace)
         self.join_descriptors, self.birthplace = (), -1
 
-    def freeze(self) -> None:
-        self._set_frozen(b"1")
+    def freeze(self) -> bool:
+        """Stop all members; False if this arrangement cannot."""
+        return self._set_frozen(b"1")
 
-    def thaw(self) -> None:
-        self._set_frozen(b"0")
+    def thaw(self) -> bool:
+        """Let all members go on; False if this arrangement cannot."""
+        return self._set_frozen(b"0")
 
-    def _set_frozen(self, value: bytes) -> None:
+    def _set_frozen(self, value: bytes) -> bool:
         if self._unified is None:
-            return
+            return False
         if self._freezer < 0:
             self._freezer = _open(self._unified / "cgroup.freeze", os.O_WRONLY)
         os.write(self._freezer, value)
+        return True
 
     def _peak_descriptor(self) -> int:
         if self._peak < 0:
@@ -395,8 +398,12 @@ class _NoCgroup:
 
     def limit(self, limits: Limits) -> None: ...
     def set_cpus(self, cpus: float) -> None: ...
-    def freeze(self) -> None: ...
-    def thaw(self) -> None: ...
+    def freeze(self) -> bool:
+        return False
+
+    def thaw(self) -> bool:
+        return False
+
     def kill(self) -> bool:
         return False
 

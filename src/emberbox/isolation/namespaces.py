@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import zlib
@@ -29,6 +30,7 @@ _REFILL_AFTER_S = 0.05
 _REMOVE_AGAIN_S = 0.05
 _REMOVE_TRIES = 100
 _UIDS = 60_000
+_VM_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 class NamespaceSandbox:
@@ -102,11 +104,13 @@ class NamespaceSandbox:
 
     def freeze(self) -> None:
         """No processor time until thawed."""
-        self._cgroup.freeze()
+        if not self._cgroup.freeze():
+            self._send({"stop": True})
 
     def thaw(self) -> None:
         """Run again."""
-        self._cgroup.thaw()
+        if not self._cgroup.thaw():
+            self._send({"continue": True})
 
     def boost(self, *, on: bool) -> None:
         """Lift the processor limit to at least one whole processor, or put it back."""
@@ -122,7 +126,7 @@ class NamespaceSandbox:
 
     def memory_peak_bytes(self) -> int:
         """The most memory used at once since the last reset."""
-        return self._cgroup.memory_peak_bytes()
+        return self._cgroup.memory_peak_bytes() or _resident_peak_bytes(self._pid)
 
     def reset_memory_peak(self) -> None:
         """Begin to measure the peak anew."""
@@ -436,6 +440,23 @@ def exit_of(wait_status: int) -> Exit:
     if os.WIFSIGNALED(wait_status):
         return Exit(signal=os.WTERMSIG(wait_status))
     return Exit(status=os.WEXITSTATUS(wait_status))
+
+
+def _resident_peak_bytes(init: int) -> int:
+    """Without control groups: the most that the processes below init have each had resident."""
+    total, waiting = 0, [init]
+    while waiting:
+        pid = waiting.pop()
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+            status = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
+        except OSError:
+            continue
+        waiting += [int(child) for child in children]
+        peak = _VM_PEAK.search(status)
+        if peak is not None and pid != init:
+            total += int(peak[1]) << 10
+    return total
 
 
 def _launch_message(launch: Launch) -> dict[str, Any]:

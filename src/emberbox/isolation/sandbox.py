@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-
 CPU_PERIOD_S = 0.1
 """Processor shares are accounted over periods of this length, in seconds."""
 

@@ -9,7 +9,7 @@ capabilities and loaded the seccomp filter before it learns which function it wi
 
     server -> init   {"prepare": {"code", "tmp_bytes", "hostname"}, "launch": {...}}   first
     server -> init   {"launch": {...}}           a fresh runtime, after {"empty"}
-    server -> init   {"kill": true}              all processes but init
+    server -> init   {"kill": true}              all processes but init; also "stop", "continue"
     init -> server   {"ready": true} + descriptors   listening sockets, in the order of the doors
     init -> server   {"exited": status}          the runtime process itself (wait status)
     init -> server   {"empty": true}             nothing but init is left
@@ -138,12 +138,22 @@ def _command(init, message, descriptors):
         os.write(init.launch, json.dumps(message["launch"]).encode())
         os.close(init.launch)
         init.launch = -1
+    # Signals freeze only where the cgroup freezer is not to be had: a customer can undo them.
+    if "stop" in message:
+        _signal_all(signal.SIGSTOP)
+    if "continue" in message:
+        _signal_all(signal.SIGCONT)
     if "kill" in message:
-        try:
-            os.kill(-1, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        _signal_all(signal.SIGKILL)
         _reap(init)
+
+
+def _signal_all(number):
+    """Signal every process of the sandbox but this one."""
+    try:
+        os.kill(-1, number)
+    except ProcessLookupError:
+        pass
 
 
 def _mount_function(template, prepare, descriptors):
