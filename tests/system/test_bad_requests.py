@@ -206,8 +206,15 @@ def test_payload_beyond_the_limit(boto, make_function):
     [
         ("Role", "nonsense", "ValidationException", "at 'role' failed to satisfy constraint"),
         ("Handler", "has blanks", "ValidationException", "at 'handler' failed to satisfy"),
-        ("Handler", None, "InvalidParameterValueException", "handler"),
-        ("Runtime", None, "InvalidParameterValueException", "untime"),
+        ("Handler", None, "InvalidParameterValueException", "Handler are mandatory"),
+        ("Runtime", None, "InvalidParameterValueException", "Runtime and"),
+        (
+            "Runtime",
+            "cobol68",
+            "InvalidParameterValueException",
+            "Value cobol68 at 'runtime' failed to satisfy constraint: Member must satisfy enum "
+            "value set: [",
+        ),
         ("MemorySize", 64, "ValidationException", "Member must have value greater than or equal"),
         ("Timeout", 901, "ValidationException", "Member must have value less than or equal"),
         (

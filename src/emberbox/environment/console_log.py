@@ -47,7 +47,7 @@ class ConsoleLog:
         self._event(text.encode("utf-8"))
 
     def _event(self, message: bytes) -> None:
-        self._stream.append(int(self._clock.now() * 1000), message)
+        self._stream.append(int(self._clock.now() * 1000), message + b"\n")
         if self._tail is not None:
             self._tail += message
             self._tail += b"\n"

@@ -26,6 +26,8 @@ _ENDPOINT = "http://127.0.0.1:4566"
 _RUNNABLE = frozenset({Family.PYTHON, Family.PROVIDED})
 _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 _LOG_DESCRIPTOR = "3"
+_READ_AT_START = ("GLIBC_", "LC_", "LD_", "MALLOC_", "PYTHON")
+"""Variables, by how they begin, that an interpreter heeds only as it starts."""
 
 Credentials = Callable[[str, str, str], Mapping[str, str]]
 """(account, role name, session name) -> the three AWS key variables."""
@@ -183,11 +185,12 @@ def _fixed_variables(function: FunctionVersion) -> dict[str, str]:
 def _command(
     function: FunctionVersion, family: Family, interpreter: Interpreter
 ) -> tuple[str, ...]:
-    """Empty for the zygote's own runtime."""
-    wrapper = (function.environment or {}).get(_WRAPPER)
+    """Empty for the zygote's own runtime: it has started before the function's variables came."""
+    own = function.environment or {}
+    wrapper = own.get(_WRAPPER)
     if family is Family.PROVIDED:
         command: tuple[str, ...] = ("/var/task/bootstrap",)
-    elif wrapper:
+    elif wrapper or any(name.startswith(_READ_AT_START) for name in own):
         command = (f"/var/lang/bin/{interpreter.name}", "/var/runtime/bootstrap.py")
     else:
         return ()

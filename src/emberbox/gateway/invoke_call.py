@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("emberbox.gateway")
 
-_PATH = re.compile(rb"/2015-03-31/functions/([^/?]{1,800})/invocations/?(?:\?(.{0,2000}))?\Z")
+_PATH = re.compile(
+    # The absolute form is what clients send to a proxy; the length of a head is bounded elsewhere.
+    rb"(?:https?://[^/?]+)?/2015-03-31/functions/([^/?]+)/invocations/?(?:\?(.*))?\Z"
+)
 _WRITE_AT_ONCE = 65_536
 _PHRASES = {200: "200 OK", 202: "202 Accepted", 204: "204 No Content"}
 _STATUSES = frozenset(HTTPStatus)
@@ -198,7 +201,4 @@ def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
 
 
 def _qualifier(query: bytes) -> str | None:
-    for name, value in parse_qsl(query.decode("latin-1"), max_num_fields=20):
-        if name == "Qualifier":
-            return value
-    return None
+    return next((v for n, v in parse_qsl(query.decode("latin-1")) if n == "Qualifier"), None)

@@ -29,17 +29,20 @@ from emberbox.model.names import (
     BadNameError,
     FunctionReference,
     function_arn,
+    is_qualifier,
     parse_function_reference,
 )
 
 _PENDING_WAIT_S = 5.0
 _STALE_TRIES = 5
+_SHOWN_MAX = 4_096
 _REFERENCES = 4_096
 _TRACE = re.compile(r"[\x21-\x7e]{1,512}\Z")
 _NAME_PATTERN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?"
     r"(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
 )
+_QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 
 
 class InvokeRequest(NamedTuple):
@@ -180,7 +183,7 @@ class FrontDoor:
             arn,
             _trace(request.trace, self._clock.now()),
             _client_context(context) if context else None,
-            request.log_type == "Tail",
+            _wants_tail(request.log_type),
         )
 
     async def invoke(self, request: InvokeRequest) -> InvokeAnswer:
@@ -280,12 +283,11 @@ def _reference(function: str, qualifier: str | None) -> FunctionReference:
     try:
         found = parse_function_reference(function)
     except BadNameError:
-        raise CallerError(
-            "ValidationException",
-            f"1 validation error detected: Value '{function}' at 'functionName' failed to "
-            f"satisfy constraint: Member must satisfy regular expression pattern: {_NAME_PATTERN}",
-            status=400,
+        raise _violation(
+            "functionName", function, f"regular expression pattern: {_NAME_PATTERN}"
         ) from None
+    if qualifier and not is_qualifier(qualifier):
+        raise _violation("qualifier", qualifier, f"regular expression pattern: {_QUALIFIER_PATTERN}")
     if qualifier and found.qualifier and qualifier != found.qualifier:
         raise CallerError(
             "InvalidParameterValueException",
@@ -305,11 +307,24 @@ def _other_type(request: InvokeRequest) -> InvokeAnswer:
             "Event is refused so that no event is lost.",
             status=501,
         )
-    raise CallerError(
+    raise _violation(
+        "invocationType",
+        request.invocation_type,
+        "enum value set: [Event, RequestResponse, DryRun]",
+    )
+
+
+def _wants_tail(log_type: str) -> bool:
+    if log_type not in ("None", "Tail"):
+        raise _violation("logType", log_type, "enum value set: [None, Tail]")
+    return log_type == "Tail"
+
+
+def _violation(path: str, value: str, constraint: str) -> CallerError:
+    return CallerError(
         "ValidationException",
-        f"1 validation error detected: Value '{request.invocation_type}' at 'invocationType' "
-        "failed to satisfy constraint: Member must satisfy enum value set: "
-        "[Event, RequestResponse, DryRun]",
+        f"1 validation error detected: Value '{value[:_SHOWN_MAX]}' at '{path}' failed to satisfy "
+        f"constraint: Member must satisfy {constraint}",
         status=400,
     )
 

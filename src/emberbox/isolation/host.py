@@ -262,11 +262,11 @@ def swap(places: Places, swaps: Path) -> Finding:
 def scratch(why_not: str) -> Finding:
     """Whether /tmp of a function is a disk of its own; `why_not` is empty if it can be."""
     if not why_not:
-        return Finding("/tmp", Level.OK, "a disk of its own for each environment")
+        return Finding("disk of /tmp", Level.OK, "a disk of its own for each environment")
     fixes = (("loop", "modprobe loop"), ("mke2fs", "apt install e2fsprogs"))
     fix = next((fix for word, fix in fixes if word in why_not), "run it as root")
     text = f"what a function writes there counts as its memory: {why_not}"
-    return Finding("/tmp", Level.WARN, text, fix)
+    return Finding("disk of /tmp", Level.WARN, text, fix)
 
 
 def orphans(places: Places) -> Finding:

@@ -166,4 +166,4 @@ def test_examining_leaves_nothing_behind():
 
     assert Path("/proc/self/mountinfo").read_text() == before
     assert topics[:3] == ["kernel", "processor", "namespaces"]
-    assert topics[-3:] == ["swap", "/tmp", "left behind"]
+    assert topics[-3:] == ["swap", "disk of /tmp", "left behind"]

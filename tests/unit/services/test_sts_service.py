@@ -108,16 +108,16 @@ async def test_expired_credentials_are_refused(sts, clock):
     )
 
 
-async def test_credentials_of_a_deleted_role_are_invalid(sts, identities):
-    """The role is gone, and with it whoever wore it."""
+async def test_credentials_need_no_role(sts, identities):
+    """A function's role need not exist, yet its credentials tell who it is, always the same."""
     me = await assumed(sts)
     await identities.delete_role(ACCOUNT, "r")
 
-    assert await me.refused("GetCallerIdentity") == (
-        "InvalidClientTokenId",
-        403,
-        "The security token included in the request is invalid.",
-    )
+    identity = await me("GetCallerIdentity")
+
+    assert identity["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/r/me"
+    assert re.fullmatch(r"AROA[A-Z2-7]{17}:me", identity["UserId"])
+    assert await me("GetCallerIdentity") == identity
 
 
 async def test_a_missing_role_cannot_be_assumed(sts):

@@ -1,5 +1,7 @@
 """The service `sts`. Who calls is read from the access key id: a session of ours, or the root."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -42,11 +44,11 @@ class StsService:
         if session is None or session.role is None or session.name is None:
             account = context.account if session is None else session.account
             return {"UserId": account, "Account": account, "Arn": _root_arn(account)}
-        role = await self._role_of(session.account, session.role)
+        role_id = await self._role_id(session.account, session.role)
         return {
-            "UserId": f"{role.id}:{session.name}",
+            "UserId": f"{role_id}:{session.name}",
             "Account": session.account,
-            "Arn": _session_arn(role, session.name),
+            "Arn": _session_arn(session.account, session.role, session.name),
         }
 
     async def assume_role(self, context: RequestContext, params: Params) -> Params:
@@ -62,7 +64,7 @@ class StsService:
             "Credentials": _credentials(credentials),
             "AssumedRoleUser": {
                 "AssumedRoleId": f"{role.id}:{name}",
-                "Arn": _session_arn(role, name),
+                "Arn": _session_arn(role.account, role.name, name),
             },
         }
         if packed is not None:
@@ -99,15 +101,13 @@ class StsService:
                 "ExpiredToken", "The security token included in the request is expired", status=403
             ) from None
 
-    async def _role_of(self, account: str, name: str) -> Role:
+    async def _role_id(self, account: str, name: str) -> str:
+        """A role's id; one made from its name if there is none, as a function's role need not be."""
         try:
-            return await self._identities.role_named(account, name)
+            return (await self._identities.role_named(account, name)).id
         except RefusedError:
-            raise CallerError(
-                "InvalidClientTokenId",
-                "The security token included in the request is invalid.",
-                status=403,
-            ) from None
+            digest = hashlib.sha256(f"{account}/{name}".encode()).digest()
+            return f"AROA{base64.b32encode(digest)[:17].decode()}"
 
     async def _assumable(
         self, context: RequestContext, caller: Session | None, role_arn: str
@@ -119,7 +119,7 @@ class StsService:
         if role is None:
             who = _root_arn(context.account)
             if caller is not None and caller.role is not None and caller.name is not None:
-                who = _session_arn(await self._role_of(caller.account, caller.role), caller.name)
+                who = _session_arn(caller.account, caller.role, caller.name)
             raise CallerError(
                 "AccessDenied",
                 f"User: {who} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
@@ -193,5 +193,5 @@ def _root_arn(account: str) -> str:
     return f"arn:aws:iam::{account}:root"
 
 
-def _session_arn(role: Role, session_name: str) -> str:
-    return f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{session_name}"
+def _session_arn(account: str, role: str, session_name: str) -> str:
+    return f"arn:aws:sts::{account}:assumed-role/{role}/{session_name}"

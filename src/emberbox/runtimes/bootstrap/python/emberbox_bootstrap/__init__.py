@@ -8,12 +8,14 @@ Follows AWS's custom-runtime guide and the behaviour of AWS's own Python client.
 
 import os
 import sys
+import time
 
 from emberbox_bootstrap.client import RuntimeClient
 from emberbox_bootstrap.context import LambdaContext, learn_environment
 from emberbox_bootstrap.failures import describe, report_init, unmarshal_failure
 from emberbox_bootstrap.handler import load, parse_event, serialise
 from emberbox_bootstrap.logs import SINK, install_logging, log_failure, set_request
+from emberbox_bootstrap.wire_json import write_as
 
 _STATE = {"is_set_up": False}
 
@@ -33,6 +35,8 @@ def main():
     address = environment["AWS_LAMBDA_RUNTIME_API"]
     client = RuntimeClient(address, environment.pop("_EMBERBOX_RUNTIME_SOCKET", None))
     SINK.use(environment.pop("_LAMBDA_TELEMETRY_LOG_FD", None))
+    write_as(environment.get("AWS_EXECUTION_ENV"))
+    time.tzset()  # TZ is the function's, and the C library has read the zygote's
     learn_environment()
     task_root = environment.get("LAMBDA_TASK_ROOT", "/var/task")
     if task_root not in sys.path:

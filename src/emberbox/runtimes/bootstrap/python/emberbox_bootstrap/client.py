@@ -4,8 +4,9 @@ The answer to an invocation and the request for the next one leave in a single w
 invocations the process sleeps in one `recv`.
 """
 
-import json
 import socket
+
+from emberbox_bootstrap.wire_json import failure_to_json
 
 _BASE = "/2018-06-01/runtime/"
 _CHUNK = 65536
@@ -75,13 +76,16 @@ class RuntimeClient:
         return self._receive_next()
 
     def init_error(self, failure):
-        """Report that the function cannot be initialised."""
+        """Report that the function cannot be initialised; the platform may end us at once."""
         head, body = self._failure("init/error", failure)
-        self._socket.sendall(head + body)
-        self._receive()
+        try:
+            self._socket.sendall(head + body)
+            self._receive()
+        except (OSError, RuntimeApiError):
+            pass
 
     def _failure(self, path, failure):
-        body = json.dumps(failure.payload).encode("utf-8", "surrogatepass")
+        body = failure_to_json(failure.payload)
         head = (
             "POST %s%s HTTP/1.1\r\nContent-Type: application/json\r\n"
             "Lambda-Runtime-Function-Error-Type: %s\r\nContent-Length: %d\r\n\r\n"

@@ -5,8 +5,9 @@ Source: "Using the Lambda context object to retrieve Python function information
 
 import json
 import os
-import sys
 import time
+
+from emberbox_bootstrap.logs import SINK
 
 
 class CognitoIdentity:
@@ -70,8 +71,8 @@ class LambdaContext:
         return max(self._epoch_deadline_time_in_ms - int(time.time() * 1000), 0)
 
     def log(self, message):
-        """Write to the function's log as it is."""
-        sys.stdout.write(str(message))
+        """Write a record to the function's log as it is."""
+        SINK.write(str(message))
 
     def __repr__(self):
         return (

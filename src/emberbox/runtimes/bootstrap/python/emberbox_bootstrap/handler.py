@@ -8,8 +8,7 @@ import json
 import sys
 
 from emberbox_bootstrap.failures import RuntimeFailureError
-
-_ENCODER = json.JSONEncoder(ensure_ascii=sys.version_info < (3, 12))
+from emberbox_bootstrap.wire_json import to_json
 
 
 def load(name):
@@ -45,10 +44,10 @@ def _import(module_name, dotted):
             "Unable to import module '%s': %s" % (module_name, error),
         ) from None
     except SyntaxError as error:
-        frame = '  File "%s" Line %s\n    %s\n' % (
+        frame = '  File "%s" Line %s\n    %s' % (
             error.filename,
             error.lineno,
-            (error.text or "").strip(),
+            error.text or "",
         )
         raise RuntimeFailureError(
             "Runtime.UserCodeSyntaxError",
@@ -67,7 +66,7 @@ def serialise(result):
     if isinstance(result, bytes):
         return "application/unknown", result
     try:
-        return "application/json", _ENCODER.encode(result).encode("utf-8")
+        return "application/json", to_json(result)
     except (TypeError, ValueError, RecursionError) as error:
         raise RuntimeFailureError(
             "Runtime.MarshalError", "Unable to marshal response: %s" % (error,)

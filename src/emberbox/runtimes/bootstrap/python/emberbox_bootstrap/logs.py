@@ -21,6 +21,11 @@ class Sink:
     def __init__(self):
         self._descriptor = -1
 
+    @property
+    def line_end(self):
+        """What stands between the lines of one record."""
+        return "\r" if self._descriptor < 0 else "\n"
+
     def use(self, descriptor):
         """Write frames to this descriptor, a number as text; None for standard output."""
         self._descriptor = int(descriptor) if descriptor else -1
@@ -83,11 +88,12 @@ def install_logging():
 
 
 def log_failure(failure):
-    """The failure as one record: carriage returns keep its lines together."""
-    lines = ["[ERROR] %s: %s" % (failure.error_type, failure.message)]
+    """The failure as one record: frames keep its lines together, or else carriage returns do."""
+    title = "[ERROR] %s: %s" if failure.message else "[ERROR] %s%s"
+    lines = [title % (failure.error_type, failure.message)]
     lines.append("Traceback (most recent call last):")
     for frame in failure.frames:
         for line in frame.rstrip("\n").split("\n"):
             bare = line.lstrip(" ")
             lines.append("\u00a0" * (len(line) - len(bare)) + bare)
-    SINK.write("\r".join(lines) + "\n")
+    SINK.write(SINK.line_end.join(lines) + "\n")
