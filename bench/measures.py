@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import processes
-from bench.client import Answer, Connection, Load, closed_loop, connect, invoke_request, together
+from bench.client import Answer, Load, closed_loop, connect, invoke_request, together
 from bench.raw import ECHO_BODY
 from bench.statistics import median_ms, percentile
 from bench.subjects import WHOLE_PROCESSOR_MB, Subjects
-from tools.running import RunningServer, start
+from tools.running import RunningServer, running, start
 
 Figures = dict[str, float]
 
@@ -111,27 +111,29 @@ async def measure_warm(bench: Bench) -> Figures:
 
 
 async def measure_freezing(bench: Bench) -> Figures:
-    """What a pause long enough to be frozen in adds to a warm invoke.
+    """What freezing and thawing add to a warm invoke after a pause.
 
-    A pause makes any round trip slower, on caches and clock speed alone. The same pauses before a
-    request that needs no environment show how much, and that is taken off.
+    A pause makes any round trip slower, on caches and clock speed alone: so the same pauses are
+    made in turn before invokes on a second server, which freezes nothing.
     """
-    name = await bench.create("hello")
-    connection = await connect(bench.server.url)
-    invoke = await _added_by_pauses(connection, bench.request(name))
-    dry = bench.request(name).replace(b"\r\n\r\n", b"\r\nX-Amz-Invocation-Type: DryRun\r\n\r\n", 1)
-    other = await _added_by_pauses(connection, dry)
-    connection.close()
-    return {"freeze_ms": max(0.0, invoke - other) * 1000}
-
-
-async def _added_by_pauses(connection: Connection, request: bytes) -> float:
-    after_pause, at_once = [], []
-    for _ in range(_PAUSES):
-        await asyncio.sleep(_LONG_ENOUGH_TO_FREEZE_S)
-        after_pause.append((await connection.call(request)).seconds)
-        at_once.append((await connection.call(request)).seconds)
-    return percentile(after_pause, 0.5) - percentile(at_once, 0.5)
+    with (
+        tempfile.TemporaryDirectory(prefix="emberbox-bench-") as place,
+        running(Path(place) / "data", Path(place) / "log", "--freeze-after", "3600") as server,
+    ):
+        warm = Bench(server, Subjects(server.url), bench.seconds)
+        took: dict[str, list[float]] = {"frozen": [], "warm": []}
+        lines = {}
+        for label, which in (("frozen", bench), ("warm", warm)):
+            request = which.request(await which.create("hello"))
+            lines[label] = (await connect(which.server.url), request)
+        for _ in range(_PAUSES):
+            for label, (connection, request) in lines.items():
+                await asyncio.sleep(_LONG_ENOUGH_TO_FREEZE_S)
+                took[label].append(_good(await connection.call(request)).seconds)
+        for connection, _ in lines.values():
+            connection.close()
+        warm.subjects.close()
+    return {"freeze_ms": max(0.0, median_ms(took["frozen"]) - median_ms(took["warm"]))}
 
 
 async def measure_throughput(bench: Bench) -> Figures:

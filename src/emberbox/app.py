@@ -233,10 +233,16 @@ async def _drain(
 
 def _claim(place: Path, stack: AsyncExitStack) -> Path:
     """Make the data directory ours alone until the stack unwinds."""
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place = place.resolve()
-    place.chmod(0o700)
-    lock: IO[str] = stack.enter_context((place / "lock").open("a+", encoding="ascii"))
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place = place.resolve()
+        place.chmod(0o700)
+        lock: IO[str] = stack.enter_context((place / "lock").open("a+", encoding="ascii"))
+    except OSError as error:
+        raise PlatformError(
+            f"the data directory {place} cannot be used: {error.strerror}; choose another with "
+            "--data-dir"
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

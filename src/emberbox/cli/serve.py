@@ -59,6 +59,13 @@ from emberbox.settings import Settings
     help="Seconds after which an idle execution environment ends.",
 )
 @click.option(
+    "--freeze-after",
+    default=0.01,
+    show_default=True,
+    type=click.FloatRange(0.0),
+    help="Seconds after which an idle execution environment is frozen.",
+)
+@click.option(
     "--blank-sandboxes",
     default=4,
     show_default=True,
@@ -92,6 +99,7 @@ def serve(
     account: str,
     max_concurrency: int,
     idle_timeout: float,
+    freeze_after: float,
     blank_sandboxes: int,
     cpu_limit: bool,
     strict_runtimes: bool,
@@ -115,6 +123,7 @@ def serve(
         concurrency=max_concurrency,
         blank_sandboxes=blank_sandboxes,
         idle_timeout_s=idle_timeout,
+        freeze_after_s=freeze_after,
         cpu_limit=cpu_limit,
         strict_runtimes=strict_runtimes,
     )

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
-from emberbox.errors import CallerError
+from emberbox.errors import CallerError, PlatformError
 from emberbox.gateway.catalog import Catalog
 from emberbox.gateway.codecs import CODECS
 from emberbox.gateway.failures import internal, resolve
@@ -56,6 +56,9 @@ class Dispatcher:
             return await self._run(destination, scope, endpoint, request_id)
         except CallerError as error:
             return failed(service, aim.protocol, error, request_id)
+        except PlatformError as error:
+            log.error("%s failed, request %s: %s", what, request_id, error)  # noqa: TRY400 - it is all
+            return failed(service, aim.protocol, internal(service, str(error)), request_id)
         except Exception:
             log.exception("%s failed, request %s", what, request_id)
             return failed(service, aim.protocol, internal(service), request_id)

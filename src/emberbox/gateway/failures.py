@@ -97,10 +97,12 @@ def resolve(service: ServiceModel | None, error: CallerError) -> Failure:
     )
 
 
-def internal(service: ServiceModel | None) -> CallerError:
-    """What a client hears when we are to blame; the cause is for our log alone."""
+def internal(
+    service: ServiceModel | None, message: str = "An internal error occurred."
+) -> CallerError:
+    """What a client hears when we are to blame."""
     code = _INTERNAL_CODE.get(service.name, "InternalFailure") if service else "InternalFailure"
-    return CallerError(code, "An internal error occurred.", status=SERVER_FAULT)
+    return CallerError(code, message, status=SERVER_FAULT)
 
 
 def _query_code(service: ServiceModel | None, shape: Shape | None, name: str) -> str:

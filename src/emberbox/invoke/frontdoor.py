@@ -287,7 +287,9 @@ def _reference(function: str, qualifier: str | None) -> FunctionReference:
             "functionName", function, f"regular expression pattern: {_NAME_PATTERN}"
         ) from None
     if qualifier and not is_qualifier(qualifier):
-        raise _violation("qualifier", qualifier, f"regular expression pattern: {_QUALIFIER_PATTERN}")
+        raise _violation(
+            "qualifier", qualifier, f"regular expression pattern: {_QUALIFIER_PATTERN}"
+        )
     if qualifier and found.qualifier and qualifier != found.qualifier:
         raise CallerError(
             "InvalidParameterValueException",

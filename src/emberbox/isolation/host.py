@@ -203,7 +203,7 @@ def control_groups(places: Places) -> list[Finding]:
 
 
 def _no_groups(found: str, fix: str) -> Finding:
-    text = f"{found}: memory, processor and process limits are not enforced"
+    text = f"{found}: memory, processor time and processes are not limited"
     return Finding("control groups", Level.WARN, text, fix)
 
 
@@ -239,7 +239,7 @@ def _with_v1(places: Places) -> list[Finding]:
         )
     if places.unified is not None and _is_writable(places.unified):
         return [limits, Finding("freezing", Level.OK, "cgroup.freeze in the version 2 tree")]
-    idle = "idle environments are not frozen: no version 2 tree that may be written"
+    idle = "by signals, which a hostile function can undo: no version 2 tree that may be written"
     return [limits, Finding("freezing", Level.WARN, idle, _MOUNT_UNIFIED)]
 
 

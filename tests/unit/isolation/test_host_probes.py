@@ -60,7 +60,7 @@ def test_no_cgroup_mounts_is_a_warning():
 
     assert places.arrangement == "none"
     assert finding.level is Level.WARN
-    assert "not enforced" in finding.found
+    assert "not limited" in finding.found
 
 
 def test_version_two_with_all_controllers(tmp_path):
@@ -100,7 +100,7 @@ def test_hybrid_limits_by_one_and_freezes_by_two(tmp_path):
 
 
 def test_version_one_alone_lacks_freezing(tmp_path):
-    """Without a version 2 tree idle environments keep running, and that is said."""
+    """Without a version 2 tree only signals can freeze, and that is said."""
     (tmp_path / "memory").mkdir()
     places = host.find_places(
         mountinfo((tmp_path / "memory", "cgroup", "rw,memory")), "3:memory:/\n"

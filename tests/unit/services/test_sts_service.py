@@ -1,6 +1,7 @@
 """STS: who calls, and credentials of roles."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest

@@ -102,7 +102,7 @@ class StsService:
             ) from None
 
     async def _role_id(self, account: str, name: str) -> str:
-        """A role's id; one made from its name if there is none, as a function's role need not be."""
+        """A role's id, or one made of its name: the role of a function need not exist."""
         try:
             return (await self._identities.role_named(account, name)).id
         except RefusedError:
