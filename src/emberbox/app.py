@@ -133,7 +133,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             sink,
             FleetSettings(settings.idle_timeout_s, settings.freeze_after_s),
             clock,
-            lambda _function: serving[0].protocol(),
+            lambda _function: serving[0].door(),
         )
         front_door = FrontDoor(catalog, fleet, clock, concurrency=settings.concurrency)
         catalog.listeners += [

@@ -42,4 +42,4 @@ class CallerError(EmberboxError):
 
 
 class PlatformError(EmberboxError):
-    """Emberbox or its host failed; the client gets AWS's 500 and the server log gets the cause."""
+    """Emberbox or its host failed: AWS's 500 with this text, which the server log gets too."""

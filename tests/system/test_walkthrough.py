@@ -271,7 +271,7 @@ def test_exception_of_the_handler(hands, make_function):
         re.match(r'  File "/var/task/lambda_function.py", line \d+, in (\w+)', f)[1]
         for f in body["stackTrace"]
     ] == ["lambda_handler", "inner"]
-    assert "[ERROR] KeyError: 'täg'\rTraceback (most recent call last):\r" in failed.log
+    assert "[ERROR] KeyError: 'täg'\nTraceback (most recent call last):\n" in failed.log
     assert after.payload == b"2"
     assert REPORT.search(after.log)["init"] is None
 

@@ -7,7 +7,9 @@ written, so that all a handler printed stands before its END line.
 import asyncio
 import fcntl
 import os
+import sys
 from collections.abc import Callable
+from itertools import takewhile
 from termios import FIONREAD
 
 from emberbox.clock import Clock
@@ -15,9 +17,10 @@ from emberbox.environment.output import OutputParser
 from emberbox.model.limits import LOG_TAIL_BYTES
 from emberbox.telemetry.logs import LogStream
 
-_READ = 65_536
+# A piece may be all line feeds, each an event: it must not hold up the others for long.
+_READ = 8_192
 _NO_BYTES = bytes(4)
-_DRAIN_MAX = 2 << 20
+_DRAIN_MAX = 131_072
 _TAIL_KEEP = 16 * LOG_TAIL_BYTES
 
 
@@ -61,7 +64,7 @@ class ConsoleLog:
     def end(self) -> bytes | None:
         """The tail of the invocation that ends, if it was kept."""
         tail, self._tail = self._tail, None
-        return bytes(tail[-LOG_TAIL_BYTES:]) if tail is not None else None
+        return _last(bytes(tail), LOG_TAIL_BYTES) if tail is not None else None
 
     def _on_output(self) -> None:
         self._read(_READ)
@@ -81,14 +84,17 @@ class ConsoleLog:
         self._loop.add_reader(self._descriptor, self._on_output)
 
     def drain(self) -> None:
-        """Read all that has been written so far, an unfinished last line included."""
+        """Read all that has been written so far, an unfinished last line included.
+
+        What a process that the handler left behind writes meanwhile is not waited for.
+        """
         if self._open:
-            taken = 0
-            while taken < _DRAIN_MAX and _is_readable(self._descriptor):
-                count = self._read(_READ)
-                if count < _READ:
+            waiting = min(_waiting_bytes(self._descriptor), _DRAIN_MAX)
+            while waiting > 0:
+                count = self._read(waiting)
+                if not count:
                     break
-                taken += count
+                waiting -= count
         for message in self._parser.rest():
             self._event(message)
 
@@ -114,6 +120,13 @@ class ConsoleLog:
             self._stream.close()
 
 
-def _is_readable(descriptor: int) -> bool:
-    """Whether the pipe holds anything; cheaper than to read and be told that it does not."""
-    return fcntl.ioctl(descriptor, FIONREAD, _NO_BYTES) != _NO_BYTES
+def _waiting_bytes(descriptor: int) -> int:
+    """What the pipe holds; cheaper than to read and be told that it is empty."""
+    return int.from_bytes(fcntl.ioctl(descriptor, FIONREAD, _NO_BYTES), sys.byteorder)
+
+
+def _last(text: bytes, size: int) -> bytes:
+    """At most that many bytes from the end; a character that would be cut is left out."""
+    start = max(0, len(text) - size)
+    ahead = text[start : start + 3] if start else b""
+    return text[start + sum(1 for _ in takewhile(lambda byte: byte & 0xC0 == 0x80, ahead)) :]

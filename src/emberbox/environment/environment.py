@@ -13,7 +13,11 @@ from typing import Protocol
 
 from emberbox.clock import Clock, utc
 from emberbox.environment.console_log import ConsoleLog
-from emberbox.environment.runtime_api import RefusedError, RuntimeConnection
+from emberbox.environment.runtime_api import (
+    RefusedError,
+    RuntimeConnection,
+    illegal_transition,
+)
 from emberbox.environment.states import TABLE, State
 from emberbox.isolation.sandbox import CPU_PERIOD_S, Exit, Launch, Limits, Sandbox
 from emberbox.machine import Machine
@@ -26,6 +30,7 @@ from emberbox.model.limits import INIT_TIMEOUT_S, RESPONSE_PAYLOAD_MAX_BYTES
 # An answer written just before the end of the process is read first.
 _EXIT_GRACE_S = 0.005
 _EXIT_NO_PROGRAM = 127
+_RESET_MAX_S = 30.0
 
 
 class Owner(Protocol):
@@ -85,6 +90,7 @@ class Environment:
         self._init_ms: float | None = None
         self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._exit_timer: asyncio.TimerHandle | None = None
         self._killed_for_memory = 0
         self._window_began = 0.0
         self._window_busy_s = 0.0
@@ -118,10 +124,10 @@ class Environment:
     def start(self) -> None:
         """Assign the sandbox and begin the INIT phase."""
         self._begin_init()
+        self._arm(INIT_TIMEOUT_S, self._init_timed_out)
         self.sandbox.assign(
             self.plan.function.package_id, self.plan.limits, self._launch(), self, boost=True
         )
-        self._arm(INIT_TIMEOUT_S, self._init_timed_out)
 
     def _launch(self) -> Launch:
         return Launch(self.plan.variables(self._stream_name), self.plan.command)
@@ -267,14 +273,11 @@ class Environment:
         """The runtime is ready: for the first time, again, or for a delivery that waits."""
         state = self._machine.state
         if self._waiting is not None or (self._invocation is not None and self._delivered):
-            raise RefusedError(
-                403,
-                "InvalidStateTransition",
-                f"State transition from {_api_state(state)} to Ready failed for runtime",
-            )
+            raise illegal_transition(_api_state(state), "Ready")
         self._waiting = connection
         self._end_boost()
         if state is State.INIT:
+            self._log.drain()
             self._init_ms = self._init_elapsed_ms()
             self._killed_for_memory = self.sandbox.out_of_memory_kills()
             self._machine.move(State.IDLE, "initialised")
@@ -284,6 +287,10 @@ class Environment:
         elif state is State.BUSY:
             self._machine.move(State.IDLE, "answered")
             self._become_available()
+        elif state is not State.IDLE:
+            # Of a process that is being killed: it must not get what its successor is for.
+            self._waiting = None
+            raise illegal_transition(_api_state(state), "Ready")
 
     def expects_answer(self, request_id: str) -> None:
         """Only the invocation that was delivered may be answered."""
@@ -310,11 +317,7 @@ class Environment:
             self._machine.state is State.BUSY and not self._delivered and self._waiting is None
         )
         if not initialising:
-            raise RefusedError(
-                403,
-                "InvalidStateTransition",
-                f"State transition from {_api_state(self.state)} to InitError failed for runtime",
-            )
+            raise illegal_transition(_api_state(self.state), "InitError")
 
     def runtime_fails_init(self, error_type: str, body: bytes) -> None:
         """The function cannot be initialised; the process will end by itself or be ended."""
@@ -338,7 +341,7 @@ class Environment:
         if self._machine.state is State.IDLE:
             self._reset("the runtime ended between invocations")
         elif self._machine.state in (State.INIT, State.BUSY):
-            self._loop.call_later(_EXIT_GRACE_S, self._runtime_gone, how)
+            self._exit_timer = self._loop.call_later(_EXIT_GRACE_S, self._runtime_gone, how)
 
     def _runtime_gone(self, how: Exit) -> None:
         state = self._machine.state
@@ -365,7 +368,9 @@ class Environment:
         if self._machine.state not in (State.INIT, State.IDLE, State.BUSY):
             return
         self._disarm()
+        self._forget_exit()
         self._machine.move(State.RESETTING, reason)
+        self._arm(_RESET_MAX_S, lambda: self.stop("its processes could not be ended"))
         self.is_frozen = False
         for connection in list(self._connections):
             connection.close()
@@ -376,6 +381,8 @@ class Environment:
         """No process of the customer is left."""
         if self._machine.state is State.RESETTING:
             self._log.drain()
+            for connection in list(self._connections):
+                connection.close()
             self._machine.move(State.EMPTY, "reset")
             self._become_available()
 
@@ -384,6 +391,7 @@ class Environment:
         if self._machine.state is State.STOPPED:
             return
         self._disarm()
+        self._forget_exit()
         self._machine.move(State.STOPPED, reason)
         if self._invocation is not None:
             failure = failures.exited(self._invocation.request_id, None, "killed", memory=False)
@@ -415,6 +423,12 @@ class Environment:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _forget_exit(self) -> None:
+        """What is known of an exit is of no use to the process that comes next."""
+        if self._exit_timer is not None:
+            self._exit_timer.cancel()
+            self._exit_timer = None
 
 
 def _api_state(state: State) -> str:

@@ -9,7 +9,6 @@ import socket
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 from emberbox.clock import Clock, utc
@@ -55,7 +54,7 @@ class Planner(Protocol):
 
 
 class Fleet:
-    """See the module. `door_protocol` makes the protocol that serves AWS calls from inside."""
+    """See the module. `door` gives what serves AWS calls from inside one environment."""
 
     def __init__(
         self,
@@ -64,14 +63,14 @@ class Fleet:
         logs: LogSink,
         settings: FleetSettings,
         clock: Clock,
-        door_protocol: Callable[[FunctionVersion], asyncio.Protocol],
+        door: Callable[[FunctionVersion], Callable[[], asyncio.Protocol]],
     ) -> None:
         self._sandboxes = sandboxes
         self._planner = planner
         self._logs = logs
         self._settings = settings
         self._clock = clock
-        self._door_protocol = door_protocol
+        self._door = door
         self._pools: dict[tuple[str, ...], Pool] = {}
         self._old_pools: set[Pool] = set()
         self._owners: dict[Environment, _Resident] = {}
@@ -151,8 +150,7 @@ class Fleet:
         if pool is not None:
             self._old_pools.add(pool)
             pool.retire("the function was updated" if after else "the function was deleted")
-            if not pool.all and not pool.starting:
-                self._old_pools.discard(pool)
+            self._forget_retired(pool)
 
     # -- starting -----------------------------------------------------------------------------
 
@@ -168,14 +166,12 @@ class Fleet:
     async def _start(self, pool: Pool) -> None:
         try:
             sandbox = await self._sandboxes.take(pool.plan.function)
-            try:
-                await self._move_in(pool, sandbox)
-            except OSError as error:
-                sandbox.destroy(f"it could not be set up: {error}")
-                raise PlatformError(f"an environment could not be set up: {error}") from error
         except EmberboxError as error:
             pool.starting -= 1
             pool.start_failed(error)
+            self._forget_retired(pool)
+            return
+        await self._move_in(pool, sandbox)
 
     async def _move_in(self, pool: Pool, sandbox: Sandbox) -> None:
         function = pool.plan.function
@@ -193,12 +189,18 @@ class Fleet:
         environment.retire = bool(pool.retired)
         pool.all.add(environment)
         self._owners[environment] = resident
-        resident.servers.append(
-            await self._loop.create_unix_server(environment.connection, sock=sandbox.runtime_socket)
-        )
-        resident.watch(sandbox.runtime_api, environment.connection)
-        resident.watch(sandbox.door, partial(self._door_protocol, function))
-        environment.start()
+        try:
+            resident.servers.append(
+                await self._loop.create_unix_server(
+                    environment.connection, sock=sandbox.runtime_socket
+                )
+            )
+            resident.watch(sandbox.runtime_api, environment.connection)
+            resident.watch(sandbox.door, self._door(function))
+            environment.start()
+        except (OSError, EmberboxError) as error:
+            sandbox.destroy(f"it could not be set up: {error}")
+            environment.on_gone(f"it could not be set up: {error}")
 
     def _is_congested(self) -> bool:
         return self._logs.pending_bytes > self._settings.log_backlog_bytes
@@ -249,8 +251,11 @@ class Fleet:
         self._unfrozen.pop(environment, None)
         self._owners.pop(environment, None)
         resident.pool.remove(environment)
-        if resident.pool.retired and not resident.pool.all and not resident.pool.starting:
-            self._old_pools.discard(resident.pool)
+        self._forget_retired(resident.pool)
+
+    def _forget_retired(self, pool: Pool) -> None:
+        if pool.retired and not pool.all and not pool.starting:
+            self._old_pools.discard(pool)
 
 
 class _Resident:

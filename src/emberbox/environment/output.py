@@ -24,6 +24,15 @@ class OutputParser:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The events that are complete now, oldest first, without their line ends."""
         buffer = self._buffer + data if self._buffer else data
+        if _FRAME not in buffer:
+            # Nothing but lines: split at once, or a flood of line feeds would cost seconds.
+            *lines, self._buffer = buffer.split(b"\n")
+            for line in lines:
+                yield from _split(line.rstrip(b"\r"))
+            while len(self._buffer) >= LOG_LINE_MAX_BYTES:
+                yield self._buffer[:LOG_LINE_MAX_BYTES].rstrip(b"\r")
+                self._buffer = self._buffer[LOG_LINE_MAX_BYTES:]
+            return
         position = 0
         while position < len(buffer):
             if buffer.startswith(_FRAME, position):

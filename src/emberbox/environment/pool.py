@@ -1,7 +1,7 @@
 """The environments of one function version: who is idle, who waits, when to start one more."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from emberbox.environment.environment import Environment, Plan
@@ -17,7 +17,7 @@ class Pool:
 
     def __init__(self, plan: Plan, begin_start: Callable[["Pool"], None]) -> None:
         self.plan = plan
-        self.idle: list[Environment] = []
+        self.idle: OrderedDict[Environment, None] = OrderedDict()
         self.all: set[Environment] = set()
         self.starting = 0
         self._waiters: deque[asyncio.Future[Environment]] = deque()
@@ -33,7 +33,7 @@ class Pool:
     def take(self) -> Environment | None:
         """An idle environment, now."""
         while self.idle:
-            environment = self.idle.pop()
+            environment, _ = self.idle.popitem()
             if environment.is_available:
                 return environment
         return None
@@ -64,11 +64,10 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(environment)
                 return
+        self.idle[environment] = None
         if environment.is_tired:
             # It would be made to wait for its share: let the others go first.
-            self.idle.insert(0, environment)
-        else:
-            self.idle.append(environment)
+            self.idle.move_to_end(environment, last=False)
 
     def start_failed(self, error: EmberboxError) -> None:
         """An environment could not be started: tell one who waits."""
@@ -81,8 +80,7 @@ class Pool:
     def remove(self, environment: Environment) -> None:
         """It is gone; if requests wait for more than is on its way, another start is begun."""
         self.all.discard(environment)
-        if environment in self.idle:
-            self.idle.remove(environment)
+        self.idle.pop(environment, None)
         if len(self._waiters) > self.starting + sum(1 for e in self.all if not e.is_available):
             self._begin_start(self)
 

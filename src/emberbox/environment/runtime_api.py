@@ -46,6 +46,12 @@ class RefusedError(Exception):
         self.message = message
 
 
+def illegal_transition(origin: str, to: str) -> RefusedError:
+    """The runtime asks for what its state does not allow; the states have AWS's names."""
+    text = f"State transition from {origin} to {to} failed for runtime"
+    return RefusedError(403, "InvalidStateTransition", text)
+
+
 class RuntimeHost(Protocol):
     """The environment behind the Runtime API. All methods may raise RefusedError."""
 
@@ -97,6 +103,7 @@ class RuntimeConnection(asyncio.Protocol):
         self._held = b""
         self._awaits_event = False
         self._is_between = True
+        self.is_answering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A process has connected."""
@@ -192,6 +199,14 @@ class RuntimeConnection(asyncio.Protocol):
             self._host.expects_answer(route["id"].decode("latin-1"))
         elif route["init"]:
             self._host.expects_init_error()
+        if not route["next"]:
+            self._answer_alone()
+
+    def _answer_alone(self) -> None:
+        """Only one connection at a time may fill memory with an answer."""
+        if any(other.is_answering for other in self._connections if other is not self):
+            raise illegal_transition("Responding", "Responding")
+        self.is_answering = True
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; what is not wanted or too much is dropped."""
@@ -204,6 +219,7 @@ class RuntimeConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The whole request is there."""
         self._is_between = True
+        self.is_answering = False
         try:
             if self._refusal is not None:
                 raise self._refusal
@@ -229,7 +245,7 @@ class RuntimeConnection(asyncio.Protocol):
             return
         if route["init"]:
             self._host.runtime_fails_init(error_type.decode("latin-1"), body)
-        elif route["what"] == b"error":
+        elif route["what"] == b"error" and not too_large:
             request_id = route["id"].decode("latin-1")
             self._host.runtime_fails(request_id, error_type.decode("latin-1"), body)
         else:

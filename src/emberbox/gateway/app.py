@@ -28,6 +28,7 @@ from emberbox.gateway.body import (
 from emberbox.gateway.catalog import Catalog
 from emberbox.gateway.dispatch import Dispatcher, failed
 from emberbox.gateway.hosts import read_host
+from emberbox.gateway.origins import foreign_page, is_foreign
 from emberbox.gateway.pages import OWN_PREFIX, Page, Pages, PlainResponse, RequestInfo
 from emberbox.gateway.request_ids import RequestIds
 from emberbox.gateway.routing import NoRouteError
@@ -135,6 +136,10 @@ class Gateway:
 
     async def _answer(self, head: _Head, receive: Receive) -> HttpResponse:
         request = head.request
+        origin, host = request.headers.get("origin"), request.headers.get("host", "")
+        if origin is not None and is_foreign(origin.encode(), host.encode()):
+            refusal = foreign_page()
+            return _plain_error(403, refusal.message, head.request_id)
         credential = self._scopes.of_request(request.headers, request.query)
         page = self._pages.find(
             request.path,

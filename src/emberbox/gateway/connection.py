@@ -5,9 +5,10 @@ keep, which is why the dependency is held to one minor version and a test drives
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -21,6 +22,7 @@ from emberbox.invoke.frontdoor import FrontDoor
 
 _HEAD_MAX = 1 << 20
 _KEEP_ALIVE_S = 75
+_DOOR_CONNECTIONS_MAX = 256
 
 
 class DateLine:
@@ -75,20 +77,35 @@ class Serving:
 
     def protocol(self) -> asyncio.Protocol:
         """A protocol for one connection."""
-        return ClientConnection(self)
+        return ClientConnection(self, set(), 1)
+
+    def door(self) -> Callable[[], asyncio.Protocol]:
+        """Makes the protocols of one environment's connections, a bounded number at a time."""
+        return partial(ClientConnection, self, set(), _DOOR_CONNECTIONS_MAX)
 
 
 class ClientConnection(HttpToolsProtocol):
     """See the module."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, peers: set["ClientConnection"], peers_max: int) -> None:
         super().__init__(serving.config, serving.state, {})
         self._serving = serving
+        self._peers = peers
+        self._peers_max = peers_max
+        self._is_held = False
         self._call: InvokeCall | None = None
         self._head_bytes = 0
         self._in_head = False
         self._idle_since = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected; one too many of an environment is turned away."""
+        super().connection_made(transport)
+        if len(self._peers) < self._peers_max:
+            self._peers.add(self)
+        else:
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Parse; a head without end, or larger than 1 MB, ends the connection."""
@@ -131,14 +148,16 @@ class ClientConnection(HttpToolsProtocol):
             keep_alive=self.parser.should_keep_alive(),
         )
         self._call = call
-        if self.expect_100_continue:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         before: Any = self.cycle
         self.cycle = cast("Any", call)
         if before is not None and not before.response_complete:
             self.flow.pause_reading()
             self.pipeline.appendleft((cast("Any", call), self.app))
             call.is_queued = True
+            return
+        call.refuse_at_once()
+        if self.expect_100_continue and not call.is_refused:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         """A part of a body."""
@@ -155,12 +174,17 @@ class ClientConnection(HttpToolsProtocol):
             super().on_message_complete()
             return
         call.end_body()
-        if not call.is_queued:
+        if not call.is_queued and not call.is_refused:
             call.start()
 
     def on_response_complete(self) -> None:
         """An answer has been written: go on with what is pipelined, or rest."""
         if self.transport.is_closing():
+            return
+        if self.flow.write_paused:
+            # Who does not read its answers gets no more of them to keep here.
+            self._is_held = True
+            self.flow.pause_reading()
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -170,6 +194,13 @@ class ClientConnection(HttpToolsProtocol):
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(_KEEP_ALIVE_S, self._look_idle)
+
+    def resume_writing(self) -> None:
+        """The client has read what was written: go on where `on_response_complete` stopped."""
+        super().resume_writing()
+        if self._is_held:
+            self._is_held = False
+            self.on_response_complete()
 
     def _look_idle(self) -> None:
         """One timer a connection, looked at again, instead of one an answer."""
@@ -189,4 +220,7 @@ class ClientConnection(HttpToolsProtocol):
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None
+        if self._call is not None:
+            self._call.abandon()
+        self._peers.discard(self)
         super().connection_lost(exc)

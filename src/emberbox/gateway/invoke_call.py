@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from emberbox.errors import CallerError, EmberboxError
+from emberbox.gateway.origins import foreign_page, is_foreign
 from emberbox.invoke.frontdoor import FrontDoor, InvokeAnswer, InvokeRequest
 from emberbox.model.limits import INVOKE_PAYLOAD_MAX_BYTES, REQUEST_MAX_BYTES
 
@@ -72,11 +73,28 @@ class InvokeCall:
         self._complete: asyncio.Future[None] | None = None
         self.body_bytes = 0
         self.is_queued = False
+        self.is_refused = False
         self.keep_alive = keep_alive
         self.more_body = True
         self.disconnected = False
         self.response_complete = False
         self.message_event = _NoEvent()
+
+    def refuse_at_once(self) -> None:
+        """Answer from the head alone where it is enough: a foreign page, or too large a body.
+
+        What still comes of the body is read and dropped, so that the client can read the answer.
+        """
+        declared = int(self._headers.get(b"content-length", b"0"))
+        if is_foreign(self._headers.get(b"origin"), self._headers.get(b"host")):
+            refusal = foreign_page()
+        elif declared > INVOKE_PAYLOAD_MAX_BYTES:
+            refusal = _too_large(declared)
+        else:
+            return
+        self.is_refused = True
+        self.keep_alive = False
+        self._write_error(refusal)
 
     def take_body(self, body: bytes) -> bool:
         """A part of the payload; False if the connection must end. Too much is only counted."""
@@ -90,8 +108,15 @@ class InvokeCall:
     def end_body(self) -> None:
         """The whole payload has arrived."""
         self.more_body = False
+        if self.is_refused:
+            self._transport.close()
         if self._complete is not None and not self._complete.done():
             self._complete.set_result(None)
+
+    def abandon(self) -> None:
+        """The client has gone: what it has not sent will not come."""
+        if self._complete is not None:
+            self._complete.cancel()
 
     async def run_asgi(self, _app: Any) -> None:
         """Serve the call once it is whole. uvicorn starts pipelined requests through this name."""
@@ -134,12 +159,7 @@ class InvokeCall:
         function, query = self._target.groups()
         name = function.decode("latin-1")
         if self.body_bytes > INVOKE_PAYLOAD_MAX_BYTES:
-            raise CallerError(
-                "RequestTooLargeException",
-                f"{self.body_bytes} byte payload is too large for the RequestResponse invocation "
-                f"type (limit {INVOKE_PAYLOAD_MAX_BYTES} bytes)",
-                status=413,
-            )
+            raise _too_large(self.body_bytes)
         parts, self._parts = self._parts, []
         return InvokeRequest(
             scope.account,
@@ -190,9 +210,18 @@ class InvokeCall:
             else:
                 transport.write(data)
                 transport.write(body)
-            if not self.keep_alive:
+            if not self.keep_alive and not self.more_body:
                 transport.close()
         self._on_response()
+
+
+def _too_large(size: int) -> CallerError:
+    return CallerError(
+        "RequestTooLargeException",
+        f"{size} byte payload is too large for the RequestResponse invocation type "
+        f"(limit {INVOKE_PAYLOAD_MAX_BYTES} bytes)",
+        status=413,
+    )
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:

@@ -162,8 +162,11 @@ class _Group:
 
     def _peak_descriptor(self) -> int:
         if self._peak < 0:
-            self._peak = _open(self._peak_file, os.O_RDWR)
+            self._peak = self._open_peak()
         return self._peak
+
+    def _open_peak(self) -> int:
+        return _open(self._peak_file, os.O_RDWR)
 
     def kill(self) -> bool:
         """Kill all members; False if this arrangement cannot."""
@@ -269,6 +272,13 @@ class V2Cgroup(_Group):
 
     def memory_peak_bytes(self) -> int:
         return int(os.pread(self._peak_descriptor(), 32, 0))
+
+    def _open_peak(self) -> int:
+        # Linux keeps the peak since 5.19; before, the end of an invocation has to stand for it.
+        for path, flags in ((self._peak_file, os.O_RDWR), (self._peak_file, os.O_RDONLY)):
+            with suppress(OSError):
+                return _open(path, flags)
+        return _open(self._place / "memory.current", os.O_RDONLY)
 
     def reset_memory_peak(self) -> None:
         # Before Linux 6.12 the peak cannot be reset: it then covers the sandbox's whole life.

@@ -63,6 +63,11 @@ class NamespaceSandbox:
         return self._pid
 
     @property
+    def is_gone(self) -> bool:
+        """Whether it has ended, for whatever reason."""
+        return bool(self._destroyed)
+
+    @property
     def runtime_socket(self) -> socket.socket:
         """Listening Unix socket inside the sandbox: the Runtime API for our own runtimes."""
         return self._doors[0]
@@ -89,6 +94,9 @@ class NamespaceSandbox:
         """Give the blank sandbox its code, limits and runtime."""
         self._events = events
         self._limits = limits
+        if self._destroyed:
+            events.on_gone(self._destroyed)
+            return
         self._cgroup.limit(
             replace(limits, cpus=max(1.0, limits.cpus)) if boost and limits.cpus else limits
         )
@@ -165,6 +173,10 @@ class NamespaceSandbox:
             door.close()
         os.close(self.log_descriptor)
         self.log_descriptor = -1
+        self.close_disk()
+
+    def close_disk(self) -> None:
+        """Let go of the disk for /tmp, if it still has it."""
         if self.disk >= 0:
             os.close(self.disk)
             self.disk = -1
@@ -278,13 +290,16 @@ class NamespaceBackend:
             except OSError as error:
                 sandbox.destroy(f"no disk for /tmp: {error}")
                 raise PlatformError(f"no disk for /tmp could be made: {error}") from error
+        if sandbox.is_gone:
+            sandbox.close_disk()
+            return await self.take(interpreter, tmp_bytes)
         return sandbox
 
     async def _take_blank(self, interpreter: Interpreter) -> NamespaceSandbox:
         blanks = self._blanks.get(interpreter.version)
         while blanks:
             sandbox = blanks.popleft()
-            if sandbox.ready.done() and sandbox.ready.exception() is None:
+            if not sandbox.is_gone:
                 return sandbox
         return await self._make(interpreter)
 
@@ -337,7 +352,7 @@ class NamespaceBackend:
         version = interpreter.version
         try:
             sandbox = await self._make(interpreter)
-            self._blanks[version].append(sandbox)
+            self._blanks.setdefault(version, deque()).append(sandbox)
         except PlatformError:
             # Whoever takes one next tries again and is told why it fails.
             return

@@ -346,9 +346,52 @@ def op_connections(event):
     return {"made": len(kept), "stopped": ""}
 
 
+def op_door_connections(event):
+    """Many connections to the AWS endpoint, from many processes, held for a while."""
+    for _ in range(event["processes"]):
+        if os.fork() == 0:
+            kept = []
+            try:
+                while len(kept) < event["each"]:
+                    kept.append(socket.create_connection(("127.0.0.1", 4566), timeout=2))
+            except OSError:
+                pass
+            time.sleep(event["seconds"])
+            os._exit(0)
+    time.sleep(event["seconds"])
+
+
+def op_early_answers(event, context):
+    """Many connections, each with most of a large answer to this very invocation."""
+    host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
+    kept, codes = [], []
+    for _ in range(event["count"]):
+        connection = socket.create_connection((host, int(port)), timeout=2)
+        kept.append(connection)
+        head = (
+            "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nContent-Length: %d\r\n\r\n"
+        )
+        try:
+            connection.sendall((head % (context.aws_request_id, 6_000_000)).encode())
+            connection.sendall(b"x" * 5_999_999)
+        except OSError as error:
+            codes.append(str(error))
+    time.sleep(event["seconds"])
+    return {"made": len(kept), "failed": codes}
+
+
+def op_limits(event):
+    import resource
+
+    return {"core": resource.getrlimit(resource.RLIMIT_CORE)}
+
+
 def op_python(event):
     return {"path": sys.path, "modules": sorted(sys.modules), "executable": sys.executable}
 
 
 def handler(event, context):
-    return {"request_id": context.aws_request_id, "result": globals()["op_" + event["op"]](event)}
+    operation = globals()["op_" + event["op"]]
+    needs_context = operation.__code__.co_argcount > 1
+    result = operation(event, context) if needs_context else operation(event)
+    return {"request_id": context.aws_request_id, "result": result}

@@ -134,9 +134,9 @@ def test_nothing_can_be_written_but_tmp(attack, alive):
     """Code, libraries, the runtime and the system are read-only."""
     results = attack(
         "write",
-        paths=["/x", "/var/task/x", "/var/task/lambda_function.py", "/opt/x", "/etc/passwd", "/usr/x",
-               "/var/runtime/x", "/var/lang/bin/x", "/proc/sys/kernel/hostname", "/.emberbox/x",
-               "/proc/self/oom_score_adj", "/dev/x", "/run/x"],
+        paths=["/x", "/var/task/x", "/var/task/lambda_function.py", "/opt/x", "/etc/passwd",
+               "/usr/x", "/var/runtime/x", "/var/lang/bin/x", "/proc/sys/kernel/hostname",
+               "/.emberbox/x", "/proc/self/oom_score_adj", "/dev/x", "/run/x"],
     )  # fmt: skip
     own = attack("write", paths=["/tmp/x"])
 
@@ -150,16 +150,14 @@ def test_dangerous_system_calls_are_refused(attack, alive):
 
 
 def test_the_process_has_nothing_to_lose(attack, alive, server):
-    """No capability, no new privileges, a filter, namespaces of its own, no root, no descriptors."""
-    import os
-
+    """No capability, no new privileges, a filter, own namespaces, no root, no descriptors."""
     found = attack("identity")
 
     assert found["uid"] != 0
     assert set(found["capabilities"]) == {"0" * 16}
     assert (found["no_new_privileges"], found["seccomp"]) == ("1", "2")
     for name in ("mnt", "pid", "net", "ipc", "uts", "user"):
-        assert found["namespaces"][name] != os.readlink(f"/proc/self/ns/{name}")
+        assert found["namespaces"][name] != str(Path(f"/proc/self/ns/{name}").readlink())
     assert all(line.endswith("/") for line in found["cgroup"].split())
     # Standard streams, the log channel, the Runtime API, and the directory being listed.
     assert len(found["open"]) <= 6
@@ -257,8 +255,7 @@ def test_an_endless_fork_bomb_ends_with_the_time_out(attack, alive, boto, victim
     answered = []
 
     def neighbour():
-        for _ in range(5):
-            answered.append(boto.invoke(victim, b"{}").json())
+        answered.extend(boto.invoke(victim, b"{}").json() for _ in range(5))
 
     beside = threading.Thread(target=neighbour)
     beside.start()
@@ -324,6 +321,55 @@ def test_runtime_api_connections_are_bounded(attack, alive):
     result = attack("connections", memory=1769, count=300)
 
     assert result["made"] <= 300
+
+
+def test_connections_to_the_endpoint_are_bounded(attack, alive, server, boto, victim):
+    """A function cannot use up the server's descriptors by connecting again and again."""
+    before = len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
+    crowd = threading.Thread(
+        target=attack,
+        args=("door_connections",),
+        kwargs={"memory": 1769, "processes": 4, "each": 500, "seconds": 2},
+    )
+    crowd.start()
+    most = 0
+    while crowd.is_alive():
+        boto.invoke(victim, b"{}")
+        most = max(most, len(list(Path(f"/proc/{server.pid}/fd").iterdir())))
+    crowd.join()
+
+    assert most - before < 400
+
+
+def test_unfinished_answers_do_not_fill_the_server(attack, alive, server, boto, victim):
+    """Sixty connections that each hold back the end of a 6 MB answer: one is kept, not sixty."""
+
+    def resident():
+        status = Path(f"/proc/{server.pid}/status").read_text("ascii")
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) >> 10
+
+    most = before = resident()
+    crowd = threading.Thread(
+        target=attack,
+        args=("early_answers",),
+        kwargs={"memory": 1769, "count": 60, "seconds": 0.5},
+    )
+    crowd.start()
+    while crowd.is_alive():
+        boto.invoke(victim, b"{}")
+        most = max(most, resident())
+
+    assert most - before < 100
+
+
+def test_the_hosts_boot_parameters_are_not_shown(attack, alive):
+    """/proc/cmdline is there, and empty."""
+    assert attack("read", paths=["/proc/cmdline"])["/proc/cmdline"] == "OK b''"
+
+
+def test_a_crash_starts_nothing_on_the_host(attack, alive):
+    """With a core limit of 1 the kernel neither writes a core nor runs the host's crash handler."""
+    assert attack("limits")["core"] == [1, 1]
 
 
 def test_the_runtime_leaves_no_names_behind(attack, alive):

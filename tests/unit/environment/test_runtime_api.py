@@ -20,6 +20,7 @@ class RecordingHost:
         self.heard: list[tuple[object, ...]] = []
         self.waiting: RuntimeConnection | None = None
         self.lost = asyncio.Event()
+        self.expected = asyncio.Event()
 
     def runtime_asks_next(self, connection: RuntimeConnection) -> None:
         if self.waiting is not None:
@@ -30,6 +31,7 @@ class RecordingHost:
     def expects_answer(self, request_id: str) -> None:
         if request_id != "known":
             raise RefusedError(400, "InvalidRequestID", "Invalid request ID")
+        self.expected.set()
 
     def runtime_responds(self, request_id: str, body: bytes, *, too_large: bool) -> None:
         self.heard.append(("response", request_id, body, too_large))
@@ -98,7 +100,7 @@ async def test_a_pipelined_answer_waits_for_the_next_event() -> None:
             post("invocation/known/response", b"1")
             + f"GET {BASE}invocation/next HTTP/1.1\r\n\r\n".encode()
         )
-        while host.waiting is None:
+        while host.waiting is None:  # noqa: ASYNC110 - until the loop has read what was sent
             await asyncio.sleep(0)
         host.waiting.deliver(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{}")
 
@@ -204,3 +206,45 @@ async def test_garbage_ends_the_connection(garbage: bytes) -> None:
 
     assert rest == b""
     assert host.heard == []
+
+
+async def test_only_one_connection_at_a_time_may_answer() -> None:
+    """A second answer beside one that is under way is refused, and its body is not kept."""
+    host = RecordingHost()
+    connections: set[RuntimeConnection] = set()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: RuntimeConnection(host, connections), "127.0.0.1", 0
+    )
+    address = server.sockets[0].getsockname()[:2]
+    first_reader, first = await asyncio.open_connection(*address)
+    second_reader, second = await asyncio.open_connection(*address)
+    first.write(post("invocation/known/response", b"1234")[:-2])
+    await asyncio.wait_for(host.expected.wait(), 10)
+    second.write(post("invocation/known/response", b"5678"))
+
+    refused, told = await answer(second_reader)
+    first.write(b"34")
+    accepted, _ = await answer(first_reader)
+    second.write(post("invocation/known/error", b"9"))
+    later, _ = await answer(second_reader)
+
+    assert (refused, told["errorType"]) == (403, "InvalidStateTransition")
+    assert (accepted, later) == (202, 202)
+    assert [heard[0] for heard in host.heard] == ["response", "error"]
+    for writer in (first, second):
+        writer.close()
+    server.close()
+    await host.lost.wait()
+    await server.wait_closed()
+
+
+async def test_a_failure_beyond_the_limit_is_too_large() -> None:
+    """An error whose body was not kept is told as an answer that is too large."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(post("invocation/known/error", b"x" * (RESPONSE_PAYLOAD_MAX_BYTES + 1)))
+
+        status, _ = await answer(reader)
+
+    assert status == 413
+    assert host.heard == [("response", "known", b"", True)]

@@ -83,9 +83,28 @@ async def test_parameters_are_validated_before_the_operation_runs():
     assert json.loads(answer.body)["message"].startswith("2 validation errors detected: ")
 
 
-@pytest.mark.parametrize("error", [PlatformError("the disk is gone"), KeyError("x")])
-async def test_a_failure_of_ours_is_a_500_and_logged_once(error, caplog):
+async def test_a_failure_of_the_host_is_told_in_its_own_words(caplog):
+    """Who serves himself can mend a full disk: client and log hear of it, in one line."""
+
+    async def operation(_context, _params):
+        raise PlatformError("the disk is full")
+
+    app = gateway(FakeService("lambda", GetFunctionConfiguration=operation))
+    with caplog.at_level(logging.DEBUG, logger="emberbox.gateway"):
+        answer = await call(app, "GET", CONFIGURATION, SIGNED)
+
+    assert answer.status == 500
+    assert answer.headers["x-amzn-errortype"] == "ServiceException"
+    assert json.loads(answer.body) == {"Type": "Service", "Message": "the disk is full"}
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert record.getMessage().endswith("the disk is full")
+    assert answer.headers["x-amzn-requestid"] in record.getMessage()
+
+
+async def test_a_failure_of_ours_is_a_500_and_logged_once(caplog):
     """The client hears no cause, the log hears all."""
+    error = KeyError("x")
 
     async def operation(_context, _params):
         raise error

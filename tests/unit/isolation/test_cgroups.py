@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from emberbox.isolation.cgroups import own_place, parse_mounts, sweep_family
+from emberbox.isolation.cgroups import V2Cgroup, own_place, parse_mounts, sweep_family
 
 HYBRID = """\
 30 23 0:26 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
@@ -63,3 +63,15 @@ def test_sweep_removes_only_what_dead_servers_left(tmp_path: Path) -> None:
 
     assert removed == 1
     assert [p.name for p in tmp_path.iterdir()] == ["somebody-else"]
+
+
+def test_a_kernel_that_keeps_no_peak_still_measures(tmp_path: Path) -> None:
+    """Before Linux 5.19 there is no memory.peak: what is used now is taken, and nothing fails."""
+    group = V2Cgroup(tmp_path / "env-1")
+    (tmp_path / "env-1" / "memory.current").write_text("4096\n", "ascii")
+
+    group.reset_memory_peak()
+    measured = group.memory_peak_bytes()
+    group.close()
+
+    assert measured == 4096

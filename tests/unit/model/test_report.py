@@ -52,7 +52,7 @@ def test_init_start_names_family_and_version() -> None:
 def test_figures_are_plausible(
     duration: float, init: float | None, peak: int, memory_mb: int
 ) -> None:
-    """Never billed less than used, never more than a millisecond above, never more memory than given."""
+    """Billed at least what was used, at most a millisecond more; no more memory than given."""
     found = measured(
         duration_ms=duration, init_ms=init, memory_peak_bytes=peak, memory_mb=memory_mb
     )

@@ -96,6 +96,8 @@ def run_init(template, uid, has_birthplace, descriptors):
 def _furnish(init):
     flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
     linux.mount("proc", "/proc", "proc", flags | linux.MS_RDONLY)
+    # The host's boot parameters are nobody's business here.
+    linux.mount("/dev/null", "/proc/cmdline", "", linux.MS_BIND)
     linux.loopback_up()
     listening = []
     for place in init.template.doors:
@@ -238,7 +240,8 @@ def _limit_and_drop(uid, seccomp):
         (resource.RLIMIT_NOFILE, _DESCRIPTORS),
         (resource.RLIMIT_STACK, _STACK_BYTES),
         (resource.RLIMIT_MEMLOCK, _MEMLOCK_BYTES),
-        (resource.RLIMIT_CORE, 0),
+        # Not 0: that would not keep a host's crash handler from being started, 1 does.
+        (resource.RLIMIT_CORE, 1),
     ):
         most = resource.getrlimit(which)[1]
         lowered = limit if most == resource.RLIM_INFINITY else min(limit, most)
@@ -293,8 +296,10 @@ def _exit_as_python_does(run):
         elif not isinstance(status, int):
             sys.stderr.write("%s\n" % (status,))
             status = 1
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
+    except BaseException as error:
+        # The first frame is this one, which is no business of the function's log.
+        frames = error.__traceback__.tb_next
+        sys.excepthook(type(error), error.with_traceback(frames), frames)
         status = 1
     threading._shutdown()  # noqa: SLF001 - as the interpreter does at its end
     atexit._run_exitfuncs()  # noqa: SLF001 - likewise

@@ -29,16 +29,19 @@ def set_up():
 
 def main():
     """Load the handler, then serve invocations until the process is ended."""
+    environment = os.environ
+    task_root = environment.get("LAMBDA_TASK_ROOT", "/var/task")
     if not _STATE["is_set_up"]:
         set_up()
-    environment = os.environ
+    elif brings_libraries(task_root):
+        # A loader heeds LD_LIBRARY_PATH only if it starts with it, and the zygote's did not.
+        os.execv(sys.executable, [sys.executable, "/var/runtime/bootstrap.py"])
     address = environment["AWS_LAMBDA_RUNTIME_API"]
     client = RuntimeClient(address, environment.pop("_EMBERBOX_RUNTIME_SOCKET", None))
     SINK.use(environment.pop("_LAMBDA_TELEMETRY_LOG_FD", None))
     write_as(environment.get("AWS_EXECUTION_ENV"))
     time.tzset()  # TZ is the function's, and the C library has read the zygote's
     learn_environment()
-    task_root = environment.get("LAMBDA_TASK_ROOT", "/var/task")
     if task_root not in sys.path:
         sys.path.insert(0, task_root)
     try:
@@ -50,6 +53,18 @@ def main():
         client.init_error(failure)
         sys.exit(1)
     serve(client, handler)
+
+
+def brings_libraries(task_root):
+    """Whether the package holds shared libraries where LD_LIBRARY_PATH has the loader look."""
+    for place in (task_root, task_root + "/lib"):
+        try:
+            names = os.listdir(place)
+        except OSError:
+            continue
+        if any(name.startswith("lib") and ".so" in name for name in names):
+            return True
+    return False
 
 
 def set_up_streams():
@@ -86,7 +101,7 @@ def run_one(client, handler, request, request_id):
     """One invocation: call, answer, and wait for the next."""
     try:
         event = parse_event(request.body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         failure = unmarshal_failure(error, request_id)
         log_failure(failure)
         flush()
@@ -103,9 +118,12 @@ def run_one(client, handler, request, request_id):
 
 
 def flush():
-    """What was printed belongs to this invocation: let it out before the answer."""
+    """What was printed belongs to this invocation: let it out before the answer.
+
+    A handler may have put anything in the place of the streams, None included.
+    """
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):
+        except Exception:
             pass

@@ -35,7 +35,10 @@ class Sink:
         if self._descriptor < 0:
             sys.stdout.write(text)
             return
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except Exception:
+            pass  # closed, or replaced by something else: the record has its own way
         body = text.encode("utf-8", "backslashreplace")
         data = _HEADER.pack(_FRAME_TEXT, len(body), time.time_ns() // 1000) + body
         while data:
