@@ -71,7 +71,7 @@ class Environment:
     ) -> None:
         self.plan = plan
         self.sandbox = sandbox
-        self.idle_since = clock.monotonic()
+        self.created = self.idle_since = clock.monotonic()
         self.is_frozen = False
         self.retire = False
         self._log = log

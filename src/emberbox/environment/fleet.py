@@ -30,6 +30,7 @@ class FleetSettings:
 
     idle_timeout_s: float
     freeze_after_s: float
+    age_max_s: float = 6 * 3_600.0
     log_backlog_bytes: int = 32 << 20
 
 
@@ -215,8 +216,11 @@ class Fleet:
 
     def became_available(self, environment: Environment, pool: Pool) -> None:
         """Give it to who waits, or let it rest and freeze it soon."""
+        if self._clock.monotonic() - environment.created > self._settings.age_max_s:
+            # Its credentials are good for twice as long: busy or not, another takes its place.
+            environment.retire = True
         if self._closing or (environment.retire and not pool.has_waiters):
-            environment.stop(pool.retired or "the server stops")
+            environment.stop("the server stops" if self._closing else pool.retired or "old age")
             return
         pool.offer(environment)
         if environment.is_available:

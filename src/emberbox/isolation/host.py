@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 
 from emberbox.errors import PlatformError
-from emberbox.isolation.cgroups import Mount, own_place, parse_mounts
+from emberbox.isolation.cgroup_files import Mount, own_place, parse_mounts
 from emberbox.isolation.scratch_disk import ScratchDisks
 from emberbox.isolation.seccomp import build_filter, machine
 

@@ -1,236 +1,30 @@
 """The namespaces back end: sandboxes forked by zygotes, limited by control groups."""
 
 import asyncio
-import json
 import os
-import re
-import signal
 import socket
 import zlib
 from collections import deque
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from emberbox.errors import PlatformError
 from emberbox.isolation import rootview
-from emberbox.isolation.cgroups import Cgroup, CgroupTree, open_tree, server_identity
+from emberbox.isolation.cgroup_owners import server_identity
+from emberbox.isolation.cgroups import CgroupTree, open_tree
+from emberbox.isolation.namespace_sandbox import NamespaceSandbox
 from emberbox.isolation.rootview import FIRST_UID
-from emberbox.isolation.sandbox import Exit, Launch, Limits, SandboxEvents
 from emberbox.isolation.scratch_disk import ScratchDisks
 from emberbox.isolation.seccomp import build_filter, machine
 from emberbox.isolation.zygotes import Zygote
 from emberbox.model.limits import EPHEMERAL_DEFAULT_MB
 from emberbox.runtimes.interpreter import Interpreter
 
-_MESSAGE_MAX = 65_536
 _READY_TIMEOUT_S = 10.0
 _REFILL_AFTER_S = 0.05
 _REMOVE_AGAIN_S = 0.05
 _REMOVE_TRIES = 100
 _UIDS = 60_000
-_VM_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
-
-
-class NamespaceSandbox:
-    """One sandbox; see `emberbox.isolation.sandbox.Sandbox` for what callers may rely on."""
-
-    def __init__(
-        self, name: str, uid: int, cgroup: Cgroup, control: socket.socket, log: int
-    ) -> None:
-        self.name = name
-        self.uid = uid
-        self.log_descriptor = log
-        self._cgroup = cgroup
-        self._control = control
-        self._doors: list[socket.socket] = []
-        self._events: SandboxEvents | None = None
-        self._pid = 0
-        self._pidfd = -1
-        self._limits: Limits | None = None
-        self._destroyed = ""
-        self.disk = -1
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def __repr__(self) -> str:
-        state = f"gone: {self._destroyed}" if self._destroyed else "alive"
-        return f"<sandbox {self.name} pid {self._pid} uid {self.uid} {state}>"
-
-    @property
-    def pid(self) -> int:
-        """Process id of the sandbox's init, as the host sees it."""
-        return self._pid
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether it has ended, for whatever reason."""
-        return bool(self._destroyed)
-
-    @property
-    def runtime_socket(self) -> socket.socket:
-        """Listening Unix socket inside the sandbox: the Runtime API for our own runtimes."""
-        return self._doors[0]
-
-    @property
-    def runtime_api(self) -> socket.socket:
-        """Listening TCP socket inside the sandbox: the Runtime API for everybody."""
-        return self._doors[1]
-
-    @property
-    def door(self) -> socket.socket:
-        """Listening socket inside the sandbox, for our own AWS endpoint."""
-        return self._doors[2]
-
-    def adopt(self, pid: int, pidfd: int) -> None:
-        """The zygote has made it."""
-        self._pid, self._pidfd = pid, pidfd
-        if self._destroyed:
-            self._end_processes()
-
-    def assign(
-        self, code: str, limits: Limits, launch: Launch, events: SandboxEvents, *, boost: bool
-    ) -> None:
-        """Give the blank sandbox its code, limits and runtime."""
-        self._events = events
-        self._limits = limits
-        if self._destroyed:
-            events.on_gone(self._destroyed)
-            return
-        self._cgroup.limit(
-            replace(limits, cpus=max(1.0, limits.cpus)) if boost and limits.cpus else limits
-        )
-        prepare = {"code": code, "tmp_bytes": limits.tmp_bytes, "hostname": "sandbox"}
-        disk, self.disk = self.disk, -1
-        self._send({"prepare": prepare, "launch": _launch_message(launch)}, disk)
-        if disk >= 0:
-            os.close(disk)
-
-    def launch(self, launch: Launch) -> None:
-        """Start a fresh runtime in a sandbox that is empty."""
-        self._send({"launch": _launch_message(launch)})
-
-    def freeze(self) -> None:
-        """No processor time until thawed."""
-        if not self._cgroup.freeze():
-            self._send({"stop": True})
-
-    def thaw(self) -> None:
-        """Run again."""
-        if not self._cgroup.thaw():
-            self._send({"continue": True})
-
-    def boost(self, *, on: bool) -> None:
-        """Lift the processor limit to at least one whole processor, or put it back."""
-        if self._limits is not None and 0 < self._limits.cpus < 1:
-            self._cgroup.set_cpus(1.0 if on else self._limits.cpus)
-
-    def kill(self) -> None:
-        """Kill all of the customer's processes; `on_empty` follows."""
-        self._cgroup.thaw()
-        # The init does it, not cgroup.kill: Linux 6.18 kills at birth whatever is cloned into a
-        # group that was once killed so, and the next runtime of this sandbox is cloned into it.
-        self._send({"kill": True})
-
-    def memory_peak_bytes(self) -> int:
-        """The most memory used at once since the last reset."""
-        return self._cgroup.memory_peak_bytes() or _resident_peak_bytes(self._pid)
-
-    def reset_memory_peak(self) -> None:
-        """Begin to measure the peak anew."""
-        self._cgroup.reset_memory_peak()
-
-    def out_of_memory_kills(self) -> int:
-        """Processes the kernel has killed for want of memory so far."""
-        return self._cgroup.out_of_memory_kills()
-
-    def destroy(self, reason: str) -> None:
-        """End everything; safe to repeat. The back end gives the rest back when it has ended."""
-        if self._destroyed:
-            return
-        self._destroyed = reason
-        self._end_processes()
-        if not self.ready.done():
-            self.ready.set_exception(PlatformError(f"sandbox {self.name}: {reason}"))
-            self.ready.exception()
-        if self._events is not None:
-            self._events.on_gone(reason)
-        self._close()
-
-    def _end_processes(self) -> None:
-        if self._pidfd >= 0:
-            with suppress(OSError):
-                self._cgroup.thaw()
-            with suppress(OSError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            os.close(self._pidfd)
-            self._pidfd = -1
-
-    def _close(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._control)
-        self._control.close()
-        for door in self._doors:
-            door.close()
-        os.close(self.log_descriptor)
-        self.log_descriptor = -1
-        self.close_disk()
-
-    def close_disk(self) -> None:
-        """Let go of the disk for /tmp, if it still has it."""
-        if self.disk >= 0:
-            os.close(self.disk)
-            self.disk = -1
-
-    def remove_cgroup(self) -> bool:
-        """Give the control groups back; False while the kernel still holds them."""
-        self._cgroup.close()
-        return self._cgroup.remove()
-
-    def watch(self) -> None:
-        """Listen to the sandbox's init."""
-        asyncio.get_running_loop().add_reader(self._control, self._on_message)
-
-    def _send(self, message: dict[str, Any], descriptor: int = -1) -> None:
-        if self._destroyed:
-            return
-        data = json.dumps(message).encode()
-        try:
-            if descriptor >= 0:
-                socket.send_fds(self._control, [data], [descriptor])
-            else:
-                self._control.send(data)
-        except OSError as error:
-            self.destroy(f"its init does not listen: {error}")
-
-    def _on_message(self) -> None:
-        while not self._destroyed:
-            try:
-                data, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_MAX, 8)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self.destroy(f"its init is out of reach: {error}")
-                return
-            if not data:
-                self.destroy("its init has ended")
-                return
-            self._dispatch(json.loads(data), descriptors)
-
-    def _dispatch(self, message: dict[str, Any], descriptors: list[int]) -> None:
-        if "ready" in message:
-            self._doors = [socket.socket(fileno=d) for d in descriptors]
-            for door in self._doors:
-                door.setblocking(False)
-            if not self.ready.done():
-                self.ready.set_result(None)
-        elif "failed" in message:
-            self.destroy(str(message["failed"]))
-        elif self._events is None:
-            return
-        elif "exited" in message:
-            self._events.on_exit(exit_of(message["exited"]))
-        elif "empty" in message:
-            self._events.on_empty()
 
 
 class NamespaceBackend:
@@ -448,34 +242,6 @@ class NamespaceBackend:
             raise PlatformError("no user id is left for another sandbox")
         self._next_uid += 1
         return self._next_uid - 1
-
-
-def exit_of(wait_status: int) -> Exit:
-    """A wait status in words."""
-    if os.WIFSIGNALED(wait_status):
-        return Exit(signal=os.WTERMSIG(wait_status))
-    return Exit(status=os.WEXITSTATUS(wait_status))
-
-
-def _resident_peak_bytes(init: int) -> int:
-    """Without control groups: the most that the processes below init have each had resident."""
-    total, waiting = 0, [init]
-    while waiting:
-        pid = waiting.pop()
-        try:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-            status = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
-        except OSError:
-            continue
-        waiting += [int(child) for child in children]
-        peak = _VM_PEAK.search(status)
-        if peak is not None and pid != init:
-            total += int(peak[1]) << 10
-    return total
-
-
-def _launch_message(launch: Launch) -> dict[str, Any]:
-    return {"environment": dict(launch.environment), "command": list(launch.command)}
 
 
 def _log_pipe() -> tuple[int, int]:

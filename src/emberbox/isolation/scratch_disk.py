@@ -81,8 +81,8 @@ class ScratchDisks:
         while len(self._ready) < self._target:
             try:
                 self._ready.append(await self._make(self._usual_bytes))
-            except OSError as error:
-                self.why_not = str(error)
+            except OSError:
+                # Whoever takes one next tries again and is told why it fails.
                 return
 
     async def _make(self, size_bytes: int) -> int:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from emberbox.isolation.cgroups import V2Cgroup, own_place, parse_mounts, sweep_family
+from emberbox.isolation.cgroup_files import own_place, parse_mounts
+from emberbox.isolation.cgroup_groups import V2Cgroup
+from emberbox.isolation.cgroup_owners import sweep_family
 
 HYBRID = """\
 30 23 0:26 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755

@@ -1,0 +1,202 @@
+"""The control groups of one sandbox: limits, freezing and measuring, under each arrangement."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from emberbox.isolation.cgroup_files import counter, get, open_file, put
+from emberbox.isolation.sandbox import CPU_PERIOD_S, Limits
+from emberbox.model.limits import PROCESSES_MAX
+
+# A function that has rested may use twice its share of one period at once (the burst): short
+# handlers then run through without a pause, and the average stays what the memory size gives.
+_PERIOD_US = int(CPU_PERIOD_S * 1_000_000)
+
+
+class Group:
+    """What both versions share: directories, the joining descriptors, freezing and killing."""
+
+    def __init__(self, directories: Iterable[Path], unified: Path | None, peak_file: Path) -> None:
+        self._peak_file = peak_file
+        self._directories = list(directories)
+        self._unified = unified
+        # Kept open, because opening costs more than using; -1 until first used.
+        self._freezer = -1
+        self._peak = -1
+        for directory in self._directories:
+            directory.mkdir(parents=True)
+        # A process that moves only itself takes no global lock; the v2 tree it is born in.
+        self.join_descriptors = tuple(
+            open_file(d / "tasks", os.O_WRONLY) for d in self._directories if d != unified
+        )
+        self.birthplace = (
+            -1 if unified is None else open_file(unified, os.O_RDONLY | os.O_DIRECTORY)
+        )
+
+    def joined(self) -> None:
+        """The joining descriptors have been handed over."""
+        for descriptor in self.join_descriptors:
+            os.close(descriptor)
+        if self.birthplace >= 0:
+            os.close(self.birthplace)
+        self.join_descriptors, self.birthplace = (), -1
+
+    def freeze(self) -> bool:
+        """Stop all members; False if this arrangement cannot."""
+        return self._set_frozen(b"1")
+
+    def thaw(self) -> bool:
+        """Let all members go on; False if this arrangement cannot."""
+        return self._set_frozen(b"0")
+
+    def _set_frozen(self, value: bytes) -> bool:
+        if self._unified is None:
+            return False
+        if self._freezer < 0:
+            self._freezer = open_file(self._unified / "cgroup.freeze", os.O_WRONLY)
+        os.write(self._freezer, value)
+        return True
+
+    def _peak_descriptor(self) -> int:
+        if self._peak < 0:
+            self._peak = self._open_peak()
+        return self._peak
+
+    def _open_peak(self) -> int:
+        return open_file(self._peak_file, os.O_RDWR)
+
+    def close(self) -> None:
+        self.joined()
+        for descriptor in (self._freezer, self._peak):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._freezer = self._peak = -1
+
+    def remove(self) -> bool:
+        """Remove the directories; False while the kernel still holds one."""
+        for directory in list(self._directories):
+            with suppress(FileNotFoundError):
+                try:
+                    directory.rmdir()
+                except OSError:
+                    return False
+            self._directories.remove(directory)
+        return True
+
+
+class V1Cgroup(Group):
+    """One sandbox under cgroup v1 controllers."""
+
+    def __init__(self, places: dict[str, Path], unified: Path | None) -> None:
+        self._memory = places.get("memory")
+        self._cpu = places.get("cpu")
+        self._pids = places.get("pids")
+        distinct = list(dict.fromkeys(places.values()))
+        peak = (self._memory or Path()) / "memory.max_usage_in_bytes"
+        super().__init__(distinct + ([unified] if unified else []), unified, peak)
+
+    def limit(self, limits: Limits) -> None:
+        if self._memory is not None:
+            most = str(limits.memory_bytes)
+            put(self._memory / "memory.limit_in_bytes", most)
+            with suppress(OSError):
+                put(self._memory / "memory.memsw.limit_in_bytes", most)
+        if self._pids is not None:
+            put(self._pids / "pids.max", str(PROCESSES_MAX))
+        self.set_cpus(limits.cpus)
+
+    def set_cpus(self, cpus: float) -> None:
+        if self._cpu is None:
+            return
+        quota = max(1000, int(cpus * _PERIOD_US)) if cpus else -1
+        with suppress(OSError):
+            # The burst may never exceed the quota: lift it only after, lower it before.
+            put(self._cpu / "cpu.cfs_burst_us", "0")
+        put(self._cpu / "cpu.cfs_quota_us", str(quota))
+        if cpus:
+            with suppress(OSError):
+                put(self._cpu / "cpu.cfs_burst_us", str(quota))
+
+    def memory_peak_bytes(self) -> int:
+        if self._memory is None:
+            return 0
+        return int(os.pread(self._peak_descriptor(), 32, 0))
+
+    def reset_memory_peak(self) -> None:
+        if self._memory is not None:
+            os.pwrite(self._peak_descriptor(), b"0", 0)
+
+    def out_of_memory_kills(self) -> int:
+        if self._memory is None:
+            return 0
+        return counter(get(self._memory / "memory.oom_control"), "oom_kill")
+
+
+class V2Cgroup(Group):
+    """One sandbox under cgroup v2."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__([place], place, place / "memory.peak")
+        self._place = place
+
+    def limit(self, limits: Limits) -> None:
+        put(self._place / "memory.max", str(limits.memory_bytes))
+        with suppress(OSError):
+            put(self._place / "memory.swap.max", "0")
+        with suppress(OSError):
+            put(self._place / "memory.oom.group", "0")
+        put(self._place / "pids.max", str(PROCESSES_MAX))
+        self.set_cpus(limits.cpus)
+
+    def set_cpus(self, cpus: float) -> None:
+        quota = str(max(1000, int(cpus * _PERIOD_US))) if cpus else "max"
+        with suppress(OSError):
+            put(self._place / "cpu.max.burst", "0")
+        put(self._place / "cpu.max", f"{quota} {_PERIOD_US}")
+        if cpus:
+            with suppress(OSError):
+                put(self._place / "cpu.max.burst", quota)
+
+    def memory_peak_bytes(self) -> int:
+        return int(os.pread(self._peak_descriptor(), 32, 0))
+
+    def _open_peak(self) -> int:
+        # Linux keeps the peak since 5.19; before, the end of an invocation has to stand for it.
+        for path, flags in ((self._peak_file, os.O_RDWR), (self._peak_file, os.O_RDONLY)):
+            with suppress(OSError):
+                return open_file(path, flags)
+        return open_file(self._place / "memory.current", os.O_RDONLY)
+
+    def reset_memory_peak(self) -> None:
+        # Before Linux 6.12 the peak cannot be reset: it then covers the sandbox's whole life.
+        with suppress(OSError):
+            os.pwrite(self._peak_descriptor(), b"0", 0)
+
+    def out_of_memory_kills(self) -> int:
+        return counter(get(self._place / "memory.events"), "oom_kill")
+
+
+class NoCgroup:
+    birthplace = -1
+    join_descriptors: tuple[int, ...] = ()
+
+    def limit(self, limits: Limits) -> None: ...
+    def set_cpus(self, cpus: float) -> None: ...
+    def freeze(self) -> bool:
+        return False
+
+    def thaw(self) -> bool:
+        return False
+
+    def memory_peak_bytes(self) -> int:
+        return 0
+
+    def reset_memory_peak(self) -> None: ...
+    def out_of_memory_kills(self) -> int:
+        return 0
+
+    def joined(self) -> None: ...
+    def close(self) -> None: ...
+    def remove(self) -> bool:
+        return True
