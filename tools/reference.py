@@ -120,23 +120,26 @@ def runtimes_page() -> Iterator[str]:
     """The identifiers and what happens with them."""
     yield "# Runtimes"
     yield ""
-    yield "Which identifiers a function may be created with, and whether it can run here."
-    yield "A Python function runs on the version it asks for if the host has that;"
-    yield "else on the nearest newer one, else on the nearest older one, never below 3.9."
+    yield "Which identifiers a function may be created with, and what runs it here."
+    yield "Managed runtimes run on the languages that are installed on the host."
+    yield "If the version asked for is not there, the nearest newer one is taken,"
+    yield "else the nearest older one."
     yield "Which one it is stands in the function's log when it is not the one asked for,"
-    yield "and `emberbox doctor` lists what the host has."
+    yield "and `emberbox doctor` lists what the host has, and how to get the rest."
     yield "With `emberbox serve --strict-runtimes` such a function is refused instead."
+    yield "A language that is missing altogether does not keep a function from being created:"
+    yield "its invocations are answered with what to install."
     yield ""
-    yield "| identifier | accepted | runs |"
+    yield "| identifier | accepted | runs on |"
     yield "|---|---|---|"
     for runtime in RUNTIMES.values():
         if runtime.phase is Phase.RETIRED:
             continue
         words = "" if runtime.phase is Phase.CURRENT else f" ({runtime.phase.value})"
         runs = {
-            Family.PYTHON: "yes",
-            Family.PROVIDED: "yes: the program `bootstrap` of the package",
-        }.get(runtime.family, "no: it is stored, and an invocation says so")
+            Family.PROVIDED: "the program `bootstrap` of the package or of a layer",
+            Family.DOTNET: "nothing: an invocation says how to publish it for `provided.al2023`",
+        }.get(runtime.family, f"{runtime.family.value} of the host")
         yield f"| `{runtime.identifier}` | yes{words} | {runs} |"
     retired = [r for r in RUNTIMES.values() if r.phase is Phase.RETIRED]
     yield ""

@@ -21,7 +21,7 @@ from typing import IO
 from emberbox.clock import Clock, SystemClock
 from emberbox.environment.fleet import Fleet, FleetSettings
 from emberbox.environment.planning import Credentials, HostPlanner
-from emberbox.errors import PlatformError
+from emberbox.errors import CallerError, PlatformError
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
 from emberbox.gateway.code_page import code_page
@@ -29,7 +29,8 @@ from emberbox.gateway.connection import Serving
 from emberbox.identity.sessions import Sessions
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
-from emberbox.runtimes.installed import discover
+from emberbox.runtimes.host import HostRuntimes
+from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
 from emberbox.services.sts.service import StsService
@@ -78,9 +79,9 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         listener = _bind(settings.host, settings.port)
         stack.callback(listener.close)
         backend = await _open_backend(settings, data, stack)
-        interpreters = discover(settings.home)
-        if interpreters:
-            backend.prepare(interpreters.get((3, 12)) or interpreters[max(interpreters)])
+        runtimes = HostRuntimes(settings.home, data / "built", strict=settings.strict_runtimes)
+        with suppress(CallerError):
+            backend.prepare(runtimes.choose(RUNTIMES["python3.12"]))
         recovered = backend.sweep()
 
         state = await Database.open(data / "state.db", _DATABASE, ("functions", "identities"))
@@ -109,10 +110,9 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         )
         planner = HostPlanner(
             backend,
-            interpreters,
+            runtimes,
             _role_credentials(sessions),
             limit_cpu=settings.cpu_limit,
-            strict_runtimes=settings.strict_runtimes,
         )
         gateway = Gateway(
             [
@@ -146,6 +146,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         stack.push_async_callback(fleet.close)
         fleet.open()
         await functions.recover()
+        planner.prepare(catalog.runtimes())
         gateway.warm()
         housekeeping = asyncio.create_task(_keep_house(functions, fleet))
         stack.push_async_callback(_cancel, housekeeping)
@@ -158,7 +159,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             listener.getsockname()[1],
             backend,
             fleet,
-            [i.name for i in interpreters.values()],
+            runtimes.installed(),
             recovered,
         )
 

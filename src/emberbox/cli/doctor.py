@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +17,10 @@ from emberbox.settings import DEFAULT_PORT, default_data_dir
 
 if TYPE_CHECKING:
     from emberbox.isolation.host import Finding
+    from emberbox.runtimes.host import HostRuntimes
 
 _LEAST_FREE_BYTES = 100 << 20
 _GOOD_FREE_BYTES = 1 << 30
-_OTHER_LANGUAGES = ("node", "java", "ruby")
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
@@ -57,38 +56,41 @@ def doctor(context: click.Context, port: int, data_dir: Path | None, as_json: bo
 def examine(port: int, data_dir: Path) -> "list[Finding]":
     """All findings: the host's, then those about this server to be."""
     from emberbox.isolation import host
-    from emberbox.runtimes.installed import discover
+    from emberbox.runtimes.host import HostRuntimes
 
+    installed = HostRuntimes(Path.home(), data_dir / "built")
     return [
         *host.examine(),
-        runtimes([interpreter.name for interpreter in discover().values()]),
-        other_languages(),
+        *runtimes(installed),
         *storage(data_dir),
         listening(port),
         clock(time.time(), Path(__file__).stat().st_mtime),
     ]
 
 
-def runtimes(names: Iterable[str]) -> "Finding":
-    """Which Python runtimes functions can run on."""
+def runtimes(installed: "HostRuntimes") -> "list[Finding]":
+    """Which languages functions can run in, and how to get the others."""
     from emberbox.isolation.host import Finding, Level
+    from emberbox.runtimes.host import LANGUAGES
+    from emberbox.runtimes.registry import Family
 
-    found = sorted(names, key=lambda name: [int(n) for n in name.removeprefix("python").split(".")])
-    if found:
-        text = f"{', '.join(found)}; a version that is missing runs on the nearest one"
-        return Finding("python", Level.OK, text)
-    return Finding(
-        "python", Level.FAIL, "no Python 3.9 or later with its library", "apt install python3"
-    )
-
-
-def other_languages() -> "Finding":
-    """Programs of languages whose managed runtimes are not carried yet."""
-    from emberbox.isolation.host import Finding, Level
-
-    here = [name for name in _OTHER_LANGUAGES if shutil.which(name)]
-    text = f"{', '.join(here) or 'none'} installed; functions in them need a `provided` runtime"
-    return Finding("other languages", Level.OK, text)
+    found = []
+    for language in LANGUAGES:
+        topic = language.family.value
+        names = [p.name for _, p in sorted(installed.programs(language.family).items())]
+        if names and language.family is Family.PROVIDED:
+            found.append(Finding(topic, Level.OK, "programs named bootstrap run"))
+        elif names:
+            text = f"{', '.join(names)}; a version that is missing runs on the nearest one"
+            found.append(Finding(topic, Level.OK, text))
+        elif language.family is Family.PYTHON:
+            # It forks the sandboxes of all other languages too.
+            text = "no Python 3.9 or later with its library"
+            return [Finding(topic, Level.FAIL, text, language.advice)]
+        else:
+            text = "not installed: such functions can be stored but not run"
+            found.append(Finding(topic, Level.WARN, text, language.advice))
+    return found
 
 
 def storage(data_dir: Path) -> "list[Finding]":

@@ -7,23 +7,22 @@ Life cycle: AWS's "Understanding the Lambda execution environment lifecycle".
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Protocol
 
 from emberbox.clock import Clock, utc
 from emberbox.environment.console_log import ConsoleLog
+from emberbox.environment.plan import Plan
 from emberbox.environment.runtime_api import (
     RefusedError,
     RuntimeConnection,
     illegal_transition,
 )
 from emberbox.environment.states import TABLE, State
-from emberbox.isolation.sandbox import CPU_PERIOD_S, Exit, Launch, Limits, Sandbox
+from emberbox.isolation.sandbox import CPU_PERIOD_S, Exit, Launch, Sandbox
 from emberbox.machine import Machine
 from emberbox.model import invocation as failures
 from emberbox.model import report
-from emberbox.model.function import FunctionVersion
 from emberbox.model.invocation import Failure, Invocation, Outcome
 from emberbox.model.limits import INIT_TIMEOUT_S, RESPONSE_PAYLOAD_MAX_BYTES
 
@@ -43,18 +42,6 @@ class Owner(Protocol):
     def on_stopped(self, environment: "Environment", reason: str) -> None:
         """It is gone for good. Called once."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How environments of one function version are made."""
-
-    function: FunctionVersion
-    limits: Limits
-    variables: Callable[[str], Mapping[str, str]]
-    command: tuple[str, ...]
-    runtime_version_arn: str
-    notice: str = ""
 
 
 class Environment:
@@ -130,7 +117,7 @@ class Environment:
         )
 
     def _launch(self) -> Launch:
-        return Launch(self.plan.variables(self._stream_name), self.plan.command)
+        return self.plan.launch(self._stream_name)
 
     def _begin_init(self) -> None:
         function = self.plan.function
@@ -355,8 +342,9 @@ class Environment:
 
     def _exit_failure(self, how: Exit) -> Failure:
         request_id = self._invocation.request_id if self._invocation else ""
-        if how.status == _EXIT_NO_PROGRAM and self.plan.command and not self._delivered:
-            return failures.entrypoint_missing(request_id, self.plan.command[0])
+        programs = self.plan.programs
+        if how.status == _EXIT_NO_PROGRAM and programs and not self._delivered:
+            return failures.entrypoint_missing(request_id, " ".join(programs))
         name = _signal_name(how.signal) if how.signal is not None else None
         kills = self.sandbox.out_of_memory_kills()
         memory = name == "killed" and kills > self._killed_for_memory

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from emberbox.clock import Clock, utc
 from emberbox.environment.console_log import ConsoleLog
-from emberbox.environment.environment import Environment, Plan
+from emberbox.environment.environment import Environment
+from emberbox.environment.plan import Plan
 from emberbox.environment.pool import Pool
 from emberbox.errors import EmberboxError, PlatformError
 from emberbox.isolation.sandbox import Sandbox

@@ -4,7 +4,8 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from emberbox.environment.environment import Environment, Plan
+from emberbox.environment.environment import Environment
+from emberbox.environment.plan import Plan
 from emberbox.errors import EmberboxError
 
 

@@ -244,4 +244,8 @@ def _resident_peak_bytes(init: int) -> int:
 
 
 def _launch_message(launch: Launch) -> dict[str, Any]:
-    return {"environment": dict(launch.environment), "command": list(launch.command)}
+    return {
+        "environment": dict(launch.environment),
+        "command": list(launch.command),
+        "entrypoints": list(launch.entrypoints),
+    }

@@ -18,7 +18,7 @@ from emberbox.isolation.scratch_disk import ScratchDisks
 from emberbox.isolation.seccomp import build_filter, machine
 from emberbox.isolation.zygotes import Zygote
 from emberbox.model.limits import EPHEMERAL_DEFAULT_MB
-from emberbox.runtimes.interpreter import Interpreter
+from emberbox.runtimes.program import Program
 
 _READY_TIMEOUT_S = 10.0
 _REFILL_AFTER_S = 0.05
@@ -52,10 +52,10 @@ class NamespaceBackend:
         self._uid_base = 0x4000_0000 + (zlib.crc32(str(private).encode()) % 8192) * 0x1_0000
         self._seccomp = build_filter(machine())
         self.disks = ScratchDisks(run / "tmp", EPHEMERAL_DEFAULT_MB << 20, blanks)
-        self._zygotes: dict[tuple[int, int], asyncio.Task[Zygote]] = {}
-        self._blanks: dict[tuple[int, int], deque[NamespaceSandbox]] = {}
-        self._refilling: dict[tuple[int, int], int] = {}
-        self._refill_timers: dict[tuple[int, int], asyncio.TimerHandle] = {}
+        self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
+        self._blanks: dict[str, deque[NamespaceSandbox]] = {}
+        self._refilling: dict[str, int] = {}
+        self._refill_timers: dict[str, asyncio.TimerHandle] = {}
         self._living: dict[int, NamespaceSandbox] = {}
         self._free_uids: list[int] = []
         self._next_uid = FIRST_UID
@@ -67,17 +67,17 @@ class NamespaceBackend:
         """Remove what dead servers left behind in control groups; how many sandboxes."""
         return self.cgroups.sweep()
 
-    def prepare(self, interpreter: Interpreter) -> None:
+    def prepare(self, program: Program) -> None:
         """Start the zygote and its blank sandboxes ahead of need."""
-        self._refill(interpreter)
+        self._refill(program)
 
-    async def take(self, interpreter: Interpreter, tmp_bytes: int) -> NamespaceSandbox:
+    async def take(self, program: Program, tmp_bytes: int) -> NamespaceSandbox:
         """A blank sandbox, ready to be assigned; PlatformError if none can be made.
 
         Where the host allows, its /tmp will be a disk of that size; else it is memory.
         """
-        sandbox = await self._take_blank(interpreter)
-        self._refill_soon(interpreter)
+        sandbox = await self._take_blank(program)
+        self._refill_soon(program)
         if self.disks.available:
             try:
                 sandbox.disk = await self.disks.take(tmp_bytes)
@@ -86,16 +86,16 @@ class NamespaceBackend:
                 raise PlatformError(f"no disk for /tmp could be made: {error}") from error
         if sandbox.is_gone:
             sandbox.close_disk()
-            return await self.take(interpreter, tmp_bytes)
+            return await self.take(program, tmp_bytes)
         return sandbox
 
-    async def _take_blank(self, interpreter: Interpreter) -> NamespaceSandbox:
-        blanks = self._blanks.get(interpreter.version)
+    async def _take_blank(self, program: Program) -> NamespaceSandbox:
+        blanks = self._blanks.get(program.name)
         while blanks:
             sandbox = blanks.popleft()
             if not sandbox.is_gone:
                 return sandbox
-        return await self._make(interpreter)
+        return await self._make(program)
 
     async def close(self) -> None:
         """End all sandboxes and zygotes and remove what they held."""
@@ -115,46 +115,48 @@ class NamespaceBackend:
         await self.disks.close()
         self.cgroups.close()
 
-    def _refill_soon(self, interpreter: Interpreter) -> None:
+    def _refill_soon(self, program: Program) -> None:
         """Not at once: the cold start that has just taken a sandbox needs the processors."""
-        if interpreter.version not in self._refill_timers and not self._closing:
-            self._refill_timers[interpreter.version] = asyncio.get_running_loop().call_later(
-                _REFILL_AFTER_S, self._refill, interpreter
+        if program.name not in self._refill_timers and not self._closing:
+            self._refill_timers[program.name] = asyncio.get_running_loop().call_later(
+                _REFILL_AFTER_S, self._refill, program
             )
 
-    def _refill(self, interpreter: Interpreter) -> None:
-        timer = self._refill_timers.pop(interpreter.version, None)
+    def _refill(self, program: Program) -> None:
+        timer = self._refill_timers.pop(program.name, None)
         if timer is not None:
             timer.cancel()
         if self.disks.available:
             self.disks.prepare()
-        version = interpreter.version
-        blanks = self._blanks.setdefault(version, deque())
-        missing = self._blank_target - len(blanks) - self._refilling.get(version, 0)
+        name = program.name
+        blanks = self._blanks.setdefault(name, deque())
+        missing = (
+            min(self._blank_target, program.blanks) - len(blanks) - self._refilling.get(name, 0)
+        )
         if self._closing or missing <= 0:
             return
-        self._refilling[version] = self._refilling.get(version, 0) + missing
+        self._refilling[name] = self._refilling.get(name, 0) + missing
         for _ in range(missing):
-            self._own(self._make_blank(interpreter))
+            self._own(self._make_blank(program))
 
     def _own(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _make_blank(self, interpreter: Interpreter) -> None:
-        version = interpreter.version
+    async def _make_blank(self, program: Program) -> None:
+        name = program.name
         try:
-            sandbox = await self._make(interpreter)
-            self._blanks.setdefault(version, deque()).append(sandbox)
+            sandbox = await self._make(program)
+            self._blanks.setdefault(name, deque()).append(sandbox)
         except PlatformError:
             # Whoever takes one next tries again and is told why it fails.
             return
         finally:
-            self._refilling[version] -= 1
+            self._refilling[name] -= 1
 
-    async def _make(self, interpreter: Interpreter) -> NamespaceSandbox:
-        zygote = await self._zygote(interpreter)
+    async def _make(self, program: Program) -> NamespaceSandbox:
+        zygote = await self._zygote(program)
         self._serial += 1
         name = f"env-{self._serial}"
         uid = self._take_uid()
@@ -187,19 +189,21 @@ class NamespaceBackend:
             raise PlatformError(f"sandbox {name} did not become ready") from None
         return sandbox
 
-    async def _zygote(self, interpreter: Interpreter) -> Zygote:
-        task = self._zygotes.get(interpreter.version)
+    async def _zygote(self, program: Program) -> Zygote:
+        task = self._zygotes.get(program.name)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = asyncio.get_running_loop().create_task(self._start_zygote(interpreter))
-            self._zygotes[interpreter.version] = task
+            task = asyncio.get_running_loop().create_task(self._start_zygote(program))
+            self._zygotes[program.name] = task
         return await asyncio.shield(task)
 
-    async def _start_zygote(self, interpreter: Interpreter) -> Zygote:
-        scratch = self._run / f"root-{interpreter.name}"
+    async def _start_zygote(self, program: Program) -> Zygote:
+        if program.build is not None:
+            await asyncio.to_thread(program.build)
+        scratch = self._run / f"root-{program.name}"
         scratch.mkdir(parents=True, exist_ok=True)
-        zygote = Zygote(interpreter, self._on_ended, self._on_zygote_lost)
+        zygote = Zygote(program, self._on_ended, self._on_zygote_lost)
         configuration = rootview.configuration(
-            interpreter,
+            program,
             code_store=self._code_store,
             scratch=scratch,
             private=self._private,
@@ -211,9 +215,9 @@ class NamespaceBackend:
         return zygote
 
     def _on_zygote_lost(self, zygote: Zygote) -> None:
-        version = zygote.interpreter.version
-        self._zygotes.pop(version, None)
-        self._blanks.pop(version, None)
+        name = zygote.program.name
+        self._zygotes.pop(name, None)
+        self._blanks.pop(name, None)
         for pid, sandbox in list(self._living.items()):
             if not _is_alive(pid):
                 self._on_ended(pid, 0)

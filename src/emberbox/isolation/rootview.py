@@ -1,6 +1,6 @@
-"""The read-only file system that all sandboxes of one interpreter see.
+"""The read-only file system that all sandboxes of one runtime program see.
 
-It shows the host's programs and libraries, the interpreter, the AWS SDK and little else: no home
+It shows the host's programs and libraries, what the program declares and little else: no home
 directories, no data of the server, no devices but the harmless ones.
 """
 
@@ -8,9 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from emberbox.runtimes.interpreter import Interpreter
+from emberbox.runtimes.program import BOOTSTRAPS, RUNTIME_SOCKET, Program, bind_prefix
 
-RUNTIME_SOCKET = "@emberbox-runtime-api"
 RUNTIME_API_PORT = 9001
 DOOR_PORT = 4566
 FIRST_UID = 1051
@@ -31,12 +30,11 @@ _ETC = (
     "/etc/services",
     "/etc/ssl",
 )
-_SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 _PRELOAD = ("json", "logging", "datetime", "re", "traceback", "base64", "random", "urllib.parse")
 
 
 def configuration(
-    interpreter: Interpreter,
+    program: Program,
     *,
     code_store: Path,
     scratch: Path,
@@ -47,10 +45,10 @@ def configuration(
     """What the zygote is told; `private` is a directory no sandbox may ever see."""
     links, binds = _programs()
     binds += [[path, path] for path in _ETC if Path(path).exists()]
-    binds += _interpreter(interpreter, links)
-    binds += _runtime()
+    declared = dict.fromkeys((*bind_prefix(program.zygote.prefix), *program.binds))
+    binds += [list(bind) for bind in declared]
+    links |= program.links
     binds.append([str(code_store), CODE_STORE])
-    packages = f"/opt/python/lib/{interpreter.name}/site-packages"
     return {
         "privileged": privileged,
         "scratch": str(scratch),
@@ -59,9 +57,9 @@ def configuration(
         "links": links,
         "binds": binds,
         "covers": [str(private)] if _is_shown(private, binds) else [],
-        "sys_path": ["/var/task", packages, "/opt/python", "/var/runtime"],
-        "executable": f"/var/lang/bin/{interpreter.name}",
-        "preload": list(_PRELOAD),
+        "preload": _preload(program) if program.forks else None,
+        "waiting": list(program.waiting),
+        "waiting_variables": dict(program.waiting_variables),
         "seccomp": seccomp.hex(),
         "code_store": CODE_STORE,
         "hidden": CODE_STORE,
@@ -71,7 +69,7 @@ def configuration(
 
 def bootstrap_directory() -> Path:
     """Where the Python runtime's own files are."""
-    return Path(__file__).parent.parent / "runtimes" / "bootstrap" / "python"
+    return BOOTSTRAPS / "python"
 
 
 def _programs() -> tuple[dict[str, str], list[list[str]]]:
@@ -84,29 +82,14 @@ def _programs() -> tuple[dict[str, str], list[list[str]]]:
     return links, binds
 
 
-def _interpreter(interpreter: Interpreter, links: dict[str, str]) -> list[list[str]]:
-    for name in ("python3", "python", interpreter.name):
-        links[f"/var/lang/bin/{name}"] = interpreter.executable
-    prefix = interpreter.prefix
-    links["/var/lang/lib"] = f"{prefix}/lib"
-    return [] if prefix == "/usr" or prefix.startswith("/usr/") else [[prefix, prefix]]
-
-
-def _runtime() -> list[list[str]]:
-    ours = bootstrap_directory()
-    binds = [
-        [str(ours / "bootstrap.py"), "/var/runtime/bootstrap.py"],
-        [str(ours / "emberbox_bootstrap"), "/var/runtime/emberbox_bootstrap"],
-    ]
-    import botocore  # noqa: PLC0415 - only to find where the SDK is installed
-
-    packages = Path(botocore.__file__).parent.parent
-    binds += [
-        [str(packages / name), f"/var/runtime/{name}"]
-        for name in _SDK
-        if (packages / name).exists()
-    ]
-    return binds
+def _preload(program: Program) -> dict[str, Any]:
+    """What the zygote of a Python loads for all its sandboxes."""
+    packages = f"/opt/python/lib/{program.name}/site-packages"
+    return {
+        "sys_path": ["/var/task", packages, "/opt/python", "/var/runtime"],
+        "executable": program.command[0],
+        "modules": list(_PRELOAD),
+    }
 
 
 def _etc_files() -> dict[str, str]:

@@ -27,11 +27,13 @@ class Limits:
 class Launch:
     """A runtime process to start: its environment, and its command.
 
-    An empty command means the back end's own runtime for the sandbox's interpreter.
+    An empty command means the runtime that the blank sandbox holds already. The first of the
+    `entrypoints` that exists in the sandbox is added to the command.
     """
 
     environment: Mapping[str, str]
     command: tuple[str, ...] = ()
+    entrypoints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

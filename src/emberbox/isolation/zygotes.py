@@ -1,7 +1,7 @@
 """The server's side of a zygote: start it, configure it, ask it for sandboxes.
 
-One zygote serves one interpreter. It is a process of ours that never runs a customer's code; when
-it ends, all its sandboxes end with it, by the kernel's doing.
+One zygote serves one runtime program. It is a process of ours that never runs a customer's code;
+when it ends, all its sandboxes end with it, by the kernel's doing.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import Any
 
 from emberbox.errors import PlatformError
 from emberbox.isolation.rootview import bootstrap_directory
-from emberbox.runtimes.interpreter import Interpreter
+from emberbox.runtimes.program import Program
 
 _MESSAGE_MAX = 262_144
 _START_TIMEOUT_S = 15.0
@@ -32,11 +32,11 @@ class Zygote:
 
     def __init__(
         self,
-        interpreter: Interpreter,
+        program: Program,
         on_ended: Callable[[int, int], None],
         on_lost: Callable[["Zygote"], None],
     ) -> None:
-        self.interpreter = interpreter
+        self.program = program
         self._on_ended = on_ended
         self._on_lost = on_lost
         self._spawning: dict[int, asyncio.Future[tuple[int, int]]] = {}
@@ -56,7 +56,16 @@ class Zygote:
         code = "import sys; sys.path[:0] = sys.argv[2:]; import zygote; zygote.main()"
         descriptor = self._theirs.fileno()
         self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - posix_spawn is microseconds
-            [self.interpreter.executable, "-I", "-S", "-B", "-c", code, str(descriptor), *own_path],
+            [
+                self.program.zygote.executable,
+                "-I",
+                "-S",
+                "-B",
+                "-c",
+                code,
+                str(descriptor),
+                *own_path,
+            ],
             pass_fds=[descriptor],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -87,7 +96,7 @@ class Zygote:
             answer = json.loads(data) if data else {"failed": "it ended at once; see its output"}
             if "failed" in answer:
                 raise PlatformError(
-                    f"sandboxes for {self.interpreter.name} cannot be made: {answer['failed']}"
+                    f"sandboxes for {self.program.name} cannot be made: {answer['failed']}"
                 )
             if "map" in answer:
                 _write_maps(self.pid, privileged=privileged, uid_base=uid_base)

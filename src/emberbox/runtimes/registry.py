@@ -1,7 +1,7 @@
-"""The runtime identifiers of AWS Lambda as data, and which installed Python serves which of them.
+"""The runtime identifiers of AWS Lambda as data, and which installed version serves which of them.
 
 Source: the enum `Runtime` of botocore's lambda model and the runtimes page of the Lambda guide.
-What is installed on this host is in `emberbox.runtimes.installed`.
+What is installed on this host is found by `emberbox.runtimes.host`, and a module a language.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,7 +11,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
-Version = tuple[int, int]
+Version = tuple[int, ...]
 
 
 class Family(Enum):
@@ -50,12 +50,10 @@ class Runtime:
     successor: str | None = None
 
     @property
-    def python_version(self) -> Version | None:
-        """(major, minor) of a Python runtime, None for the others."""
-        if self.family is not Family.PYTHON:
-            return None
-        major, minor = self.version.split(".")
-        return int(major), int(minor)
+    def number(self) -> Version:
+        """The version as numbers to compare; (0,) where it is none, as of the OS-only runtimes."""
+        parts = self.version.split(".")
+        return tuple(map(int, parts)) if all(p.isdigit() for p in parts) else (0,)
 
     @property
     def can_be_chosen(self) -> bool:
@@ -124,7 +122,7 @@ RUNTIMES: Final[Mapping[str, Runtime]] = MappingProxyType(
 
 
 def choose_version(
-    wanted: Version, installed: Collection[Version], minimum: Version = (3, 9)
+    wanted: Version, installed: Collection[Version], minimum: Version = (0,)
 ) -> Version | None:
     """The installed version that runs code written for `wanted`; None if none can.
 

@@ -66,6 +66,10 @@ class FunctionCatalog:
         """The `$LATEST` version of a function, or None if there is no such function."""
         return self._functions.get((account, region, name))
 
+    def runtimes(self) -> set[str]:
+        """Identifiers of all runtimes that functions use."""
+        return {function.runtime for function in self._functions.values()}
+
     def fill(self, functions: Iterable[FunctionVersion]) -> None:
         """Begin with these; no listener hears of it."""
         self._functions = {function.key: function for function in functions}

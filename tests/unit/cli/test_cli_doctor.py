@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from emberbox.cli import doctor as doctor_module
 from emberbox.cli.main import main
 from emberbox.isolation.host import Finding, Level
+from emberbox.runtimes.host import HostRuntimes
+from emberbox.runtimes.interpreter import Interpreter
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def test_json_has_every_finding_with_its_fix(tmp_path, free_port):
 
     findings = json.loads(shown.stdout)
     topics = [f["topic"] for f in findings]
-    assert {"kernel", "namespaces", "python", "data", "port", "clock"} <= set(topics)
+    assert {"kernel", "namespaces", "Python", ".NET", "data", "port", "clock"} <= set(topics)
     assert all(set(f) == {"topic", "level", "found", "fix"} for f in findings)
     assert all(bool(f["fix"]) == (f["level"] != "ok") for f in findings)
 
@@ -55,11 +57,19 @@ def test_a_warning_does_not_fail(monkeypatch):
     assert CliRunner().invoke(main, ["doctor"]).exit_code == 0
 
 
-def test_no_python_is_a_failure():
-    """Without an interpreter no function can run."""
-    assert doctor_module.runtimes([]).level is Level.FAIL
-    found = doctor_module.runtimes(["python3.11", "python3.9"]).found
-    assert found.startswith("python3.9, python3.11;")
+def test_no_python_is_a_failure(monkeypatch, tmp_path):
+    """Without an interpreter no function can run, in whatever language."""
+    python = Interpreter("/usr/bin/python3.11", "/usr", (3, 11))
+    monkeypatch.setattr("emberbox.runtimes.host.discover", lambda home: {})
+    assert [f.level for f in doctor_module.runtimes(HostRuntimes(tmp_path, tmp_path))] == [
+        Level.FAIL
+    ]
+
+    monkeypatch.setattr("emberbox.runtimes.host.discover", lambda home: {(3, 11): python})
+    found = {f.topic: f for f in doctor_module.runtimes(HostRuntimes(tmp_path, tmp_path))}
+    assert found["Python"].found.startswith("python3.11;")
+    assert found[".NET"].level is Level.WARN
+    assert "provided.al2023" in found[".NET"].fix
 
 
 def test_port_held_by_another_is_named(monkeypatch):

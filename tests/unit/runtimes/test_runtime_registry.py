@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from emberbox.runtimes.registry import (
     RUNTIMES,
-    Family,
     Phase,
     choose_version,
     runtime_version_arn,
@@ -41,14 +40,12 @@ def test_retired_runtimes_and_only_they_have_a_successor_that_can_be_chosen() ->
             assert RUNTIMES[runtime.successor].can_be_chosen
 
 
-def test_python_runtimes_tell_their_version() -> None:
-    """A Python runtime has a version to look for on the host, others have none."""
-    assert RUNTIMES["python3.12"].python_version == (3, 12)
-    assert RUNTIMES["nodejs22.x"].python_version is None
-    assert all(
-        (runtime.python_version is not None) == (runtime.family is Family.PYTHON)
-        for runtime in RUNTIMES.values()
-    )
+def test_runtimes_tell_their_version_as_numbers() -> None:
+    """What can be compared with an installed version; OS-only runtimes have none."""
+    assert RUNTIMES["python3.12"].number == (3, 12)
+    assert RUNTIMES["nodejs22.x"].number == (22,)
+    assert RUNTIMES["java8.al2"].number == (8,)
+    assert RUNTIMES["provided.al2023"].number == (0,)
 
 
 def test_runtime_version_arns_have_the_form_of_awss() -> None:
@@ -80,9 +77,3 @@ def test_the_version_chosen_is_the_nearest_usable_one(
         assert not any(wanted <= other < chosen for other in usable)
         if chosen < wanted:
             assert chosen == max(usable)
-
-
-def test_nothing_below_python_3_9_is_chosen_by_default() -> None:
-    """An old Python that is installed does not count."""
-    assert choose_version((3, 8), {(3, 8)}) is None
-    assert choose_version((3, 8), {(3, 8), (3, 9)}) == (3, 9)

@@ -5,7 +5,9 @@ keeps what is needed to start a runtime again after a time-out or a crash, reaps
 server. It never runs a customer's code and is not in the customer's cgroup.
 
 The runtime process is forked ahead of time: it has joined the cgroups, changed its uid, lost its
-capabilities and loaded the seccomp filter before it learns which function it will be.
+capabilities and loaded the seccomp filter before it learns which function it will be. Where a
+language has a runtime that can wait for that (`waiting`), it has become that program already; a
+launch with a command of its own gets a fresh process.
 
     server -> init   {"prepare": {"code", "tmp_bytes", "hostname"}, "launch": {...}}   first
     server -> init   {"launch": {...}}           a fresh runtime, after {"empty"}
@@ -43,8 +45,10 @@ _BACKLOG = 64
 class Template:
     """What all sandboxes of a zygote share."""
 
-    def __init__(self, run, seccomp, code_store, hidden, doors):
+    def __init__(self, run, waiting, waiting_variables, seccomp, code_store, hidden, doors):
         self.run = run
+        self.waiting = waiting
+        self.waiting_variables = waiting_variables
         self.seccomp = seccomp
         self.code_store = code_store
         self.hidden = hidden
@@ -81,7 +85,7 @@ def run_init(template, uid, has_birthplace, descriptors):
         linux.die_with_parent()
         linux.hide_memory()
         _furnish(init)
-        _fork_runtime(init)
+        _fork_runtime(init, bool(template.waiting))
         _obey(init)
         status = 0
     except BaseException as error:
@@ -135,11 +139,7 @@ def _command(init, message, descriptors):
     if "prepare" in message:
         _mount_function(init.template, message["prepare"], descriptors)
     if "launch" in message:
-        if init.launch < 0:
-            _fork_runtime(init)
-        os.write(init.launch, json.dumps(message["launch"]).encode())
-        os.close(init.launch)
-        init.launch = -1
+        _launch(init, message["launch"])
     # Signals freeze only where the cgroup freezer is not to be had: a customer can undo them.
     if "stop" in message:
         _signal_all(signal.SIGSTOP)
@@ -148,6 +148,21 @@ def _command(init, message, descriptors):
     if "kill" in message:
         _signal_all(signal.SIGKILL)
         _reap(init)
+
+
+def _launch(init, launch):
+    waits = bool(init.template.waiting) and not launch["command"]
+    if init.launch >= 0 and init.template.waiting and not waits:
+        # A program that waits cannot become another one. Its end is of no interest.
+        unwanted, init.runtime = init.runtime, 0
+        os.close(init.launch)
+        _fork_runtime(init, waits=False)
+        os.kill(unwanted, signal.SIGKILL)
+    elif init.launch < 0:
+        _fork_runtime(init, waits)
+    os.write(init.launch, json.dumps(launch).encode())
+    os.close(init.launch)
+    init.launch = -1
 
 
 def _signal_all(number):
@@ -197,12 +212,12 @@ def _reap(init):
             init.send({"exited": status})
 
 
-def _fork_runtime(init):
+def _fork_runtime(init, waits):
     reading, writing = os.pipe()
     pid, pidfd = linux.fork_into(0, init.birthplace)
     if pid == 0:
         try:
-            _become_runtime(init, reading)
+            _become_runtime(init, reading, waits)
         except BaseException as error:
             os.write(2, ("emberbox: %s: %s\n" % (type(error).__name__, error)).encode())
         finally:
@@ -213,7 +228,7 @@ def _fork_runtime(init):
     init.launch = writing
 
 
-def _become_runtime(init, reading):
+def _become_runtime(init, reading, waits):
     os.setsid()
     for cgroup in init.cgroups:
         os.write(cgroup, b"0")
@@ -221,13 +236,16 @@ def _become_runtime(init, reading):
     null = _high(os.open("/dev/null", os.O_RDWR))
     launch, log = _high(reading), _high(init.log)
     for descriptor, number in ((null, 0), (log, 1), (log, 2), (log, 3), (launch, 4)):
-        os.dup2(descriptor, number, inheritable=number <= _LOG_DESCRIPTOR)
+        os.dup2(descriptor, number, inheritable=waits or number <= _LOG_DESCRIPTOR)
     os.closerange(_LAUNCH_DESCRIPTOR + 1, _DESCRIPTORS)
     _limit_and_drop(init.uid, init.template.seccomp)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     linux.refresh_after_fork()
+    template = init.template
+    if waits:
+        _execute(template.waiting, template.waiting_variables)
     gc.enable()
-    _run(init.template, _read_launch())
+    _run(template, _read_launch())
 
 
 def _high(descriptor):
@@ -274,14 +292,23 @@ def _run(template, launch):
     os.chdir("/var/task")
     os.environ.clear()
     os.environ.update(launch["environment"])
-    command = launch["command"]
+    command = launch["command"] + _entrypoint(launch["entrypoints"])
     if command:
-        try:
-            os.execve(command[0], command, dict(os.environ))
-        except OSError as error:
-            os.write(2, ("%s: %s\n" % (command[0], error.strerror)).encode())
-            os._exit(127)
+        _execute(command, dict(os.environ))
     _exit_as_python_does(template.run)
+
+
+def _entrypoint(places):
+    """The first of these programs that is there; the first one if none is."""
+    return [place for place in places if os.path.exists(place)][:1] or places[:1]
+
+
+def _execute(command, variables):
+    try:
+        os.execve(command[0], command, variables)
+    except OSError as error:
+        os.write(2, ("%s: %s\n" % (command[0], error.strerror)).encode())
+        os._exit(127)
 
 
 def _exit_as_python_does(run):

@@ -1,8 +1,8 @@
-"""The zygote: a small single-threaded process that forks sandboxes for one Python interpreter.
+"""The zygote: a small single-threaded process that forks sandboxes for one runtime program.
 
-It is started by the server before anything else, builds the read-only root view that every sandbox
-shares, gives up what it does not need, imports what a function's process needs, and then does one
-thing: fork into new namespaces when told to. It never runs a customer's code.
+It is started by the server, builds the read-only root view that every sandbox shares, gives up what
+it does not need, imports what the process of a Python function needs, and then does one thing: fork
+into new namespaces when told to. It never runs a customer's code.
 
 It talks to the server over a SOCK_SEQPACKET socket (its descriptor is the first argument):
 
@@ -116,22 +116,28 @@ def _bind(source, target, devices=False):
 
 
 def _preload(configuration):
-    """Import the runtime's modules once, for all sandboxes to share."""
+    """Import a Python runtime's modules once, for all sandboxes to share."""
     os.environ.clear()
-    library = [path for path in sys.path if path not in configuration["own_path"]]
-    sys.path[:] = configuration["sys_path"] + library
-    sys.executable = configuration["executable"]
-    sys.argv[:] = ["/var/runtime/bootstrap.py"]
-    for name in configuration["preload"]:
-        __import__(name)
-    bootstrap = __import__("emberbox_bootstrap")
-    _set_up_on_a_pipe(bootstrap.set_up)
-    # A customer's module may have the same name.
-    _OWN_MODULES.extend(sys.modules.pop(n) for n in ("jail", "linux", "zygote", "__main__"))
-    sys.modules["__main__"] = type(sys)("__main__")
-    sys.path_importer_cache.clear()
+    run = None
+    preload = configuration["preload"]
+    if preload:
+        library = [path for path in sys.path if path not in configuration["own_path"]]
+        sys.path[:] = preload["sys_path"] + library
+        sys.executable = preload["executable"]
+        sys.argv[:] = ["/var/runtime/bootstrap.py"]
+        for name in preload["modules"]:
+            __import__(name)
+        bootstrap = __import__("emberbox_bootstrap")
+        _set_up_on_a_pipe(bootstrap.set_up)
+        # A customer's module may have the same name.
+        _OWN_MODULES.extend(sys.modules.pop(n) for n in ("jail", "linux", "zygote", "__main__"))
+        sys.modules["__main__"] = type(sys)("__main__")
+        sys.path_importer_cache.clear()
+        run = bootstrap.main
     return jail.Template(
-        run=bootstrap.main,
+        run=run,
+        waiting=configuration["waiting"],
+        waiting_variables=configuration["waiting_variables"],
         seccomp=bytes.fromhex(configuration["seccomp"]),
         code_store=configuration["code_store"],
         hidden=configuration["hidden"],
