@@ -1,7 +1,7 @@
 """Whether a text is an IAM policy: the structure IAM insists on, with its words for each fault.
 
 Identity policies (attached to a role, or stored as a managed policy) and trust policies (who may
-assume a role) have different rules. What a policy allows is not decided here.
+assume a role) have different rules. What a policy allows is decided in `emberbox.model.policy`.
 Source: IAM user guide, "Grammar of the IAM JSON policy language".
 """
 
@@ -9,6 +9,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from emberbox.model.policy.documents import UnreadablePolicyError, compiled
 
 VERSIONS = ("2008-10-17", "2012-10-17")
 
@@ -68,6 +70,7 @@ def check_identity_policy(text: str) -> dict[str, Any]:
     _check_sids(statements, "Statement IDs (SID) in a single policy must be unique.")
     for statement in statements:
         _check_identity_statement(statement)
+    _check_sense(policy)
     return policy
 
 
@@ -85,6 +88,7 @@ def check_trust_policy(text: str) -> dict[str, Any]:
     for statement in statements:
         _check_trust_statement(statement)
     _check_sids(statements, "The Statement Ids in the policy are not unique")
+    _check_sense(policy)
     return policy
 
 
@@ -150,6 +154,14 @@ def _is_condition(value: object) -> bool:
 def _is_operand(value: object) -> bool:
     listed = value if isinstance(value, list) else [value]
     return all(isinstance(each, (str, bool, int, float)) for each in listed)
+
+
+def _check_sense(policy: Mapping[str, Any]) -> None:
+    """A condition may be of the right form and still compare a date with what is none."""
+    try:
+        compiled("", policy)
+    except UnreadablePolicyError:
+        raise MalformedPolicyError(_SYNTAX) from None
 
 
 def _strings(value: object) -> Iterator[str]:
