@@ -20,7 +20,6 @@ from emberbox.runtimes.registry import RUNTIMES, Family, Phase
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
 from emberbox.services.sts.service import StsService
-from emberbox.storage.functions import FunctionCatalog
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 _NOTE = "<!-- Written by tools/reference.py: change the code, then run `make docs`. -->"
@@ -81,9 +80,7 @@ def services() -> list[Any]:
     """The services with nothing behind them: only their operations are looked at."""
     nothing = MagicMock()
     return [
-        FunctionsService(
-            nothing, FunctionCatalog(), nothing, clock=nothing, secret=b"", concurrency_limit=1
-        ),
+        FunctionsService(nothing, nothing, clock=nothing, secret=b"", concurrency_limit=1),
         IamService(nothing, nothing),
         LogsService(nothing, nothing, nothing),
         StsService(nothing, nothing),

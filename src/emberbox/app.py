@@ -35,8 +35,9 @@ from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
 from emberbox.services.sts.service import StsService
 from emberbox.settings import Settings
+from emberbox.storage.catalog import CatalogWriter, FunctionCatalog
 from emberbox.storage.database import Database
-from emberbox.storage.functions import FunctionCatalog, FunctionStore
+from emberbox.storage.functions import FunctionStore
 from emberbox.storage.identities import IdentityStore
 from emberbox.storage.logs import LogStore
 from emberbox.storage.packages import PackageStore
@@ -97,12 +98,11 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         sessions = await Sessions.open(SessionStore(state), clock)
         stack.push_async_callback(sessions.close)
         catalog = FunctionCatalog()
-        store = FunctionStore(state, catalog)
-        await store.load()
+        writer = CatalogWriter(state, catalog)
+        await FunctionStore(writer).load()
         packages = PackageStore(data / "packages")
         functions = FunctionsService(
-            store,
-            catalog,
+            writer,
             packages,
             clock=clock,
             secret=secret,

@@ -5,23 +5,25 @@ from dataclasses import replace
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
-from emberbox.functions.references import Target, latest_of, new_key
+from emberbox.functions.references import Target, latest_of, new_key, target_of
 from emberbox.functions.roles import RoleLookup, check_role
 from emberbox.functions.unbuilt import refuse_unbuilt
+from emberbox.functions.versioning import code_storage_full
 from emberbox.functions.wire import check_settings, configuration, with_settings
 from emberbox.model.configuration import begun, invalid
 from emberbox.model.function import FunctionVersion, Logging
 from emberbox.model.limits import CODE_STORAGE_MAX_BYTES
-from emberbox.model.names import log_group_name
+from emberbox.model.names import LATEST, log_group_name
 from emberbox.model.request import Operation, Params, Reply, RequestContext
+from emberbox.model.versions import Publication
+from emberbox.storage.catalog import FunctionCatalog, FunctionKey
 from emberbox.storage.functions import (
     Alter,
     CodeStorageFullError,
-    FunctionCatalog,
     FunctionExistsError,
-    FunctionKey,
     FunctionMissingError,
     FunctionStore,
+    VersionInUseError,
 )
 from emberbox.storage.packages import Package, PackageStore
 
@@ -70,12 +72,12 @@ class Changing:
         package = await self._packages.put(_zip_file(code))
         function = self._new_function(key, package, params)
         try:
-            await self._store.create(function, CODE_STORAGE_MAX_BYTES)
+            made = await self._store.create(function, CODE_STORAGE_MAX_BYTES, _wanted(params))
         except FunctionExistsError:
             raise _exists(key) from None
         except CodeStorageFullError:
-            raise _full() from None
-        return configuration(function)
+            raise code_storage_full() from None
+        return configuration(made)
 
     async def update_function_code(self, context: RequestContext, params: Params) -> Params:
         """Replace the code; DryRun only says what would come of it."""
@@ -105,14 +107,26 @@ class Changing:
         return await self._update(target, params, lambda before: with_settings(before, params))
 
     async def delete_function(self, context: RequestContext, params: Params) -> Reply:
-        """Remove the function with everything that is only part of it."""
-        target = latest_of(context, params)
-        if target.qualifier is not None:
+        """Remove the function with everything that is only part of it, or one version of it."""
+        target = target_of(context, params)
+        if target.qualifier == LATEST:
             raise invalid("$LATEST version cannot be deleted without deleting the function.")
         try:
-            await self._store.delete(target.key)
+            if target.qualifier is None:
+                await self._store.delete(target.key)
+            elif target.qualifier.isdecimal():
+                await self._store.delete_version(target.key, target.qualifier)
+            else:
+                raise invalid("Deletion of aliases is not currently supported.")
         except FunctionMissingError:
-            raise target.missing() from None
+            raise target.of(None).missing() from None
+        except VersionInUseError as error:
+            raise CallerError(
+                "ResourceConflictException",
+                "Unable to delete version because the following aliases reference it: "
+                f"[{', '.join(error.args)}]",
+                status=409,
+            ) from None
         return Reply(status=204)
 
     async def _update(self, target: Target, params: Params, alter: Alter) -> Params:
@@ -124,12 +138,14 @@ class Changing:
             return replace(after, revision_id=revision_id, last_modified=now)
 
         try:
-            after = await self._store.update(target.key, work, CODE_STORAGE_MAX_BYTES)
+            after = await self._store.update(
+                target.key, work, CODE_STORAGE_MAX_BYTES, wanted=_wanted(params)
+            )
         except FunctionMissingError:
             raise target.missing() from None
         except CodeStorageFullError:
-            raise _full() from None
-        return configuration(after)
+            raise code_storage_full() from None
+        return configuration(after, None if after.version == LATEST else after.version)
 
     def _new_function(self, key: FunctionKey, package: Package, params: Params) -> FunctionVersion:
         bare = FunctionVersion(
@@ -172,5 +188,5 @@ def _exists(key: FunctionKey) -> CallerError:
     )
 
 
-def _full() -> CallerError:
-    return CallerError("CodeStorageExceededException", "Code storage limit exceeded.", status=400)
+def _wanted(params: Params) -> Publication | None:
+    return Publication(str(uuid.uuid4())) if params.get("Publish") else None

@@ -1,26 +1,29 @@
-"""GetFunction, GetFunctionConfiguration, ListFunctions, ListVersionsByFunction."""
+"""GetFunction, GetFunctionConfiguration, ListFunctions."""
 
-import base64
-
-from emberbox.errors import CallerError
 from emberbox.functions.downloads import CodeDownloads
-from emberbox.functions.references import latest_of
+from emberbox.functions.finding import found
+from emberbox.functions.pages import bad_marker, key_in, marker_after, page_size
+from emberbox.functions.references import target_of
 from emberbox.functions.settling import Settling
 from emberbox.functions.wire import configuration, listed
-from emberbox.model.configuration import invalid
 from emberbox.model.function import FunctionVersion
 from emberbox.model.request import Operation, Params, RequestContext
+from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.functions import FunctionStore
-
-_PAGE = 50
-_MARK = "after:"
 
 
 class Reading:
     """What shows functions and changes nothing."""
 
-    def __init__(self, store: FunctionStore, settling: Settling, downloads: CodeDownloads) -> None:
+    def __init__(
+        self,
+        store: FunctionStore,
+        catalog: FunctionCatalog,
+        settling: Settling,
+        downloads: CodeDownloads,
+    ) -> None:
         self._store = store
+        self._catalog = catalog
         self._settling = settling
         self._downloads = downloads
 
@@ -31,79 +34,71 @@ class Reading:
             "GetFunction": self.get_function,
             "GetFunctionConfiguration": self.get_function_configuration,
             "ListFunctions": self.list_functions,
-            "ListVersionsByFunction": self.list_versions_by_function,
         }
 
     async def get_function(self, context: RequestContext, params: Params) -> Params:
-        """Configuration, a link to the code, and the tags if there are any."""
-        function, qualified = await self._found(context, params)
+        """Configuration, a link to the code, and the function's tags if there are any."""
+        function, qualifier = await self._found(context, params)
         shown = {
-            "Configuration": configuration(function, qualified=qualified),
+            "Configuration": configuration(function, qualifier),
             "Code": {
                 "RepositoryType": "S3",
                 "Location": self._downloads.link(context.endpoint, function),
             },
         }
-        if function.tags:
-            shown["Tags"] = dict(function.tags)
+        latest = self._catalog.lookup(*function.key)
+        if latest is not None and latest.tags:
+            shown["Tags"] = dict(latest.tags)
         return shown
 
     async def get_function_configuration(self, context: RequestContext, params: Params) -> Params:
         """Configuration alone."""
-        function, qualified = await self._found(context, params)
-        return configuration(function, qualified=qualified)
+        function, qualifier = await self._found(context, params)
+        return configuration(function, qualifier)
 
     async def list_functions(self, context: RequestContext, params: Params) -> Params:
-        """A page of functions by name.
+        """A page of functions by name, or of all their versions.
 
         `MasterRegion` asks for replicas of another region's functions, of which there are none.
         """
         if params.get("MasterRegion") not in (None, "ALL"):
             return {"Functions": []}
-        limit = min(params.get("MaxItems") or _PAGE, _PAGE)
-        after = _name_in(params.get("Marker"))
-        found = await self._store.page(
+        limit = page_size(params.get("MaxItems"))
+        marker = params.get("Marker")
+        if params.get("FunctionVersion") == "ALL":
+            return await self._all_versions(context, limit, marker)
+        after = (key_in(marker, 1) or ("",))[0]
+        functions = await self._store.page(
             context.account, context.region, after=after, limit=limit + 1
         )
-        qualified = params.get("FunctionVersion") == "ALL"
-        page: Params = {"Functions": [listed(each, qualified=qualified) for each in found[:limit]]}
-        if len(found) > limit:
-            page["NextMarker"] = _marker(found[limit - 1].name)
+        page: Params = {"Functions": [listed(each) for each in functions[:limit]]}
+        if len(functions) > limit:
+            page["NextMarker"] = marker_after(functions[limit - 1].name)
         return page
 
-    async def list_versions_by_function(self, context: RequestContext, params: Params) -> Params:
-        """`$LATEST`, the only version there is."""
-        function, _ = await self._found(context, params)
-        if params.get("Marker"):
-            raise _bad_marker()
-        return {"Versions": [listed(function, qualified=True)]}
+    async def _all_versions(
+        self, context: RequestContext, limit: int, marker: str | None
+    ) -> Params:
+        after, number = key_in(marker, 2) or ("", "0")
+        if not number.isdecimal() or len(number) > 18:
+            raise bad_marker()
+        versions = await self._store.page_of_all(
+            context.account,
+            context.region,
+            after=after,
+            after_number=int(number),
+            limit=limit + 1,
+        )
+        page: Params = {"Functions": [listed(each, each.version) for each in versions[:limit]]}
+        if len(versions) > limit:
+            last = versions[limit - 1]
+            page["NextMarker"] = marker_after(last.name, str(last.number))
+        return page
 
-    async def _found(self, context: RequestContext, params: Params) -> tuple[FunctionVersion, bool]:
-        """The function asked for, and whether it was asked for by its version."""
-        target = latest_of(context, params)
+    async def _found(
+        self, context: RequestContext, params: Params
+    ) -> tuple[FunctionVersion, str | None]:
+        """The version asked for, and the qualifier that it was asked for by."""
+        target = target_of(context, params)
         await self._settling.finished(target.key)
-        function = await self._store.get(target.key)
-        if function is None:
-            raise target.missing()
-        return function, target.qualifier is not None
-
-
-def _marker(name: str) -> str:
-    return base64.urlsafe_b64encode(f"{_MARK}{name}".encode()).decode()
-
-
-def _name_in(marker: str | None) -> str:
-    """The name a page begins after; "" for the first page."""
-    if not marker:
-        return ""
-    try:
-        mark, _, name = base64.urlsafe_b64decode(marker).decode().partition(_MARK)
-    except ValueError:
-        raise _bad_marker() from None
-    if mark or not name:
-        raise _bad_marker()
-    return name
-
-
-def _bad_marker() -> CallerError:
-    return invalid("The Marker is none that this operation has given.")
+        return found(self._catalog, target), target.qualifier

@@ -1,7 +1,7 @@
 """Which function a request means: names and ARNs in all their forms, with or without qualifier."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid, validation_error
@@ -13,7 +13,7 @@ from emberbox.model.names import (
     parse_function_reference,
 )
 from emberbox.model.request import Params, RequestContext
-from emberbox.storage.functions import FunctionKey
+from emberbox.storage.catalog import FunctionKey
 
 _NAME_MAX = 64
 _PARAMETER_MAX = 140
@@ -41,6 +41,10 @@ class Target:
     def is_latest(self) -> bool:
         """Whether `$LATEST` is meant: by its name, or because nothing else is."""
         return self.qualifier in (None, LATEST)
+
+    def of(self, qualifier: str | None) -> "Target":
+        """The same function, with another qualifier."""
+        return replace(self, qualifier=qualifier)
 
     def missing(self) -> CallerError:
         """The error if there is no such function, or no such version or alias of it."""

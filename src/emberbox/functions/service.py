@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 
 from emberbox.clock import Clock
 from emberbox.errors import PlatformError
+from emberbox.functions.aliasing import Aliasing
 from emberbox.functions.changing import Changing
 from emberbox.functions.downloads import CodeDownloads
 from emberbox.functions.reading import Reading
@@ -12,8 +13,11 @@ from emberbox.functions.roles import RoleLookup
 from emberbox.functions.settling import Settling
 from emberbox.functions.standing import Standing
 from emberbox.functions.tagging import Tagging
+from emberbox.functions.versioning import Versioning
 from emberbox.model.request import Operation
-from emberbox.storage.functions import FunctionCatalog, FunctionStore
+from emberbox.storage.aliases import AliasStore
+from emberbox.storage.catalog import CatalogWriter
+from emberbox.storage.functions import FunctionStore
 from emberbox.storage.packages import PackageStore
 
 log = logging.getLogger("emberbox.functions")
@@ -30,8 +34,7 @@ class FunctionsService:
 
     def __init__(
         self,
-        store: FunctionStore,
-        catalog: FunctionCatalog,
+        writer: CatalogWriter,
         packages: PackageStore,
         *,
         clock: Clock,
@@ -39,14 +42,17 @@ class FunctionsService:
         roles: RoleLookup | None = None,
         concurrency_limit: int = 1_000,
     ) -> None:
-        self._store = store
+        catalog = writer.catalog
+        self._store = store = FunctionStore(writer)
         self._packages = packages
         self._settling = Settling(store)
         catalog.listeners.append(self._settling.function_changed)
         self.downloads = CodeDownloads(packages, secret, clock)
         self.operations: Mapping[str, Operation] = {
             **Changing(store, catalog, packages, roles, clock).operations,
-            **Reading(store, self._settling, self.downloads).operations,
+            **Reading(store, catalog, self._settling, self.downloads).operations,
+            **Versioning(store, catalog, self._settling).operations,
+            **Aliasing(AliasStore(writer), catalog).operations,
             **Tagging(store).operations,
             **Standing(store, concurrency_limit).operations,
         }

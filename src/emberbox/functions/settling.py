@@ -8,7 +8,8 @@ from functools import partial
 from emberbox.errors import PlatformError
 from emberbox.model.configuration import SupersededError, is_unsettled, settled
 from emberbox.model.function import FunctionVersion
-from emberbox.storage.functions import FunctionKey, FunctionMissingError, FunctionStore
+from emberbox.storage.catalog import FunctionKey
+from emberbox.storage.functions import FunctionMissingError, FunctionStore
 
 _PATIENCE_S = 1.0
 
@@ -54,7 +55,7 @@ class Settling:
         key = FunctionKey(*function.key)
         end = partial(settled, revision_id=function.revision_id, next_revision_id=str(uuid.uuid4()))
         try:
-            await self._store.update(key, end)
+            await self._store.update(key, end, version=function.version)
         except (FunctionMissingError, SupersededError):
             log.debug("function %s was changed again before it had settled", function.arn)
         except PlatformError:

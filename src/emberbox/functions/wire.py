@@ -12,6 +12,7 @@ from emberbox.clock import utc
 from emberbox.functions.unbuilt import refuse_unbuilt
 from emberbox.model.configuration import check_environment, check_sizes, check_tags, invalid
 from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.names import function_arn
 from emberbox.model.request import Params
 from emberbox.runtimes.registry import RUNTIMES, runtime_version_arn
 
@@ -71,11 +72,11 @@ def with_settings(function: FunctionVersion, params: Params) -> FunctionVersion:
     return replace(function, **changes, logging=replace(function.logging, group=group))
 
 
-def configuration(function: FunctionVersion, *, qualified: bool = False) -> Params:
-    """`FunctionConfiguration`; what was never set is absent."""
+def configuration(function: FunctionVersion, qualifier: str | None = None) -> Params:
+    """`FunctionConfiguration`, its ARN with the qualifier; what was never set is absent."""
     shown = {
         "FunctionName": function.name,
-        "FunctionArn": function.qualified_arn if qualified else function.arn,
+        "FunctionArn": function_arn(*function.key, qualifier),
         "Runtime": function.runtime,
         "Role": function.role,
         "Handler": function.handler,
@@ -107,9 +108,9 @@ def configuration(function: FunctionVersion, *, qualified: bool = False) -> Para
     return {member: value for member, value in shown.items() if value is not None}
 
 
-def listed(function: FunctionVersion, *, qualified: bool) -> Params:
+def listed(function: FunctionVersion, qualifier: str | None = None) -> Params:
     """`FunctionConfiguration` as lists show it: without states."""
-    shown = configuration(function, qualified=qualified)
+    shown = configuration(function, qualifier)
     return {member: value for member, value in shown.items() if member not in _VOLATILE}
 
 

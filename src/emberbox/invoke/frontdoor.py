@@ -14,18 +14,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import orjson
 
 from emberbox.clock import Clock
 from emberbox.environment.fleet import Fleet, StaleFunctionError
 from emberbox.errors import CallerError
+from emberbox.invoke.turns import Catalog, Turn, Turns
 from emberbox.model.function import FunctionVersion, State
 from emberbox.model.invocation import Invocation, Outcome
 from emberbox.model.limits import CLIENT_CONTEXT_MAX_BYTES, INVOKE_PAYLOAD_MAX_BYTES
 from emberbox.model.names import (
-    LATEST,
     BadNameError,
     FunctionReference,
     function_arn,
@@ -72,14 +72,6 @@ class InvokeAnswer(NamedTuple):
     notice: str = ""
 
 
-class Catalog(Protocol):
-    """The functions as the control plane has them now."""
-
-    def lookup(self, account: str, region: str, name: str) -> FunctionVersion | None:
-        """The `$LATEST` version, or None."""
-        ...
-
-
 @dataclass(slots=True)
 class _Waiting:
     """Invocations that wait for a function to leave the state Pending."""
@@ -102,6 +94,7 @@ class FrontDoor:
 
     def __init__(self, catalog: Catalog, fleet: Fleet, clock: Clock, *, concurrency: int) -> None:
         self._catalog = catalog
+        self._turns = Turns(catalog)
         self._fleet = fleet
         self._clock = clock
         self._concurrency = concurrency
@@ -118,6 +111,7 @@ class FrontDoor:
         self, before: FunctionVersion | None, after: FunctionVersion | None
     ) -> None:
         """Listener of the catalog."""
+        self._turns.function_changed(before, after)
         changed = after or before
         if changed is not None and self._waiting.futures:
             self._waiting.wake(changed.key)
@@ -128,32 +122,32 @@ class FrontDoor:
         CallerError for what AWS refuses. `done` is called later, once. After False, use `invoke`.
         """
         reference = _reference(request.function, request.qualifier)
-        function = self._at_hand(request, reference)
-        if function is None:
+        turn = self._at_hand(request, reference)
+        if turn is None:
             return False
+        function = turn.function
         invocation = self._invocation(request, reference, function)
         place = (request.account, request.region)
         self._admit(place)
         finish = partial(self._finish, place, function, invocation.trace, done)
         if self._fleet.begin(function, invocation, finish):
+            self._turns.taken(turn)
             return True
         self._in_flight[place] -= 1
         return False
 
-    def _at_hand(
-        self, request: InvokeRequest, reference: FunctionReference
-    ) -> FunctionVersion | None:
-        """The function, if this is the plainest of calls."""
-        function = self._catalog.lookup(request.account, request.region, reference.name)
+    def _at_hand(self, request: InvokeRequest, reference: FunctionReference) -> Turn | None:
+        """What to run, if this is the plainest of calls."""
+        key = (request.account, request.region, reference.name)
+        turn = self._turns.next(key, reference.qualifier)
         is_plain = (
-            function is not None
-            and function.state is State.ACTIVE
+            turn is not None
+            and turn.function.state is State.ACTIVE
             and request.invocation_type == "RequestResponse"
-            and reference.qualifier in (None, LATEST)
             and reference.account in (None, request.account)
             and reference.region in (None, request.region)
         )
-        return function if is_plain else None
+        return turn if is_plain else None
 
     def _finish(
         self,
@@ -189,12 +183,14 @@ class FrontDoor:
     async def invoke(self, request: InvokeRequest) -> InvokeAnswer:
         """Serve one Invoke call; CallerError for what AWS refuses."""
         reference = _reference(request.function, request.qualifier)
-        function = await self._resolve(request, reference)
+        turn = await self._resolve(request, reference)
+        function = turn.function
         if request.invocation_type != "RequestResponse":
             return _other_type(request)
         invocation = self._invocation(request, reference, function)
         place = (request.account, request.region)
         self._admit(place)
+        self._turns.taken(turn)
         try:
             function, outcome = await self._run(request, reference, function, invocation)
         finally:
@@ -212,7 +208,7 @@ class FrontDoor:
             try:
                 return function, await self._fleet.run(function, invocation)
             except StaleFunctionError:
-                function = await self._resolve(request, reference)
+                function = (await self._resolve(request, reference)).function
         raise _busy(function)
 
     def _admit(self, place: tuple[str, str]) -> None:
@@ -227,9 +223,7 @@ class FrontDoor:
             )
         self._in_flight[place] += 1
 
-    async def _resolve(
-        self, request: InvokeRequest, reference: FunctionReference
-    ) -> FunctionVersion:
+    async def _resolve(self, request: InvokeRequest, reference: FunctionReference) -> Turn:
         region = request.region
         if reference.region is not None and reference.region != region:
             raise CallerError(
@@ -248,13 +242,13 @@ class FrontDoor:
                 "allows the lambda:InvokeFunction action",
                 status=403,
             )
-        function = self._catalog.lookup(account, region, reference.name)
-        if function is None or reference.qualifier not in (None, LATEST):
+        turn = self._turns.next((account, region, reference.name), reference.qualifier)
+        if turn is None:
             arn = function_arn(account, region, reference.name, reference.qualifier)
             raise CallerError("ResourceNotFoundException", f"Function not found: {arn}", status=404)
-        if function.state is State.ACTIVE:
-            return function
-        return await self._once_active(function)
+        if turn.function.state is State.ACTIVE:
+            return turn
+        return turn._replace(function=await self._once_active(turn.function))
 
     async def _once_active(self, function: FunctionVersion) -> FunctionVersion:
         """A function is Pending for milliseconds here: the caller need not see it."""
@@ -263,7 +257,7 @@ class FrontDoor:
                 await asyncio.wait_for(self._waiting.add(function.key), _PENDING_WAIT_S)
             except TimeoutError:
                 raise _busy(function) from None
-            found = self._catalog.lookup(*function.key)
+            found = self._catalog.version(function.key, function.version)
             if found is not None and found.state is State.ACTIVE:
                 return found
         raise _busy(function)

@@ -99,6 +99,19 @@ def begun(before: FunctionVersion, revision_id: str | None) -> FunctionVersion:
 
     CallerError if another change is under way, or if the caller means another revision.
     """
+    check_steady(before, revision_id)
+    update = Machine(UPDATE_TABLE, before.update_status or UpdateStatus.SUCCESSFUL)
+    update.move(UpdateStatus.IN_PROGRESS)
+    return replace(
+        before,
+        update_status=update.state,
+        update_reason="The function is being created.",
+        update_reason_code="Creating",
+    )
+
+
+def check_steady(before: FunctionVersion, revision_id: str | None) -> None:
+    """CallerError if a change is under way, or if the caller means another revision."""
     if before.update_status is UpdateStatus.IN_PROGRESS:
         raise CallerError(
             "ResourceConflictException",
@@ -113,16 +126,13 @@ def begun(before: FunctionVersion, revision_id: str | None) -> FunctionVersion:
             f"following state: {before.state.value}",
             status=409,
         )
-    if revision_id is not None and revision_id != before.revision_id:
+    check_revision(before.revision_id, revision_id)
+
+
+def check_revision(current: str, wanted: str | None) -> None:
+    """CallerError if a caller means another revision than the current one."""
+    if wanted is not None and wanted != current:
         raise CallerError("PreconditionFailedException", _STALE, status=412)
-    update = Machine(UPDATE_TABLE, before.update_status or UpdateStatus.SUCCESSFUL)
-    update.move(UpdateStatus.IN_PROGRESS)
-    return replace(
-        before,
-        update_status=update.state,
-        update_reason="The function is being created.",
-        update_reason_code="Creating",
-    )
 
 
 def is_unsettled(function: FunctionVersion) -> bool:

@@ -88,14 +88,14 @@ class FunctionVersion:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def number(self) -> int:
+        """The version's number, 0 for `$LATEST`."""
+        return 0 if self.version == LATEST else int(self.version)
+
+    @property
     def arn(self) -> str:
         """The unqualified ARN."""
         return function_arn(self.account, self.region, self.name)
-
-    @property
-    def qualified_arn(self) -> str:
-        """The ARN with this version."""
-        return function_arn(self.account, self.region, self.name, self.version)
 
     @property
     def key(self) -> tuple[str, str, str]:

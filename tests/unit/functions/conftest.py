@@ -10,8 +10,9 @@ from emberbox.clock import ManualClock
 from emberbox.errors import CallerError
 from emberbox.functions.service import FunctionsService
 from emberbox.model.request import Reply, RequestContext
+from emberbox.storage.catalog import CatalogWriter, FunctionCatalog, FunctionKey
 from emberbox.storage.database import Database
-from emberbox.storage.functions import FunctionCatalog, FunctionKey, FunctionStore
+from emberbox.storage.functions import FunctionStore
 from emberbox.storage.packages import PackageStore
 
 ACCOUNT = "123456789012"
@@ -68,7 +69,8 @@ class Api:
 
     def stuck(self):
         """A store beside the service's: what is written there is not settled."""
-        return FunctionStore(self.database, FunctionCatalog())
+        writer = CatalogWriter(self.database, FunctionCatalog())
+        return FunctionStore(writer)
 
     def key(self, name="f"):
         """The key of a function."""
@@ -96,12 +98,11 @@ def make_api(database, tmp_path):
 
     def make(**options):
         catalog = FunctionCatalog()
-        store = FunctionStore(database, catalog)
+        writer = CatalogWriter(database, catalog)
+        store = FunctionStore(writer)
         packages = PackageStore(tmp_path / "packages")
         clock = ManualClock()
-        service = FunctionsService(
-            store, catalog, packages, clock=clock, secret=b"secret", **options
-        )
+        service = FunctionsService(writer, packages, clock=clock, secret=b"secret", **options)
         return Api(service, store, catalog, packages, database, clock)
 
     return make

@@ -8,16 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emberbox.model.function import FunctionVersion, Logging, State, UpdateStatus
+from emberbox.storage.catalog import CatalogWriter, FunctionCatalog, FunctionKey
 from emberbox.storage.database import Database
+from emberbox.storage.function_rows import function_of, row_of
 from emberbox.storage.functions import (
     CodeStorageFullError,
-    FunctionCatalog,
     FunctionExistsError,
-    FunctionKey,
     FunctionMissingError,
     FunctionStore,
-    function_of,
-    row_of,
 )
 
 ROOM = 1_000_000
@@ -60,7 +58,7 @@ def catalog():
 
 @pytest.fixture
 def store(database, catalog):
-    return FunctionStore(database, catalog)
+    return FunctionStore(CatalogWriter(database, catalog))
 
 
 @given(
@@ -232,7 +230,7 @@ async def test_the_catalog_is_filled_at_the_start(database, store):
     await store.create(function(), ROOM)
     later = FunctionCatalog()
 
-    await FunctionStore(database, later).load()
+    await FunctionStore(CatalogWriter(database, later)).load()
 
     assert later.lookup(*KEY) == function()
 

@@ -56,7 +56,7 @@ WHERE account = :account AND region = :region AND name > :after AND version = :v
 ORDER BY name LIMIT :limit;
 
 -- name: functions_of_all
-SELECT * FROM functions WHERE version = :version;
+SELECT * FROM functions;
 
 -- name: functions_usage
 SELECT COALESCE(SUM(code_size), 0) AS code_size, COUNT(DISTINCT name) AS functions
@@ -71,3 +71,59 @@ SELECT DISTINCT package_id FROM functions;
 
 -- name: functions_unsettled
 SELECT * FROM functions WHERE state = :state OR update_status = :update_status;
+
+-- name: function_version_remove
+DELETE FROM functions
+WHERE account = :account AND region = :region AND name = :name AND version = :version;
+
+-- name: function_versions
+SELECT version FROM functions WHERE account = :account AND region = :region AND name = :name;
+
+-- name: functions_all_page
+SELECT * FROM functions
+WHERE account = :account AND region = :region
+    AND (name, CAST(version AS INTEGER)) > (:after, :after_number)
+ORDER BY name, CAST(version AS INTEGER) LIMIT :limit;
+
+-- name: function_versions_page
+SELECT * FROM functions
+WHERE account = :account AND region = :region AND name = :name
+    AND CAST(version AS INTEGER) > :after_number
+ORDER BY CAST(version AS INTEGER) LIMIT :limit;
+
+-- name: version_number
+SELECT number, description FROM version_numbers
+WHERE account = :account AND region = :region AND name = :name;
+
+-- name: version_number_put
+INSERT INTO version_numbers (account, region, name, number, description)
+VALUES (:account, :region, :name, :number, :description)
+ON CONFLICT DO UPDATE SET number = excluded.number, description = excluded.description;
+
+-- name: alias
+SELECT * FROM aliases
+WHERE account = :account AND region = :region AND function = :function AND name = :name;
+
+-- name: alias_put
+INSERT INTO aliases (account, region, function, name, version, description, weights, revision_id)
+VALUES (:account, :region, :function, :name, :version, :description, :weights, :revision_id)
+ON CONFLICT DO UPDATE SET
+    version = excluded.version,
+    description = excluded.description,
+    weights = excluded.weights,
+    revision_id = excluded.revision_id;
+
+-- name: alias_remove
+DELETE FROM aliases
+WHERE account = :account AND region = :region AND function = :function AND name = :name;
+
+-- name: function_aliases_remove
+DELETE FROM aliases WHERE account = :account AND region = :region AND function = :name;
+
+-- name: function_aliases
+SELECT * FROM aliases
+WHERE account = :account AND region = :region AND function = :function
+ORDER BY name;
+
+-- name: aliases_of_all
+SELECT * FROM aliases;

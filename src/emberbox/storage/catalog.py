@@ -1,0 +1,164 @@
+"""The catalog: all functions, versions and aliases in memory, for whoever must not wait for a disk.
+
+It shows what the last committed write left; only the stores beside it change it.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+from emberbox.model.alias import Alias
+from emberbox.model.function import FunctionVersion
+from emberbox.model.names import LATEST
+from emberbox.storage.database import Database, Transaction
+from emberbox.storage.function_rows import function_of
+
+log = logging.getLogger("emberbox.functions")
+
+Listener = Callable[[FunctionVersion | None, FunctionVersion | None], None]
+T = TypeVar("T")
+
+
+class FunctionKey(NamedTuple):
+    """The full name of a function."""
+
+    account: str
+    region: str
+    name: str
+
+
+@dataclass(slots=True)
+class Delta:
+    """What a write has made of one function: its versions and aliases by name, None for gone."""
+
+    versions: dict[str, FunctionVersion | None] = field(default_factory=dict)
+    aliases: dict[str, Alias | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, *versions: FunctionVersion) -> "Delta":
+        """These versions are new or changed."""
+        return cls({each.version: each for each in versions})
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One function. Rows become versions when they are first asked for."""
+
+    versions: dict[str, FunctionVersion | sqlite3.Row] = field(default_factory=dict)
+    aliases: dict[str, Alias] = field(default_factory=dict)
+
+    def version(self, version: str) -> FunctionVersion | None:
+        found = self.versions.get(version)
+        if isinstance(found, sqlite3.Row):
+            found = self.versions[version] = function_of(found)
+        return found
+
+
+class FunctionCatalog:
+    """See the module.
+
+    `listeners` are called in the event loop with each version before and after a change, in the
+    order of the commits and before the writer's call returns; None stands for no such version.
+    """
+
+    def __init__(self) -> None:
+        self._functions: dict[tuple[str, str, str], _Entry] = {}
+        self.listeners: list[Listener] = []
+
+    def lookup(self, account: str, region: str, name: str) -> FunctionVersion | None:
+        """The `$LATEST` version of a function, or None if there is no such function."""
+        entry = self._functions.get((account, region, name))
+        return None if entry is None else entry.version(LATEST)
+
+    def version(self, key: tuple[str, str, str], version: str) -> FunctionVersion | None:
+        """A version by its number or `$LATEST`, or None."""
+        entry = self._functions.get(key)
+        return None if entry is None else entry.version(version)
+
+    def alias(self, key: tuple[str, str, str], name: str) -> Alias | None:
+        """An alias of a function, or None."""
+        entry = self._functions.get(key)
+        return None if entry is None else entry.aliases.get(name)
+
+    def aliases(self, key: tuple[str, str, str]) -> list[Alias]:
+        """The aliases of a function, by name."""
+        entry = self._functions.get(key)
+        return [] if entry is None else [alias for _, alias in sorted(entry.aliases.items())]
+
+    def has_qualifier(self, key: tuple[str, str, str], qualifier: str) -> bool:
+        """Whether a function has a version or an alias of that name."""
+        entry = self._functions.get(key)
+        return entry is not None and (qualifier in entry.versions or qualifier in entry.aliases)
+
+    def runtimes(self) -> set[str]:
+        """Identifiers of all runtimes that functions use."""
+        entries = self._functions.values()
+        return {_runtime(version) for entry in entries for version in entry.versions.values()}
+
+    def fill(self, versions: Iterable[sqlite3.Row], aliases: Iterable[Alias]) -> None:
+        """Begin with these; no listener hears of it."""
+        self._functions = {}
+        for row in versions:
+            key = (row["account"], row["region"], row["name"])
+            self._functions.setdefault(key, _Entry()).versions[row["version"]] = row
+        for alias in aliases:
+            self._functions.setdefault(alias.key, _Entry()).aliases[alias.name] = alias
+
+    def apply(self, key: tuple[str, str, str], delta: Delta) -> None:
+        """Take over what was committed. For the stores alone."""
+        entry = self._functions.setdefault(key, _Entry())
+        heard: list[tuple[FunctionVersion | None, FunctionVersion | None]] = []
+        for version, after in delta.versions.items():
+            heard.append((entry.version(version), after))
+            _put(entry.versions, version, after)
+        for name, alias in delta.aliases.items():
+            _put(entry.aliases, name, alias)
+        if not entry.versions:
+            del self._functions[key]
+        for before, after in heard:
+            self._tell(before, after)
+
+    def _tell(self, before: FunctionVersion | None, after: FunctionVersion | None) -> None:
+        for listener in self.listeners:
+            try:
+                listener(before, after)
+            except Exception:
+                changed = after or before
+                log.exception("a listener failed on the change of function %s", changed)
+
+
+class CatalogWriter:
+    """Writes to the database and to the catalog, in one order."""
+
+    def __init__(self, database: Database, catalog: FunctionCatalog) -> None:
+        self.database = database
+        self.catalog = catalog
+        self._writes: set[asyncio.Task[Any]] = set()
+
+    async def write(self, key: FunctionKey, work: Callable[[Transaction], tuple[T, Delta]]) -> T:
+        """Commit and tell the catalog, even if the caller goes away in between."""
+        task = asyncio.get_running_loop().create_task(self._commit(key, work))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
+
+    async def _commit(self, key: FunctionKey, work: Callable[[Transaction], tuple[T, Delta]]) -> T:
+        # Tasks that await commits wake in the order of the commits, and nothing is awaited between
+        # that and the catalog: so the catalog goes through the same states as the database.
+        answer, delta = await self.database.write(work)
+        self.catalog.apply(key, delta)
+        return answer
+
+
+def _runtime(version: FunctionVersion | sqlite3.Row) -> str:
+    return version.runtime if isinstance(version, FunctionVersion) else str(version["runtime"])
+
+
+def _put(into: dict[str, Any], name: str, value: object) -> None:
+    if value is None:
+        into.pop(name, None)
+    else:
+        into[name] = value

@@ -1,0 +1,112 @@
+"""Rows of functions and aliases, to and from what they stand for."""
+
+import sqlite3
+from json import dumps, loads
+from typing import Any
+
+from emberbox.model.alias import Alias
+from emberbox.model.function import FunctionVersion, Logging, State, UpdateStatus
+
+
+def function_of(row: sqlite3.Row) -> FunctionVersion:
+    """The version in a row of functions."""
+    status, environment = row["update_status"], row["environment"]
+    return FunctionVersion(
+        account=row["account"],
+        region=row["region"],
+        name=row["name"],
+        version=row["version"],
+        role=row["role"],
+        runtime=row["runtime"],
+        handler=row["handler"],
+        package_id=row["package_id"],
+        code_sha256=row["code_sha256"],
+        code_size=row["code_size"],
+        revision_id=row["revision_id"],
+        last_modified=row["last_modified"],
+        description=row["description"],
+        timeout_s=row["timeout_s"],
+        memory_mb=row["memory_mb"],
+        ephemeral_mb=row["ephemeral_mb"],
+        environment=None if environment is None else loads(environment),
+        architecture=row["architecture"],
+        tracing_mode=row["tracing_mode"],
+        logging=Logging(
+            row["log_group"],
+            row["log_format"],
+            row["log_application_level"],
+            row["log_system_level"],
+        ),
+        state=State(row["state"]),
+        state_reason=row["state_reason"],
+        state_reason_code=row["state_reason_code"],
+        update_status=None if status is None else UpdateStatus(status),
+        update_reason=row["update_reason"],
+        update_reason_code=row["update_reason_code"],
+        tags=loads(row["tags"]),
+    )
+
+
+def row_of(function: FunctionVersion) -> dict[str, Any]:
+    """The values of a version's row; `function_of` gives the version back."""
+    status, environment = function.update_status, function.environment
+    return {
+        "account": function.account,
+        "region": function.region,
+        "name": function.name,
+        "version": function.version,
+        "role": function.role,
+        "runtime": function.runtime,
+        "handler": function.handler,
+        "package_id": function.package_id,
+        "code_sha256": function.code_sha256,
+        "code_size": function.code_size,
+        "revision_id": function.revision_id,
+        "last_modified": function.last_modified,
+        "description": function.description,
+        "timeout_s": function.timeout_s,
+        "memory_mb": function.memory_mb,
+        "ephemeral_mb": function.ephemeral_mb,
+        "environment": None if environment is None else dumps(dict(environment)),
+        "architecture": function.architecture,
+        "tracing_mode": function.tracing_mode,
+        "log_group": function.logging.group,
+        "log_format": function.logging.format,
+        "log_application_level": function.logging.application_level,
+        "log_system_level": function.logging.system_level,
+        "state": function.state.value,
+        "state_reason": function.state_reason,
+        "state_reason_code": function.state_reason_code,
+        "update_status": None if status is None else status.value,
+        "update_reason": function.update_reason,
+        "update_reason_code": function.update_reason_code,
+        "tags": dumps(dict(function.tags)),
+    }
+
+
+def alias_of(row: sqlite3.Row) -> Alias:
+    """The alias in a row."""
+    return Alias(
+        account=row["account"],
+        region=row["region"],
+        function=row["function"],
+        name=row["name"],
+        version=row["version"],
+        description=row["description"],
+        weights=loads(row["weights"]),
+        revision_id=row["revision_id"],
+    )
+
+
+def row_of_alias(alias: Alias) -> dict[str, Any]:
+    """The values of an alias's row; `alias_of` gives the alias back."""
+    return {
+        "account": alias.account,
+        "region": alias.region,
+        "function": alias.function,
+        "name": alias.name,
+        "version": alias.version,
+        "description": alias.description,
+        "weights": dumps(dict(alias.weights)),
+        "revision_id": alias.revision_id,
+    }
