@@ -163,7 +163,8 @@ def to_epoch(value: Any) -> int | float:
     if isinstance(value, datetime):
         since = _aware(value) - _EPOCH
         whole = since.days * 86_400 + since.seconds
-        return whole + since.microseconds / 1e6 if since.microseconds else whole
+        # Rounded: the sum may have digits that are no part of the moment.
+        return round(whole + since.microseconds / 1e6, 6) if since.microseconds else whole
     seconds = check(value, (int, float))
     return int(seconds) if float(seconds).is_integer() else float(seconds)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from gateway_models import CATALOG
 from gateway_samples import untimed
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from emberbox.errors import CallerError
@@ -57,6 +57,7 @@ def test_http_dates_round_trip(moment):
 
 
 @untimed
+@example(1, 132)
 @given(st.integers(-(10**9), 4 * 10**9), st.integers(0, 999))
 def test_unix_timestamps_round_trip(seconds, milliseconds):
     """To the millisecond, as numbers and as text."""
