@@ -17,6 +17,7 @@ from emberbox.cli.main import main as command_line
 from emberbox.functions.service import FunctionsService
 from emberbox.model import limits
 from emberbox.runtimes.registry import RUNTIMES, Family, Phase
+from emberbox.services.cloudwatch.service import CloudWatchService
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
 from emberbox.services.sts.service import StsService
@@ -83,6 +84,7 @@ def services() -> list[Any]:
         FunctionsService(nothing, nothing, clock=nothing, secret=b"", concurrency_limit=1),
         IamService(nothing, nothing),
         LogsService(nothing, nothing, nothing),
+        CloudWatchService(nothing, nothing, nothing, nothing, nothing),
         StsService(nothing, nothing),
     ]
 

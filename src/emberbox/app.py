@@ -29,6 +29,7 @@ from emberbox.gateway.connection import Serving
 from emberbox.identity.sessions import Sessions
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
+from emberbox.parts.metrics import open_metrics
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.iam.service import IamService
@@ -92,6 +93,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         log_store = LogStore(logs_db)
         sink = await LogSink.open(log_store, data / "journal", clock)
         stack.push_async_callback(sink.close)
+        metrics = await open_metrics(data, clock, stack)
 
         secret = _secret(data / "secret")
         identities = IdentityStore(state)
@@ -118,6 +120,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             [
                 functions,
                 LogsService(log_store, sink, clock),
+                metrics.service,
                 IamService(identities, clock),
                 StsService(identities, sessions),
             ],

@@ -1,0 +1,1 @@
+"""Groups of parts that are built, opened and closed together; `app` puts the groups together."""

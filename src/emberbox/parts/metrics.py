@@ -1,0 +1,37 @@
+"""Metrics: their database, what collects them, and the service that shows them."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from emberbox.clock import Clock
+from emberbox.services.cloudwatch.actions import Actions
+from emberbox.services.cloudwatch.service import CloudWatchService
+from emberbox.storage.alarms import AlarmStore
+from emberbox.storage.database import Database
+from emberbox.storage.metrics import MetricStore
+from emberbox.telemetry.metrics import MetricSink
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What others need of them. `actions` learns later whom alarms can tell."""
+
+    sink: MetricSink
+    service: CloudWatchService
+    actions: Actions
+
+
+async def open_metrics(data: Path, clock: Clock, stack: AsyncExitStack) -> Metrics:
+    """Open them; they close when the stack unwinds. The newest survive the server, not the host."""
+    database = await Database.open(data / "metrics.db", "metrics", durable=False)
+    stack.push_async_callback(database.close)
+    store = MetricStore(database)
+    sink = MetricSink(store, clock)
+    sink.open()
+    stack.push_async_callback(sink.close)
+    actions = Actions()
+    service = CloudWatchService(store, AlarmStore(database), sink, clock, actions)
+    service.alarm_clock.open()
+    stack.push_async_callback(service.alarm_clock.close)
+    return Metrics(sink, service, actions)
