@@ -29,6 +29,7 @@ from emberbox.gateway.connection import Serving
 from emberbox.identity.sessions import Sessions
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
+from emberbox.parts.asynchronous import open_asynchronous
 from emberbox.parts.metrics import open_metrics
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
@@ -43,6 +44,7 @@ from emberbox.storage.identities import IdentityStore
 from emberbox.storage.logs import LogStore
 from emberbox.storage.packages import PackageStore
 from emberbox.storage.sessions import SessionStore
+from emberbox.telemetry.lambda_metrics import LambdaMetrics
 from emberbox.telemetry.logs import LogSink
 
 log = logging.getLogger("emberbox.server")
@@ -153,10 +155,20 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         gateway.warm()
         housekeeping = asyncio.create_task(_keep_house(functions, fleet))
         stack.push_async_callback(_cancel, housekeeping)
+        asynchronous = await open_asynchronous(
+            data,
+            clock,
+            stack,
+            front_door,
+            catalog,
+            LambdaMetrics(metrics.sink),
+            slots=settings.async_concurrency,
+        )
 
         loop = asyncio.get_running_loop()
         accepting = await loop.create_server(serving[0].protocol, sock=listener, backlog=_BACKLOG)
         stack.push_async_callback(_drain, accepting, serving[0], front_door, settings.drain_s)
+        stack.callback(asynchronous.invoker.pause)
         yield Server(
             settings,
             listener.getsockname()[1],

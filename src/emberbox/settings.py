@@ -21,6 +21,7 @@ class Settings:
     region: str = DEFAULT_REGION
     log_format: str = "text"
     concurrency: int = 1_000
+    async_concurrency: int = 32
     blank_sandboxes: int = 4
     idle_timeout_s: float = 600.0
     freeze_after_s: float = 0.01

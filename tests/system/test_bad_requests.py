@@ -115,10 +115,16 @@ CASES = {
         "There is no operation GET /2015-03-31/functions/x/nothing",
     ),
     "an operation that is not built": (
-        request("GET", f"{FUNCTIONS}/x/aliases"),
+        request(
+            "POST",
+            "/",
+            "sts",
+            b"Action=DecodeAuthorizationMessage&Version=2011-06-15&EncodedMessage=x",
+            FORM,
+        ),
         501,
         "NotImplementedException",
-        "Emberbox does not build lambda.ListAliases yet",
+        "Emberbox does not build sts.DecodeAuthorizationMessage yet",
     ),
     "a service that is not built": (
         request("POST", "/", "ec2", b"Action=RunInstances&Version=2016-11-15", FORM),
@@ -253,13 +259,3 @@ def test_bad_configuration_is_refused(boto, careless, member, value, code, words
     assert words in refused.value.message
     with pytest.raises(ApiError, match="ResourceNotFoundException"):
         boto.call("lambda", "GetFunction", FunctionName="never-made")
-
-
-def test_asynchronous_invocation_is_refused(boto, make_function):
-    """It is not built, and an event that would be lost is not taken."""
-    name = make_function("def lambda_handler(event, context):\n    pass\n")
-
-    with pytest.raises(ApiError) as refused:
-        boto.invoke(name, b"{}", InvocationType="Event")
-
-    assert refused.value.code == "NotImplementedException"

@@ -52,6 +52,13 @@ from emberbox.settings import Settings
     help="Concurrent executions per account and region.",
 )
 @click.option(
+    "--async-concurrency",
+    default=32,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Asynchronous invocations that run at once, of all functions together.",
+)
+@click.option(
     "--idle-timeout",
     default=600.0,
     show_default=True,
@@ -98,6 +105,7 @@ def serve(
     region: str,
     account: str,
     max_concurrency: int,
+    async_concurrency: int,
     idle_timeout: float,
     freeze_after: float,
     blank_sandboxes: int,
@@ -121,6 +129,7 @@ def serve(
         region=region,
         log_format=log_format,
         concurrency=max_concurrency,
+        async_concurrency=async_concurrency,
         blank_sandboxes=blank_sandboxes,
         idle_timeout_s=idle_timeout,
         freeze_after_s=freeze_after,

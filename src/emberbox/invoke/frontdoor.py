@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -20,8 +20,9 @@ import orjson
 
 from emberbox.clock import Clock
 from emberbox.environment.fleet import Fleet, StaleFunctionError
-from emberbox.errors import CallerError
+from emberbox.errors import CallerError, PlatformError
 from emberbox.invoke.turns import Catalog, Turn, Turns
+from emberbox.model.async_invocation import EVENT_PAYLOAD_MAX_BYTES, QueuedEvent
 from emberbox.model.function import FunctionVersion, State
 from emberbox.model.invocation import Invocation, Outcome
 from emberbox.model.limits import CLIENT_CONTEXT_MAX_BYTES, INVOKE_PAYLOAD_MAX_BYTES
@@ -90,7 +91,10 @@ class _Waiting:
 
 
 class FrontDoor:
-    """Runs invocations; `concurrency` is the limit per account and region."""
+    """Runs invocations; `concurrency` is the limit per account and region.
+
+    `accept` is what keeps the events of asynchronous ones; it returns once an event is on disk.
+    """
 
     def __init__(self, catalog: Catalog, fleet: Fleet, clock: Clock, *, concurrency: int) -> None:
         self._catalog = catalog
@@ -101,6 +105,7 @@ class FrontDoor:
         self._in_flight: Counter[tuple[str, str]] = Counter()
         self._waiting = _Waiting()
         self.is_draining = False
+        self.accept: Callable[[QueuedEvent], Awaitable[None]] | None = None
 
     @property
     def in_flight(self) -> int:
@@ -185,6 +190,8 @@ class FrontDoor:
         reference = _reference(request.function, request.qualifier)
         turn = await self._resolve(request, reference)
         function = turn.function
+        if request.invocation_type == "Event":
+            return await self._accept(request, reference, function)
         if request.invocation_type != "RequestResponse":
             return _other_type(request)
         invocation = self._invocation(request, reference, function)
@@ -196,6 +203,31 @@ class FrontDoor:
         finally:
             self._in_flight[place] -= 1
         return self._answer(function, invocation.trace, outcome)
+
+    async def _accept(
+        self, request: InvokeRequest, reference: FunctionReference, function: FunctionVersion
+    ) -> InvokeAnswer:
+        """Queue an event; the answer says that it is on disk."""
+        if self.accept is None:
+            raise PlatformError("this server has no queue for asynchronous invocation")
+        now = self._clock.now()
+        if len(request.payload) > EVENT_PAYLOAD_MAX_BYTES:
+            raise _too_large(len(request.payload), "Event", EVENT_PAYLOAD_MAX_BYTES)
+        if request.client_context:
+            _client_context(request.client_context)
+        trace = _trace(request.trace, now)
+        event = QueuedEvent(
+            *function.key,
+            reference.qualifier or "",
+            request.request_id,
+            _checked_payload(request.payload),
+            now,
+            now,
+            trace=trace,
+            client_context=request.client_context or "",
+        )
+        await self.accept(event)
+        return InvokeAnswer(202, trace=trace)
 
     async def _run(
         self,
@@ -296,13 +328,6 @@ def _reference(function: str, qualifier: str | None) -> FunctionReference:
 def _other_type(request: InvokeRequest) -> InvokeAnswer:
     if request.invocation_type == "DryRun":
         return InvokeAnswer(status=204)
-    if request.invocation_type == "Event":
-        raise CallerError(
-            "NotImplementedException",
-            "Emberbox does not build asynchronous invocation yet: Invoke with InvocationType "
-            "Event is refused so that no event is lost.",
-            status=501,
-        )
     raise _violation(
         "invocationType",
         request.invocation_type,
@@ -327,12 +352,7 @@ def _violation(path: str, value: str, constraint: str) -> CallerError:
 
 def _checked_payload(payload: bytes) -> bytes:
     if len(payload) > INVOKE_PAYLOAD_MAX_BYTES:
-        raise CallerError(
-            "RequestTooLargeException",
-            f"{len(payload)} byte payload is too large for the RequestResponse invocation type "
-            f"(limit {INVOKE_PAYLOAD_MAX_BYTES} bytes)",
-            status=413,
-        )
+        raise _too_large(len(payload), "RequestResponse", INVOKE_PAYLOAD_MAX_BYTES)
     if not payload:
         return b"{}"
     try:
@@ -346,6 +366,15 @@ def _checked_payload(payload: bytes) -> bytes:
             status=400,
         ) from None
     return payload
+
+
+def _too_large(size: int, invocation_type: str, limit: int) -> CallerError:
+    return CallerError(
+        "RequestTooLargeException",
+        f"{size} byte payload is too large for the {invocation_type} invocation type "
+        f"(limit {limit} bytes)",
+        status=413,
+    )
 
 
 def _is_json(payload: bytes) -> bool:

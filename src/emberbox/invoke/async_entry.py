@@ -1,0 +1,113 @@
+"""The asynchronous side of the front door: what services hand in, and how events are run."""
+
+import uuid
+from typing import Protocol
+
+from emberbox.clock import Clock
+from emberbox.errors import CallerError
+from emberbox.invoke.asynchronous import AsyncInvoker
+from emberbox.invoke.frontdoor import FrontDoor, InvokeRequest
+from emberbox.model.async_deliveries import Delivery
+from emberbox.model.async_invocation import AsyncPolicy, QueuedEvent, Ran
+from emberbox.model.function import FunctionVersion
+from emberbox.model.names import (
+    LATEST,
+    BadNameError,
+    FunctionReference,
+    function_arn,
+    parse_function_reference,
+)
+
+
+class Catalog(Protocol):
+    """The functions as the control plane has them now."""
+
+    def version(self, key: tuple[str, str, str], version: str) -> FunctionVersion | None:
+        """A version by its number or `$LATEST`, or None."""
+        ...
+
+    def has_qualifier(self, key: tuple[str, str, str], qualifier: str) -> bool:
+        """Whether a function has a version or an alias of that name."""
+        ...
+
+
+class AsyncEntry:
+    """Takes events for functions that are named by their ARN: from services and destinations."""
+
+    def __init__(self, catalog: Catalog, invoker: AsyncInvoker, clock: Clock) -> None:
+        self._catalog = catalog
+        self._invoker = invoker
+        self._clock = clock
+
+    async def send(
+        self, arn: str, payload: bytes, *, request_id: str | None = None, trace: str = ""
+    ) -> str:
+        """Queue an event; its request id, once it is on disk. CallerError if there is no function.
+
+        Whether the sender may invoke the function is for the caller to decide.
+        """
+        reference = _parsed(arn)
+        key = (reference.account or "", reference.region or "", reference.name)
+        if not self._catalog.has_qualifier(key, reference.qualifier or LATEST):
+            wanted = function_arn(*key, reference.qualifier)
+            raise CallerError(
+                "ResourceNotFoundException", f"Function not found: {wanted}", status=404
+            )
+        now, request_id = self._clock.now(), request_id or str(uuid.uuid4())
+        await self._invoker.accept(
+            QueuedEvent(
+                *key,
+                reference.qualifier or "",
+                request_id,
+                payload,
+                now,
+                now,
+                trace=trace,
+            )
+        )
+        return request_id
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """A function as the destination of another's records."""
+        await self.send(delivery.target, delivery.body)
+
+
+class FunctionPolicies:
+    """Asynchronous configuration by function, version and alias."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def policy(self, event: QueuedEvent) -> AsyncPolicy | None:
+        """How an event is to be treated; None if its function is no more."""
+        function = self._catalog.version(event.lane, LATEST)
+        if function is None:
+            return None
+        return AsyncPolicy(role=function.role)
+
+
+async def run_event(front_door: FrontDoor, event: QueuedEvent) -> Ran:
+    """Run an event's function as any other invocation; raises what the front door raises."""
+    answer = await front_door.invoke(
+        InvokeRequest(
+            event.account,
+            event.region,
+            event.request_id,
+            event.name,
+            event.payload,
+            qualifier=event.qualifier or None,
+            client_context=event.client_context or None,
+            trace=event.trace or None,
+        )
+    )
+    return Ran(answer.payload, answer.executed_version or LATEST, answer.failed)
+
+
+def _parsed(arn: str) -> FunctionReference:
+    try:
+        reference = parse_function_reference(arn)
+    except BadNameError:
+        reference = None
+    if reference is None or reference.account is None or reference.region is None:
+        raise CallerError("InvalidParameterValueException", f"{arn} is no ARN of a function")
+    return reference

@@ -1,0 +1,131 @@
+"""Brings records and dead letters to their targets, until they are there or cannot be.
+
+A delivery stays on disk until its target has taken it, so a target may get one twice, never none.
+Source: "Capturing records of Lambda asynchronous invocations" and "Dead-letter queues" of AWS's
+guide.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Protocol
+
+from emberbox.clock import Clock
+from emberbox.errors import CallerError, EmberboxError
+from emberbox.model.async_deliveries import Delivery
+from emberbox.storage.event_queue import EventQueue, StoredDelivery
+
+log = logging.getLogger("emberbox.invoke")
+
+Deliver = Callable[[Delivery], Awaitable[None]]
+"""Gives a delivery to its target. CallerError if it never can be, another error if not now."""
+
+TARGETS = ("sqs", "sns", "lambda", "events", "s3")
+"""Services that may be a target, as their ARNs name them."""
+
+_AT_ONCE = 32
+_TRIES = 8
+_FIRST_PAUSE_S = 1.0
+_FAILED = {"destination": "DestinationDeliveryFailures", "dead-letter": "DeadLetterErrors"}
+
+
+class Failed(Protocol):
+    """Counts deliveries that were given up, as metrics of AWS/Lambda."""
+
+    def __call__(self, metric: str, delivery: Delivery) -> None:
+        """DestinationDeliveryFailures or DeadLetterErrors."""
+        ...
+
+
+class Deliveries:
+    """See the module. `targets` by the service that their ARNs name; more may be added later."""
+
+    def __init__(
+        self, queue: EventQueue, targets: Mapping[str, Deliver], clock: Clock, failed: Failed
+    ) -> None:
+        self._queue = queue
+        self._targets = targets
+        self._clock = clock
+        self._failed = failed
+        self._wake = asyncio.Event()
+        self._rested = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin with what is on disk."""
+        self._task = asyncio.get_running_loop().create_task(self._work())
+        self.soon()
+
+    async def close(self) -> None:
+        """Stop; what is not done is on disk."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def soon(self) -> None:
+        """There is something to deliver, or the clock of a test has moved."""
+        self._rested.clear()
+        self._wake.set()
+
+    async def rested(self) -> None:
+        """Until nothing is due; for tests and for draining."""
+        await self._rested.wait()
+
+    async def _work(self) -> None:
+        later: float | None = None
+        while True:
+            await self._until(later)
+            self._wake.clear()
+            try:
+                later = await self._round()
+                if not self._wake.is_set():
+                    self._rested.set()
+            except EmberboxError as error:
+                log.warning("deliveries cannot be read, trying again: %s", error)
+                later = self._clock.now() + _FIRST_PAUSE_S
+
+    async def _until(self, later: float | None) -> None:
+        wait = None if later is None else max(0.0, later - self._clock.now())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), wait)
+
+    async def _round(self) -> float | None:
+        while True:
+            due, later = await self._queue.deliveries(self._clock.now(), _AT_ONCE)
+            if not due:
+                return later
+            await asyncio.gather(*(self._one(each) for each in due))
+
+    async def _one(self, stored: StoredDelivery) -> None:
+        delivery = stored.delivery
+        try:
+            await self.deliver(delivery)
+        except CallerError as error:
+            self._give_up(delivery, error)
+        except (EmberboxError, OSError) as error:
+            if stored.attempts + 1 < _TRIES:
+                pause = _FIRST_PAUSE_S * 2**stored.attempts
+                await self._queue.delivery_again(stored.number, self._clock.now() + pause)
+                return
+            self._give_up(delivery, error)
+        await self._queue.delivered(stored.number)
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Give it to its target, now; raises as `Deliver` does."""
+        parts = delivery.target.split(":")
+        deliver = self._targets.get(parts[2]) if len(parts) > 3 else None
+        if deliver is None:
+            raise CallerError("InvalidParameterValueException", "there is no such kind of target")
+        await deliver(delivery)
+
+    def _give_up(self, delivery: Delivery, error: Exception) -> None:
+        log.warning(
+            "a %s of function %s could not be delivered to %s: %s",
+            delivery.kind,
+            delivery.name,
+            delivery.target,
+            error,
+        )
+        self._failed(_FAILED[delivery.kind], delivery)

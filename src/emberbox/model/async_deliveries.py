@@ -1,0 +1,67 @@
+"""What is told of an event that is over, and whom: destinations and dead letters, as pure rules."""
+
+import json
+from typing import Any, NamedTuple
+
+from emberbox.model.async_invocation import (
+    AsyncPolicy,
+    Condition,
+    Over,
+    QueuedEvent,
+    Ran,
+    dead_letter_attributes,
+    destination_record,
+    fitted,
+)
+from emberbox.model.names import LATEST, function_arn
+
+
+class Delivery(NamedTuple):
+    """One message to one target. `kind` is `destination` or `dead-letter`.
+
+    `attributes` are message attributes: name -> (data type, value). `account`, `region` and `name`
+    are of the function that it is about; `role` is the ARN of its execution role.
+    """
+
+    kind: str
+    target: str
+    role: str
+    account: str
+    region: str
+    name: str
+    body: bytes
+    attributes: dict[str, tuple[str, str]]
+
+
+def deliveries_of(
+    event: QueuedEvent, policy: AsyncPolicy, over: Over, ran: Ran | None, now: float
+) -> list[Delivery]:
+    """The messages about one event. A dead letter and a failure destination may both be due."""
+    found = []
+    failed = over.condition is not Condition.SUCCESS
+    target = policy.on_failure if failed else policy.on_success
+    about = (policy.role, event.account, event.region, event.name)
+    if target:
+        arn = function_arn(event.account, event.region, event.name, event.qualifier or LATEST)
+        record = destination_record(event, arn, over, ran, now)
+        found.append(Delivery("destination", target, *about, fitted(record), {}))
+    if failed and policy.dead_letters:
+        attributes = dead_letter_attributes(event, ran)
+        found.append(
+            Delivery("dead-letter", policy.dead_letters, *about, event.payload, attributes)
+        )
+    return found
+
+
+def bus_entry(delivery: Delivery) -> dict[str, Any]:
+    """A record as the entry of PutEvents that a destination of EventBridge gets."""
+    record = json.loads(delivery.body)
+    context = record["requestContext"]
+    outcome = "Success" if context["condition"] == Condition.SUCCESS.value else "Failure"
+    return {
+        "Source": "lambda",
+        "DetailType": f"Lambda Function Invocation Result - {outcome}",
+        "Detail": delivery.body.decode(),
+        "EventBusName": delivery.target,
+        "Resources": [delivery.target, context["functionArn"]],
+    }

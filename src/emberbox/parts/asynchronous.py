@@ -1,0 +1,92 @@
+"""Asynchronous invocation: its queue, its engine, and the targets of its records."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from emberbox.clock import Clock
+from emberbox.invoke.async_entry import AsyncEntry, FunctionPolicies, run_event
+from emberbox.invoke.asynchronous import AsyncInvoker
+from emberbox.invoke.deliveries import Deliver, Deliveries
+from emberbox.invoke.frontdoor import FrontDoor
+from emberbox.model.async_deliveries import Delivery
+from emberbox.model.async_invocation import QueuedEvent
+from emberbox.model.function import FunctionVersion
+from emberbox.model.names import LATEST
+from emberbox.storage.catalog import FunctionCatalog
+from emberbox.storage.database import Database
+from emberbox.storage.event_queue import EventQueue
+from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class Asynchronous:
+    """What others need of it. Services enter themselves in `targets`, by the name in their ARNs."""
+
+    entry: AsyncEntry
+    invoker: AsyncInvoker
+    deliveries: Deliveries
+    targets: dict[str, Deliver]
+
+
+async def open_asynchronous(
+    data: Path,
+    clock: Clock,
+    stack: AsyncExitStack,
+    front_door: FrontDoor,
+    catalog: FunctionCatalog,
+    metrics: LambdaMetrics,
+    *,
+    slots: int,
+) -> Asynchronous:
+    """Open it and begin with what is on disk; it closes when the stack unwinds."""
+    database = await Database.open(data / "events.db", "events")
+    stack.push_async_callback(database.close)
+    queue = EventQueue(database)
+
+    def meter(metric: str, event: QueuedEvent, value: float) -> None:
+        metrics.add(metric, Called(*event.lane, event.qualifier), value)
+
+    def failed(metric: str, delivery: Delivery) -> None:
+        metrics.add(metric, Called(delivery.account, delivery.region, delivery.name))
+
+    targets: dict[str, Deliver] = {}
+    deliveries = Deliveries(queue, targets, clock, failed)
+    invoker = AsyncInvoker(
+        queue,
+        partial(run_event, front_door),
+        FunctionPolicies(catalog),
+        clock,
+        meter,
+        deliveries.soon,
+        slots=slots,
+    )
+    entry = AsyncEntry(catalog, invoker, clock)
+    targets["lambda"] = entry.deliver
+    front_door.accept = invoker.accept
+    catalog.listeners.append(_Forgetting(invoker).function_changed)
+    deliveries.open()
+    stack.push_async_callback(deliveries.close)
+    await invoker.open()
+    stack.push_async_callback(invoker.close)
+    return Asynchronous(entry, invoker, deliveries, targets)
+
+
+class _Forgetting:
+    """Events of a function that is deleted go with it."""
+
+    def __init__(self, invoker: AsyncInvoker) -> None:
+        self._invoker = invoker
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def function_changed(
+        self, before: FunctionVersion | None, after: FunctionVersion | None
+    ) -> None:
+        """Listener of the catalog."""
+        if after is None and before is not None and before.version == LATEST:
+            work = self._invoker.function_deleted(before.key)
+            task = asyncio.get_running_loop().create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)

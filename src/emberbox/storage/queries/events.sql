@@ -1,0 +1,55 @@
+-- name: event_add
+INSERT INTO events (
+    account, region, name, qualifier, request_id, payload, accepted, due, attempts, refusals,
+    trace, client_context
+) VALUES (
+    :account, :region, :name, :qualifier, :request_id, :payload, :accepted, :due, :attempts,
+    :refusals, :trace, :client_context
+)
+RETURNING id;
+
+-- name: event_again
+UPDATE events SET due = :due, attempts = :attempts, refusals = :refusals WHERE id = :id;
+
+-- name: event_remove
+DELETE FROM events WHERE id = :id;
+
+-- name: events_of_lane_remove
+DELETE FROM events WHERE account = :account AND region = :region AND name = :name;
+
+-- name: events_due
+SELECT id, LENGTH(payload) AS size FROM events
+WHERE account = :account AND region = :region AND name = :name AND due <= :now
+ORDER BY due, id LIMIT :limit;
+
+-- name: event
+SELECT * FROM events WHERE id = :id;
+
+-- name: events_next_due
+SELECT MIN(due) AS due FROM events
+WHERE account = :account AND region = :region AND name = :name AND due > :now;
+
+-- name: events_lanes
+SELECT DISTINCT account, region, name FROM events;
+
+-- name: events_count
+SELECT COUNT(*) AS waiting FROM events;
+
+-- name: delivery_add
+INSERT INTO deliveries (
+    kind, target, role, account, region, name, body, attributes, due, attempts
+) VALUES (
+    :kind, :target, :role, :account, :region, :name, :body, :attributes, :due, 0
+);
+
+-- name: delivery_again
+UPDATE deliveries SET due = :due, attempts = attempts + 1 WHERE id = :id;
+
+-- name: delivery_remove
+DELETE FROM deliveries WHERE id = :id;
+
+-- name: deliveries_due
+SELECT * FROM deliveries WHERE due <= :now ORDER BY due, id LIMIT :limit;
+
+-- name: deliveries_next_due
+SELECT MIN(due) AS due FROM deliveries WHERE due > :now;

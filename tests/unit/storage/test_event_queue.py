@@ -1,0 +1,132 @@
+"""The queue of events on disk."""
+
+import pytest
+
+from emberbox.model.async_deliveries import Delivery
+from emberbox.model.async_invocation import Again, QueuedEvent
+from emberbox.storage.database import Database
+from emberbox.storage.event_queue import EventQueue, Room
+
+LANE = ("1", "r", "f")
+ROOM = Room(100, 1 << 20)
+DELIVERY = Delivery("destination", "arn:t", "role", *LANE, b"{}", {"A": ("String", "v")})
+
+
+def event(number=0, *, due=0.0, payload=b"{}", name="f"):
+    """An event that was accepted when it is due."""
+    return QueuedEvent("1", "r", name, "", f"id-{number}", payload, due, due)
+
+
+@pytest.fixture
+async def queue(tmp_path):
+    database = await Database.open(tmp_path / "events.db", "events")
+    yield EventQueue(database)
+    await database.close()
+
+
+async def test_what_was_added_is_there_after_reopening(tmp_path):
+    """With all its members."""
+    database = await Database.open(tmp_path / "events.db", "events")
+    await EventQueue(database).add(event(7))
+    await database.close()
+    database = await Database.open(tmp_path / "events.db", "events")
+    queue = EventQueue(database)
+
+    assert await queue.lanes() == [LANE]
+    [stored] = (await queue.due(LANE, 0.0, set(), ROOM)).events
+
+    assert stored.event == event(7)
+    await database.close()
+
+
+async def test_events_come_in_the_order_they_are_due(queue):
+    """Those of the same moment in the order they were added; later ones not at all."""
+    for number, due in ((0, 5.0), (1, 1.0), (2, 1.0), (3, 9.0)):
+        await queue.add(event(number, due=due))
+
+    page = await queue.due(LANE, 5.0, set(), ROOM)
+
+    assert [stored.event.request_id for stored in page.events] == ["id-1", "id-2", "id-0"]
+    assert page.later == 9.0
+    assert not page.is_cut
+
+
+async def test_known_events_are_left_out_and_do_not_hide_the_rest(queue):
+    """However many of the first are known."""
+    numbers = [await queue.add(event(n)) for n in range(5)]
+
+    page = await queue.due(LANE, 0.0, set(numbers[:4]), Room(1, 1 << 20))
+
+    assert [stored.number for stored in page.events] == numbers[4:]
+
+
+async def test_no_more_is_loaded_than_there_is_room_for(queue):
+    """By count and by bytes; the first always fits."""
+    for number in range(4):
+        await queue.add(event(number, payload=b"x" * 100))
+
+    by_count = await queue.due(LANE, 0.0, set(), Room(3, 1_000))
+    by_bytes = await queue.due(LANE, 0.0, set(), Room(100, 250))
+    tiny = await queue.due(LANE, 0.0, set(), Room(100, 1))
+
+    assert [len(p.events) for p in (by_count, by_bytes, tiny)] == [3, 2, 1]
+    assert by_count.is_cut
+    assert by_bytes.is_cut
+    assert tiny.is_cut
+
+
+async def test_an_event_that_is_tried_again_waits(queue):
+    """Until its new time, with what is known of its attempts."""
+    number = await queue.add(event())
+
+    await queue.again(number, Again(60.0, 1, 2))
+
+    assert (await queue.due(LANE, 59.0, set(), ROOM)).events == []
+    [stored] = (await queue.due(LANE, 60.0, set(), ROOM)).events
+    assert (stored.event.attempts, stored.event.refusals) == (1, 2)
+
+
+async def test_what_is_to_be_told_takes_the_place_of_the_event(queue):
+    """In one commit."""
+    number = await queue.add(event())
+
+    await queue.finish(number, [DELIVERY], 3.0)
+
+    assert await queue.waiting() == 0
+    due, later = await queue.deliveries(3.0, 10)
+    assert [each.delivery for each in due] == [DELIVERY]
+    assert later is None
+
+
+async def test_an_event_that_is_gone_tells_nothing(queue):
+    """It was dropped with its function while it ran."""
+    number = await queue.add(event())
+    await queue.forget(LANE)
+
+    await queue.finish(number, [DELIVERY], 3.0)
+
+    assert (await queue.deliveries(3.0, 10))[0] == []
+
+
+async def test_a_delivery_waits_and_goes(queue):
+    """Tried again later, then done."""
+    await queue.finish(await queue.add(event()), [DELIVERY], 0.0)
+    [stored] = (await queue.deliveries(0.0, 10))[0]
+
+    await queue.delivery_again(stored.number, 8.0)
+
+    assert await queue.deliveries(7.0, 10) == ([], 8.0)
+    [again] = (await queue.deliveries(8.0, 10))[0]
+    assert again.attempts == 1
+    await queue.delivered(again.number)
+    assert await queue.deliveries(8.0, 10) == ([], None)
+
+
+async def test_only_the_events_of_a_deleted_function_go(queue):
+    """Other functions keep theirs."""
+    await queue.add(event())
+    await queue.add(event(name="g"))
+
+    assert await queue.forget(LANE) == 1
+
+    assert await queue.lanes() == [("1", "r", "g")]
