@@ -20,6 +20,7 @@ from emberbox.runtimes.registry import RUNTIMES, Family, Phase
 from emberbox.services.cloudwatch.service import CloudWatchService
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
+from emberbox.services.sqs.service import SqsService
 from emberbox.services.sts.service import StsService
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
@@ -85,6 +86,7 @@ def services() -> list[Any]:
         IamService(nothing, nothing),
         LogsService(nothing, nothing, nothing),
         CloudWatchService(nothing, nothing, nothing, nothing, nothing),
+        SqsService(nothing, nothing),
         StsService(nothing, nothing),
     ]
 

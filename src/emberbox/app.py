@@ -35,6 +35,7 @@ from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
+from emberbox.services.sqs.service import SqsService
 from emberbox.services.sts.service import StsService
 from emberbox.settings import Settings
 from emberbox.storage.catalog import CatalogWriter, FunctionCatalog
@@ -112,6 +113,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             secret=secret,
             concurrency_limit=settings.concurrency,
         )
+        sqs = await SqsService.start(data / "queues.db", clock, stack)
         planner = HostPlanner(
             backend,
             runtimes,
@@ -124,6 +126,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 LogsService(log_store, sink, clock),
                 metrics.service,
                 IamService(identities, clock),
+                sqs,
                 StsService(identities, sessions),
             ],
             default_account=settings.account,

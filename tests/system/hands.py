@@ -126,7 +126,9 @@ class CliHands:
         self._count = 0
 
     def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """`aws WORDS...`, as it is."""
+        """`aws WORDS...`, as it is; for SQS, version 1 takes its address only as an option."""
+        if words[0] == "sqs":
+            words = (*words, "--endpoint-url", self._environment["AWS_ENDPOINT_URL"])
         return subprocess.run(
             ["aws", *words],
             env=dict(self._environment),

@@ -11,6 +11,7 @@ from emberbox.errors import CallerError
 from emberbox.gateway.failures import Failure
 from emberbox.gateway.scalars import ISO8601, read_text, write_text
 from emberbox.gateway.shapes import ServiceModel, Shape
+from emberbox.gateway.sqs_query import add_queue_url
 from emberbox.gateway.wire import Call, HttpRequest, HttpResponse, UnreadableError
 from emberbox.gateway.xml_values import encode_fields, escape
 from emberbox.model.request import Params
@@ -40,9 +41,12 @@ class Query:
         if shape is None:
             return {}
         try:
-            return _read_structure(shape, _tree(request.form))
+            params = _read_structure(shape, _tree(request.form))
         except UnreadableError as error:
             raise CallerError("MalformedInput", str(error), status=400) from None
+        if call.service.name == "sqs":
+            add_queue_url(params, shape, request.path)
+        return params
 
     def serialise(self, call: Call, output: Params, request_id: str) -> HttpResponse:
         """`<OperationResponse>` with the result and the request id."""

@@ -7,6 +7,8 @@ query codec reads.
 from collections.abc import MutableMapping
 from typing import Any, Final
 
+from emberbox.gateway.shapes import Shape
+
 _LISTS: Final = {
     "AWSAccountIdList": "AWSAccountId",
     "ActionNameList": "ActionName",
@@ -54,3 +56,9 @@ def restore_names(raw: MutableMapping[str, Any]) -> None:
         for member in shape.get("members", {}).values():
             if member["shape"] in _MAPS:
                 member["queryName"] = _MAPS[member["shape"]][0]
+
+
+def add_queue_url(params: MutableMapping[str, Any], shape: Shape, path: str) -> None:
+    """Old clients send to the queue's own URL and do not name it again in the form."""
+    if "QueueUrl" in shape.members and path != "/":
+        params.setdefault("QueueUrl", path)

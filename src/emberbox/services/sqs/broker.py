@@ -1,0 +1,211 @@
+"""The queues at work: sends wake receivers, receives wait, what is too old is swept away.
+
+The operations of SQS are worded on top of this; event source mappings, topics and dead letters use
+it directly.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from emberbox.clock import Clock
+from emberbox.errors import CallerError, PlatformError
+from emberbox.model.queue_settings import parse_queue_arn
+from emberbox.services.sqs.arrivals import Arrivals
+from emberbox.storage.queue_messages import Counts, MessageStore
+from emberbox.storage.queue_receiving import Batch, Wish
+from emberbox.storage.queue_records import (
+    MissingQueueError,
+    NewMessage,
+    Queue,
+    QueueKey,
+    Receipt,
+    Received,
+    Sent,
+)
+from emberbox.storage.queues import QueueStore
+
+log = logging.getLogger("emberbox.sqs")
+
+IN_FLIGHT_MAX: Final = 120_000
+_SWEEP_EVERY_S: Final = 30.0
+
+
+class Broker:
+    """All queues of a server. `open` starts its sweeping, `close` ends it."""
+
+    def __init__(self, queues: QueueStore, messages: MessageStore, clock: Clock) -> None:
+        self.queues = queues
+        self._messages = messages
+        self._clock = clock
+        self._arrivals = Arrivals(clock)
+        self._in_flight: dict[int, int] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+        self._to_sweep = asyncio.Event()
+        queues.listeners.append(self._queue_changed)
+
+    def open(self) -> None:
+        """Begin to sweep; needs a running loop."""
+        self._sweeper = asyncio.create_task(self._keep_sweeping())
+
+    async def close(self) -> None:
+        """Stop sweeping."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._sweeper
+
+    def now_ms(self) -> int:
+        """The time."""
+        return int(self._clock.now() * 1_000)
+
+    def queue_by_arn(self, arn: str) -> Queue | None:
+        """The queue with this ARN, if there is one here."""
+        key = parse_queue_arn(arn)
+        return self.queues.get(QueueKey(*key)) if key is not None else None
+
+    async def send(self, queue: Queue, messages: Sequence[NewMessage]) -> list[Sent]:
+        """Store messages, all or none; receivers that wait hear of them."""
+        now_ms = self.now_ms()
+        sent = await self._messages.send(queue, messages, now_ms)
+        for message in messages:
+            self._arrivals.expect(queue.id, now_ms + message.delay_ms)
+        return sent
+
+    async def receive(
+        self,
+        queue: Queue,
+        limit: int,
+        *,
+        wait_s: float | None = 0.0,
+        visibility_s: int | None = None,
+        attempt_id: str | None = None,
+    ) -> list[Received]:
+        """Receive up to `limit` messages, waiting for the first; None waits without end.
+
+        MissingQueueError if the queue goes meanwhile. CallerError OverLimit for a standard queue
+        with too many messages in flight that nobody waits for.
+        """
+        deadline = None if wait_s is None else self._clock.monotonic() + wait_s
+        while True:
+            queue = self._still(queue)
+            found = await self._look(queue, limit, visibility_s, attempt_id, is_short=wait_s == 0)
+            if found:
+                return found
+            left = None if deadline is None else deadline - self._clock.monotonic()
+            if left is not None and left <= 0:
+                return []
+            if not await self._arrivals.wait(queue.id, left):
+                return []
+
+    async def _look(
+        self,
+        queue: Queue,
+        limit: int,
+        visibility_s: int | None,
+        attempt_id: str | None,
+        *,
+        is_short: bool,
+    ) -> list[Received]:
+        while self._arrivals.may_find(queue.id, self.now_ms()):
+            if await self._is_full(queue, self.now_ms()):
+                if is_short and not queue.settings.is_fifo:
+                    raise CallerError("OverLimit", "Too many messages in flight.", status=403)
+                return []
+            batch = await self._take(queue, limit, visibility_s, attempt_id)
+            if batch.messages or not batch.put_aside:
+                return batch.messages
+        return []
+
+    async def _take(
+        self, queue: Queue, limit: int, visibility_s: int | None, attempt_id: str | None
+    ) -> Batch:
+        settings = queue.settings
+        timeout_s = settings.visibility_s if visibility_s is None else visibility_s
+        redrive = settings.redrive
+        dead_letters = self.queue_by_arn(redrive.target_arn) if redrive is not None else None
+        version = self._arrivals.version(queue.id)
+        wish = Wish(limit, timeout_s * 1_000, dead_letters, attempt_id)
+        batch = await self._messages.receive(queue, wish, self.now_ms())
+        if dead_letters is not None and batch.put_aside:
+            self._arrivals.expect(dead_letters.id, self.now_ms())
+        if batch.messages:
+            self._in_flight[queue.id] += len(batch.messages)
+            self._arrivals.found(queue.id)
+        elif not batch.put_aside:
+            self._arrivals.found_nothing(queue.id, version, batch.next_ms)
+        return batch
+
+    async def delete(self, queue: Queue, receipts: Sequence[Receipt]) -> list[Exception | None]:
+        """Remove messages; why each was not removed, or None."""
+        now_ms = self.now_ms()
+        results = await self._messages.delete(queue, receipts, now_ms)
+        if queue.settings.is_fifo:
+            self._arrivals.expect(queue.id, now_ms)
+        return results
+
+    async def change_visibility(
+        self, queue: Queue, changes: Sequence[tuple[Receipt, int]]
+    ) -> list[Exception | None]:
+        """Set when messages are visible again, in seconds from now."""
+        now_ms = self.now_ms()
+        results = await self._messages.change_visibility(
+            queue, [(receipt, s * 1_000) for receipt, s in changes], now_ms
+        )
+        for (_, seconds), error in zip(changes, results, strict=True):
+            if error is None:
+                self._arrivals.expect(queue.id, now_ms + seconds * 1_000)
+        return results
+
+    async def counts(self, queue: Queue) -> Counts:
+        """How many messages a queue has."""
+        return await self._messages.counts(queue, self.now_ms())
+
+    async def purge(self, queue: Queue) -> None:
+        """Remove all messages there are now."""
+        await self.queues.purge(queue, self.now_ms())
+        while await self._messages.sweep_remains(self._known):
+            pass
+
+    def arrived(self, queue: Queue) -> None:
+        """Messages came into a queue in another way than by `send`."""
+        self._arrivals.expect(queue.id, self.now_ms())
+
+    def _still(self, queue: Queue) -> Queue:
+        now = self.queues.at(queue.key)
+        if now.id != queue.id:
+            raise MissingQueueError(queue.key.name)
+        return now
+
+    async def _is_full(self, queue: Queue, now_ms: int) -> bool:
+        """Whether the limit of messages in flight is reached; what is kept here is never less."""
+        known = self._in_flight.get(queue.id)
+        if known is None or known >= IN_FLIGHT_MAX:
+            known = await self._messages.in_flight(queue, now_ms)
+            self._in_flight[queue.id] = known
+        return known >= IN_FLIGHT_MAX
+
+    def _queue_changed(self, before: Queue | None, after: Queue | None) -> None:
+        if after is None and before is not None:
+            self._arrivals.forget(before.id)
+            self._in_flight.pop(before.id, None)
+            self._to_sweep.set()
+        elif after is not None:
+            self._arrivals.expect(after.id, self.now_ms())
+
+    def _known(self) -> Sequence[Queue]:
+        return self.queues.all()
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            self._to_sweep.clear()
+            try:
+                while await self._messages.sweep(self._known, self.now_ms()):
+                    pass
+            except PlatformError as error:
+                log.warning("old messages could not be removed: %s", error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SWEEP_EVERY_S):
+                    await self._to_sweep.wait()
