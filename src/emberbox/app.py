@@ -91,11 +91,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
 
         state = await Database.open(data / "state.db", _DATABASE, ("functions", "identities"))
         stack.push_async_callback(state.close)
-        logs_db = await Database.open(data / "logs.db", "logs", durable=False)
-        stack.push_async_callback(logs_db.close)
-        log_store = LogStore(logs_db)
-        sink = await LogSink.open(log_store, data / "journal", clock)
-        stack.push_async_callback(sink.close)
+        log_store, sink = await _open_logs(data, clock, stack)
         metrics = await open_metrics(data, clock, stack)
 
         secret = _secret(data / "secret")
@@ -180,6 +176,15 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             runtimes.installed(),
             recovered,
         )
+
+
+async def _open_logs(data: Path, clock: Clock, stack: AsyncExitStack) -> tuple[LogStore, LogSink]:
+    database = await Database.open(data / "logs.db", "logs", durable=False)
+    stack.push_async_callback(database.close)
+    store = LogStore(database)
+    sink = await LogSink.open(store, data / "journal", clock)
+    stack.push_async_callback(sink.close)
+    return store, sink
 
 
 def _role_credentials(sessions: Sessions) -> Credentials:
