@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 SOURCES := src tests bench demo tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint fix types layers unit system bench docs soak clean
+.PHONY: help demo serve test check lint fix types layers unit system bench docs soak clean languages
 
 help: ## what this Makefile can do
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -23,7 +23,7 @@ demo: $(READY) ## the walk-through on a fresh server, with the real aws command 
 serve: $(READY) ## a server on 127.0.0.1:4566 that stays; Ctrl+C stops it
 	@$(BIN)/emberbox serve $(ARGS)
 
-test: lint types layers ## all checks and all tests
+test: lint types layers languages ## all checks and all tests
 	$(BIN)/pytest $(ARGS)
 
 check: lint types layers unit ## what to run before each commit: all but the system tests
@@ -48,7 +48,10 @@ layers: $(READY) ## who may import whom
 unit: $(READY) ## tests of the parts
 	$(BIN)/pytest tests/unit $(ARGS)
 
-system: $(READY) ## tests of a whole server through stock clients
+languages: # what functions of the tests are written in
+	@bash tools/languages.sh
+
+system: $(READY) languages ## tests of a whole server through stock clients
 	$(BIN)/pytest tests/system $(ARGS)
 
 bench: $(READY) ## measure a fresh server against the raw limits of this machine

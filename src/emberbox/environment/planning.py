@@ -12,11 +12,10 @@ from emberbox.model.function import FunctionVersion
 from emberbox.model.limits import MEMORY_MB_PER_VCPU
 from emberbox.model.names import role_name
 from emberbox.runtimes.host import HostRuntimes
-from emberbox.runtimes.program import STANDARD_VARIABLES, Language, Program
+from emberbox.runtimes.program import RUNTIME_API, STANDARD_VARIABLES, Language, Program
 from emberbox.runtimes.registry import RUNTIMES, runtime_version_arn
 
 _MB = 1 << 20
-_RUNTIME_API = "127.0.0.1:9001"
 _ENDPOINT = "http://127.0.0.1:4566"
 _OURS = {
     "AWS_ENDPOINT_URL": _ENDPOINT,
@@ -133,7 +132,7 @@ def _fixed_variables(function: FunctionVersion) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": function.logging.group,
-        "AWS_LAMBDA_RUNTIME_API": _RUNTIME_API,
+        "AWS_LAMBDA_RUNTIME_API": RUNTIME_API,
         "AWS_REGION": function.region,
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "LAMBDA_TASK_ROOT": "/var/task",

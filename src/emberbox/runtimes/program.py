@@ -16,8 +16,14 @@ from emberbox.runtimes.registry import Family, Runtime, Version
 BOOTSTRAPS = Path(__file__).parent / "bootstrap"
 """Where our bootstraps are, a directory for each language."""
 
-RUNTIME_SOCKET = "@emberbox-runtime-api"
-"""Where our own runtimes reach the Runtime API: an abstract Unix socket of the sandbox."""
+RUNTIME_API = "127.0.0.1:9001"
+"""Where every runtime reaches the Runtime API."""
+
+RUNTIME_SOCKET = "@" + "emberbox-runtime-api".ljust(107, "-")
+"""Where our own runtimes reach the Runtime API: an abstract Unix socket of the sandbox.
+
+Its name has the greatest length: Node.js fills shorter ones with zeros, and they count.
+"""
 
 
 STANDARD_VARIABLES: Mapping[str, str] = MappingProxyType(

@@ -30,7 +30,17 @@ def test_json_has_every_finding_with_its_fix(tmp_path, free_port):
 
     findings = json.loads(shown.stdout)
     topics = [f["topic"] for f in findings]
-    assert {"kernel", "namespaces", "Python", ".NET", "data", "port", "clock"} <= set(topics)
+    assert {
+        "kernel",
+        "namespaces",
+        "Python",
+        "Node.js",
+        "Ruby",
+        ".NET",
+        "data",
+        "port",
+        "clock",
+    } <= set(topics)
     assert all(set(f) == {"topic", "level", "found", "fix"} for f in findings)
     assert all(bool(f["fix"]) == (f["level"] != "ok") for f in findings)
 

@@ -1,0 +1,2 @@
+// Imported while a runtime waits for its function: see index.js.
+export {};

@@ -1,0 +1,208 @@
+"""Every runtime does the same with the same actions, and says it in AWS's words for its language.
+
+A table of actions by languages: `languages.py` holds the columns, each test here is a row.
+"""
+
+import base64
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+WRAPPER = '#!/bin/sh\nexport FROM_WRAPPER="$#"\nexec "$@"\n'
+BROKEN = ("missing", "import", "syntax", "top")
+
+
+@pytest.fixture
+def do(boto, column):
+    """Invoke a function with an action; rows that a language cannot have are left out."""
+
+    def invoke(name, action, *, tail=False, **event):
+        if action in column.absent:
+            pytest.skip(f"{column.name} has no {action}")
+        payload = json.dumps({"do": action, **event}).encode()
+        return boto.invoke(name, payload, **({"LogType": "Tail"} if tail else {}))
+
+    return invoke
+
+
+def test_events_arrive_and_results_return(do, actions):
+    """Values of all kinds pass unchanged in both directions; the process is reused."""
+    event = {"text": 'é☃😀\n"\\', "list": [1, -2.5, True, None, {}], "deep": {"a": {"b": []}}}
+
+    first = do(actions(), "return", **event).json()
+    second = do(actions(), "return", **event).json()
+
+    assert first["event"] == {"do": "return", **event}
+    assert second["count"] == first["count"] + 1
+
+
+def test_events_may_be_large(do, actions):
+    """A megabyte in and out."""
+    assert do(actions(), "return", text="x" * 1_000_000).json()["event"]["text"] == "x" * 1_000_000
+
+
+def test_results_have_a_limit(do, actions):
+    """More than AWS allows is refused in AWS's words, and the process lives on."""
+    refused = do(actions(), "large", size=6_400_000)
+
+    assert refused.json()["errorType"] == "Function.ResponseSizeTooLarge"
+    assert do(actions(), "large", size=10).json() == "x" * 10
+
+
+def test_what_is_printed_is_logged(do, actions):
+    """Output stands between START and END."""
+    log = do(actions(), "print", tail=True).log
+
+    assert re.search(r"START RequestId: .*printed\nEND RequestId: ", log, re.DOTALL)
+
+
+def test_the_context_tells_of_the_invocation(boto, column, actions):
+    """Name, version, memory, ARN, log group and stream, time left, and the client's context."""
+    if "context" in column.absent:
+        pytest.skip(f"{column.name} has no context")
+    client = base64.b64encode(json.dumps({"custom": {"k": "v"}}).encode()).decode()
+
+    answer = boto.invoke(actions(), b'{"do": "context"}', ClientContext=client)
+
+    told = answer.json()
+    assert told.pop("id") == answer.request_id
+    assert 0 < told.pop("remaining") <= 20_000
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", told.pop("stream"))
+    assert told == {
+        "name": actions(),
+        "version": "$LATEST",
+        "memory": 512,
+        "arn": f"arn:aws:lambda:us-east-1:123456789012:function:{actions()}",
+        "group": f"/aws/lambda/{actions()}",
+        "custom": {"k": "v"},
+    }
+
+
+def test_a_failure_is_told_and_survived(do, column, actions):
+    """The caller gets type, message and trace, the log too; the same process serves on."""
+    before = do(actions(), "return").json()["count"]
+    failed = do(actions(), "fail", tail=True)
+    after = do(actions(), "return").json()["count"]
+
+    told = failed.json()
+    assert failed.error == "Unhandled"
+    assert (told["errorType"], told["errorMessage"]) == (column.failure, "on purpose")
+    assert "/var/runtime" not in json.dumps(told)
+    if column.trace:
+        assert any("actions" in line.lower() for line in told[column.trace])
+    assert "on purpose" in failed.log
+    assert after == before + 2
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (0, "Runtime exited without providing a reason"),
+        (3, "Runtime exited with error: exit status 3"),
+    ],
+)
+def test_an_exit_is_noticed(do, actions, status, told):
+    """A process that ends itself fails the invocation, and the next one gets a fresh process."""
+    failed = do(actions(), "exit", status=status, tail=True)
+
+    assert failed.json()["errorType"] == "Runtime.ExitError"
+    assert failed.json()["errorMessage"].endswith(f" Error: {told}")
+    assert "\nRuntime.ExitError\n" in failed.log
+    assert do(actions(), "return").json()["count"] == 1
+
+
+def test_a_signal_is_noticed(do, actions):
+    """A process that is killed fails the invocation, and the next one gets a fresh process."""
+    failed = do(actions(), "die")
+
+    assert failed.json()["errorMessage"].endswith("Runtime exited with error: signal: killed")
+    assert do(actions(), "return").json()["count"] == 1
+
+
+def test_time_is_limited(do, actions):
+    """The process is killed at the time limit; /tmp stays, memory does not."""
+    name = actions("hasty", Timeout=3)
+    do(name, "return")
+
+    failed = do(name, "keep", tail=True)
+
+    assert failed.json()["errorType"] == "Sandbox.Timedout"
+    assert failed.json()["errorMessage"].endswith("Task timed out after 3.00 seconds")
+    assert "Status: timeout" in failed.log
+    # The next invocations may be faster on another environment than on the one that is reset.
+    with ThreadPoolExecutor(2) as both:
+        rounds = (both.map(lambda _: do(name, "look").json(), range(2)) for _ in range(20))
+        kept = next(told for pair in rounds for told in pair if told["kept"])
+    assert kept["count"] == 1
+
+
+def test_memory_is_limited(do, column, actions):
+    """Whoever takes too much is stopped, by the kernel or by its own runtime."""
+    name = actions("small", MemorySize=column.small_mb)
+
+    failed = do(name, "allocate", tail=True)
+
+    if column.exhausted == "killed":
+        assert failed.json()["errorMessage"].endswith("signal: killed")
+        assert "Error Type: Runtime.OutOfMemory" in failed.log
+    else:
+        assert failed.json()["errorType"] == column.exhausted
+    assert do(name, "return").json()["count"] == 1
+
+
+def test_a_result_that_is_no_json_is_a_failure(do, column, actions):
+    """The error names the trouble, and the process lives on."""
+    failed = do(actions(), "loop")
+
+    error_type, message = column.unserialisable
+    assert failed.json()["errorType"] == error_type
+    assert re.fullmatch(message, failed.json()["errorMessage"])
+    assert do(actions(), "return").error is None
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_code_that_does_not_load_is_a_failure(boto, column, functions, kind):
+    """The error says what is wrong with the code; INIT is tried once more in the invocation."""
+    broken = column.broken.get(kind)
+    if broken is None:
+        pytest.skip(f"{column.name} cannot be broken so")
+    name = functions((column.name, kind), column.runtime, broken.handler, broken.files)
+
+    failed = boto.invoke(name, b"{}", LogType="Tail")
+
+    assert failed.error == "Unhandled"
+    assert failed.json()["errorType"] == broken.error_type
+    assert re.fullmatch(broken.message, failed.json()["errorMessage"])
+    assert f"Error Type: {broken.error_type}" in failed.log
+
+
+def test_variables_are_awss(do, actions):
+    """What AWS sets is set, what the function sets is set, and ours are not to be seen."""
+    name = actions("variables", Environment={"Variables": {"OWN": "é=1", "TZ": "UTC-3"}})
+
+    told = do(name, "variables").json()
+
+    assert told["cwd"] == "/var/task"
+    assert (told["OWN"], told["TZ"]) == ("é=1", "UTC-3")
+    assert told["AWS_LAMBDA_FUNCTION_NAME"] == name
+    assert told["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "512"
+    assert told["LAMBDA_TASK_ROOT"] == "/var/task"
+    assert told["AWS_REGION"] == told["AWS_DEFAULT_REGION"] == "us-east-1"
+    assert told["_X_AMZN_TRACE_ID"].startswith("Root=1-")
+    assert not [n for n in told if "EMBERBOX" in n.upper() or n == "_LAMBDA_TELEMETRY_LOG_FD"]
+
+
+def test_a_wrapper_starts_the_runtime(do, column, functions):
+    """AWS_LAMBDA_EXEC_WRAPPER is given the runtime's command, and what it exports is there."""
+    name = functions(
+        (column.name, "wrapped"),
+        column.runtime,
+        column.handler,
+        {**column.files(), "wrapper": WRAPPER},
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"}},
+    )
+
+    assert int(do(name, "variables").json()["FROM_WRAPPER"]) >= 1
+    assert do(name, "return").json()["count"] == 2
