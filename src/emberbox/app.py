@@ -51,6 +51,7 @@ from emberbox.telemetry.logs import LogSink
 log = logging.getLogger("emberbox.server")
 
 _DATABASE = "state"
+_QUERIES = ("functions", "identities", "attachments", "mappings")
 _BACKLOG = 2_048
 _CREDENTIALS_S = 12 * 3_600
 _DRAIN_LOOK_S = 0.02
@@ -89,7 +90,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             backend.prepare(runtimes.choose(RUNTIMES["python3.12"]))
         recovered = backend.sweep()
 
-        state = await Database.open(data / "state.db", _DATABASE, ("functions", "identities"))
+        state = await Database.open(data / "state.db", _DATABASE, _QUERIES)
         stack.push_async_callback(state.close)
         log_store, sink = await _open_logs(data, clock, stack)
         metrics = await open_metrics(data, clock, stack)
@@ -109,6 +110,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             secret=secret,
             concurrency_limit=settings.concurrency,
         )
+        await functions.resources.load()
         sqs = await SqsService.start(data / "queues.db", clock, stack)
         planner = HostPlanner(
             backend,

@@ -9,6 +9,7 @@ from emberbox.functions.aliasing import Aliasing
 from emberbox.functions.changing import Changing
 from emberbox.functions.downloads import CodeDownloads
 from emberbox.functions.reading import Reading
+from emberbox.functions.resources import Resources
 from emberbox.functions.roles import RoleLookup
 from emberbox.functions.settling import Settling
 from emberbox.functions.standing import Standing
@@ -48,6 +49,7 @@ class FunctionsService:
         self._settling = Settling(store)
         catalog.listeners.append(self._settling.function_changed)
         self.downloads = CodeDownloads(packages, secret, clock)
+        self.resources = Resources(writer, clock)
         self.operations: Mapping[str, Operation] = {
             **Changing(store, catalog, packages, roles, clock).operations,
             **Reading(store, catalog, self._settling, self.downloads).operations,
@@ -55,6 +57,7 @@ class FunctionsService:
             **Aliasing(AliasStore(writer), catalog).operations,
             **Tagging(store).operations,
             **Standing(store, concurrency_limit).operations,
+            **self.resources.operations,
         }
 
     async def recover(self) -> None:
@@ -63,6 +66,7 @@ class FunctionsService:
         A package that is lost is logged; its functions cannot run until they get new code.
         """
         await self._settling.settle_all()
+        await self.resources.recover()
         for package_id in await self._store.package_ids():
             try:
                 await self._packages.ensure_tree(package_id)
@@ -81,3 +85,4 @@ class FunctionsService:
     async def close(self) -> None:
         """Let what has been begun come to its end."""
         await self._settling.close()
+        await self.resources.close()

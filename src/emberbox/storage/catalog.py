@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from emberbox.model.alias import Alias
+from emberbox.model.attachment import Attachment, Kind
 from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST
 from emberbox.storage.database import Database, Transaction
@@ -18,7 +19,9 @@ from emberbox.storage.function_rows import function_of
 
 log = logging.getLogger("emberbox.functions")
 
+Key = tuple[str, str, str]
 Listener = Callable[[FunctionVersion | None, FunctionVersion | None], None]
+AttachmentListener = Callable[[Key, Attachment | None, Attachment | None], None]
 T = TypeVar("T")
 
 
@@ -32,10 +35,14 @@ class FunctionKey(NamedTuple):
 
 @dataclass(slots=True)
 class Delta:
-    """What a write has made of one function: its versions and aliases by name, None for gone."""
+    """What a write has made of one function: its versions and aliases by name, None for gone.
+
+    Attachments go with what they hang on, and need not be named then.
+    """
 
     versions: dict[str, FunctionVersion | None] = field(default_factory=dict)
     aliases: dict[str, Alias | None] = field(default_factory=dict)
+    attachments: dict[tuple[Kind, str], Attachment | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, *versions: FunctionVersion) -> "Delta":
@@ -49,6 +56,7 @@ class _Entry:
 
     versions: dict[str, FunctionVersion | sqlite3.Row] = field(default_factory=dict)
     aliases: dict[str, Alias] = field(default_factory=dict)
+    attachments: dict[tuple[Kind, str], Attachment] = field(default_factory=dict)
 
     def version(self, version: str) -> FunctionVersion | None:
         found = self.versions.get(version)
@@ -56,42 +64,62 @@ class _Entry:
             found = self.versions[version] = function_of(found)
         return found
 
+    def orphans(self, delta: Delta) -> list[tuple[Kind, str]]:
+        """The attachments that go with what a write has removed."""
+        gone = {
+            name for name, after in (*delta.versions.items(), *delta.aliases.items()) if not after
+        }
+        return [(kind, name) for kind, name in self.attachments if name in gone or LATEST in gone]
+
 
 class FunctionCatalog:
     """See the module.
 
     `listeners` are called in the event loop with each version before and after a change, in the
     order of the commits and before the writer's call returns; None stands for no such version.
+    `attachment_listeners` hear of attachments in the same way, with the function's key.
     """
 
     def __init__(self) -> None:
-        self._functions: dict[tuple[str, str, str], _Entry] = {}
+        self._functions: dict[Key, _Entry] = {}
         self.listeners: list[Listener] = []
+        self.attachment_listeners: list[AttachmentListener] = []
 
     def lookup(self, account: str, region: str, name: str) -> FunctionVersion | None:
         """The `$LATEST` version of a function, or None if there is no such function."""
         entry = self._functions.get((account, region, name))
         return None if entry is None else entry.version(LATEST)
 
-    def version(self, key: tuple[str, str, str], version: str) -> FunctionVersion | None:
+    def version(self, key: Key, version: str) -> FunctionVersion | None:
         """A version by its number or `$LATEST`, or None."""
         entry = self._functions.get(key)
         return None if entry is None else entry.version(version)
 
-    def alias(self, key: tuple[str, str, str], name: str) -> Alias | None:
+    def alias(self, key: Key, name: str) -> Alias | None:
         """An alias of a function, or None."""
         entry = self._functions.get(key)
         return None if entry is None else entry.aliases.get(name)
 
-    def aliases(self, key: tuple[str, str, str]) -> list[Alias]:
+    def aliases(self, key: Key) -> list[Alias]:
         """The aliases of a function, by name."""
         entry = self._functions.get(key)
         return [] if entry is None else [alias for _, alias in sorted(entry.aliases.items())]
 
-    def has_qualifier(self, key: tuple[str, str, str], qualifier: str) -> bool:
+    def has_qualifier(self, key: Key, qualifier: str) -> bool:
         """Whether a function has a version or an alias of that name."""
         entry = self._functions.get(key)
         return entry is not None and (qualifier in entry.versions or qualifier in entry.aliases)
+
+    def attachment(self, key: Key, kind: Kind, qualifier: str) -> Attachment | None:
+        """What hangs on a version or an alias, or None."""
+        entry = self._functions.get(key)
+        return None if entry is None else entry.attachments.get((kind, qualifier))
+
+    def attachments(self, key: Key, kind: Kind) -> list[Attachment]:
+        """All of a kind that hang on a function and what it has, by qualifier."""
+        entry = self._functions.get(key)
+        found = [] if entry is None else list(entry.attachments.values())
+        return sorted((a for a in found if a.kind is kind), key=lambda a: a.qualifier)
 
     def runtimes(self) -> set[str]:
         """Identifiers of all runtimes that functions use."""
@@ -107,10 +135,17 @@ class FunctionCatalog:
         for alias in aliases:
             self._functions.setdefault(alias.key, _Entry()).aliases[alias.name] = alias
 
-    def apply(self, key: tuple[str, str, str], delta: Delta) -> None:
+    def attach(self, key: Key, attachment: Attachment) -> None:
+        """Begin with this, too; listeners hear of it, so that they need not look for more."""
+        entry = self._functions.get(key)
+        if entry is not None:
+            self._attach(key, entry, {(attachment.kind, attachment.qualifier): attachment})
+
+    def apply(self, key: Key, delta: Delta) -> None:
         """Take over what was committed. For the stores alone."""
         entry = self._functions.setdefault(key, _Entry())
         heard: list[tuple[FunctionVersion | None, FunctionVersion | None]] = []
+        self._attach(key, entry, {**delta.attachments, **dict.fromkeys(entry.orphans(delta))})
         for version, after in delta.versions.items():
             heard.append((entry.version(version), after))
             _put(entry.versions, version, after)
@@ -120,6 +155,15 @@ class FunctionCatalog:
             del self._functions[key]
         for before, after in heard:
             self._tell(before, after)
+
+    def _attach(
+        self, key: Key, entry: _Entry, changes: dict[tuple[Kind, str], Attachment | None]
+    ) -> None:
+        for place, after in changes.items():
+            before = entry.attachments.get(place)
+            _put(entry.attachments, place, after)
+            for listener in self.attachment_listeners:
+                listener(key, before, after)
 
     def _tell(self, before: FunctionVersion | None, after: FunctionVersion | None) -> None:
         for listener in self.listeners:
@@ -157,7 +201,7 @@ def _runtime(version: FunctionVersion | sqlite3.Row) -> str:
     return version.runtime if isinstance(version, FunctionVersion) else str(version["runtime"])
 
 
-def _put(into: dict[str, Any], name: str, value: object) -> None:
+def _put(into: dict[Any, Any], name: object, value: object) -> None:
     if value is None:
         into.pop(name, None)
     else:

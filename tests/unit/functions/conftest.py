@@ -24,6 +24,7 @@ class Api:
     """Calls operations as the gateway does, from one account and region."""
 
     service: FunctionsService
+    writer: CatalogWriter
     store: FunctionStore
     catalog: FunctionCatalog
     packages: PackageStore
@@ -87,7 +88,8 @@ class Api:
 
 @pytest.fixture
 async def database(tmp_path):
-    database = await Database.open(tmp_path / "state.db", "state", ("functions",), durable=False)
+    stems = ("functions", "attachments", "mappings")
+    database = await Database.open(tmp_path / "state.db", "state", stems, durable=False)
     yield database
     await database.close()
 
@@ -103,7 +105,7 @@ def make_api(database, tmp_path):
         packages = PackageStore(tmp_path / "packages")
         clock = ManualClock()
         service = FunctionsService(writer, packages, clock=clock, secret=b"secret", **options)
-        return Api(service, store, catalog, packages, database, clock)
+        return Api(service, writer, store, catalog, packages, database, clock)
 
     return make
 
