@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,10 +62,18 @@ class RunningServer:
                 self.process.stdout.close()
 
 
-def start(data_dir: Path, log: Path, *arguments: str) -> RunningServer:
-    """Start a server on a free port of the loopback interface and wait until it is ready."""
+def start(
+    data_dir: Path,
+    log: Path,
+    *arguments: str,
+    program: Sequence[str] = (sys.executable, "-m", "emberbox"),
+) -> RunningServer:
+    """Start a server on a free port of the loopback interface and wait until it is ready.
+
+    `program` is what stands before `serve`: other users and confinements come in by it.
+    """
     began = time.monotonic()
-    command = [sys.executable, "-m", "emberbox", "serve", "--port", "0"]
+    command = [*program, "serve", "--port", "0"]
     with log.open("ab") as errors:
         process = subprocess.Popen(
             [*command, "--data-dir", str(data_dir), *arguments],
@@ -89,9 +97,14 @@ def start(data_dir: Path, log: Path, *arguments: str) -> RunningServer:
 
 
 @contextmanager
-def running(data_dir: Path, log: Path, *arguments: str) -> Iterator[RunningServer]:
+def running(
+    data_dir: Path,
+    log: Path,
+    *arguments: str,
+    program: Sequence[str] = (sys.executable, "-m", "emberbox"),
+) -> Iterator[RunningServer]:
     """A server for the duration of a block; StartError too if it does not stop in good order."""
-    server = start(data_dir, log, *arguments)
+    server = start(data_dir, log, *arguments, program=program)
     try:
         yield server
     except BaseException:

@@ -29,8 +29,10 @@ from emberbox.gateway.connection import Serving
 from emberbox.identity.sessions import Sessions
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
+from emberbox.isolation.network.modes import Choice
 from emberbox.parts.asynchronous import open_asynchronous
 from emberbox.parts.metrics import open_metrics
+from emberbox.parts.sandboxes import open_sandboxes
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.iam.service import IamService
@@ -73,6 +75,7 @@ class Server:
     fleet: Fleet
     runtimes: list[str]
     recovered_sandboxes: int
+    network: Choice
 
 
 @asynccontextmanager
@@ -84,7 +87,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         data = _claim(settings.data_dir, stack)
         listener = _bind(settings.host, settings.port)
         stack.callback(listener.close)
-        backend = await _open_backend(settings, data, stack)
+        backend = await open_sandboxes(settings, data, stack)
         runtimes = HostRuntimes(settings.home, data / "built", strict=settings.strict_runtimes)
         with suppress(CallerError):
             backend.prepare(runtimes.choose(RUNTIMES["python3.12"]))
@@ -177,6 +180,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             fleet,
             runtimes.installed(),
             recovered,
+            backend.network.choice,
         )
 
 
@@ -201,20 +205,6 @@ def _role_credentials(sessions: Sessions) -> Credentials:
         }
 
     return credentials
-
-
-async def _open_backend(settings: Settings, data: Path, stack: AsyncExitStack) -> NamespaceBackend:
-    trees = data / "packages" / "trees"
-    trees.mkdir(parents=True, exist_ok=True)
-    for place in (data / "packages", trees):
-        place.chmod(0o755)
-    run = data / "run"
-    run.mkdir(exist_ok=True)
-    backend = NamespaceBackend(
-        code_store=trees, run=run, private=data, blanks=settings.blank_sandboxes
-    )
-    stack.push_async_callback(backend.close)
-    return backend
 
 
 async def _keep_house(functions: FunctionsService, fleet: Fleet) -> None:

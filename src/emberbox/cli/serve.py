@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from emberbox import settings as settings_module
+from emberbox.isolation.network.modes import Mode
 from emberbox.settings import Settings
 
 
@@ -91,6 +92,12 @@ from emberbox.settings import Settings
     help="Refuse to run a function on another Python version than it asks for.",
 )
 @click.option(
+    "--network",
+    type=click.Choice([mode.value for mode in Mode]),
+    help="What functions can reach: nothing, this server's AWS endpoint, the internet too, or "
+    "all that this host can. [default: nat where the host can do it, else service]",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -111,6 +118,7 @@ def serve(
     blank_sandboxes: int,
     cpu_limit: bool,
     strict_runtimes: bool,
+    network: str | None,
     log_format: str,
 ) -> None:
     """Run a server in the foreground; SIGTERM or Ctrl-C ends it after running invocations."""
@@ -135,6 +143,7 @@ def serve(
         freeze_after_s=freeze_after,
         cpu_limit=cpu_limit,
         strict_runtimes=strict_runtimes,
+        network=network,
     )
     try:
         _run(settings, began)
@@ -201,6 +210,7 @@ def _announce(server: "object", seconds: float) -> None:
         f"  API        {address}    account {settings.account}, {settings.region}",
         f"  Runtimes   {' '.join(server.runtimes) or 'none found'} provided.al2023",
         f"  Isolation  {isolation}",
+        f"  Network    {server.network.words}",
         f"  Data       {settings.data_dir}",
     ]
     if server.recovered_sandboxes:

@@ -117,7 +117,7 @@ class Environment:
         )
 
     def _launch(self) -> Launch:
-        return self.plan.launch(self._stream_name)
+        return self.plan.launch(self._stream_name, self.sandbox.addresses)
 
     def _begin_init(self) -> None:
         function = self.plan.function

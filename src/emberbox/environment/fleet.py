@@ -198,7 +198,8 @@ class Fleet:
                 )
             )
             resident.watch(sandbox.runtime_api, environment.connection)
-            resident.watch(sandbox.door, self._door(function))
+            if sandbox.door is not None:
+                resident.watch(sandbox.door, self._door(function))
             environment.start()
         except (OSError, EmberboxError) as error:
             sandbox.destroy(f"it could not be set up: {error}")

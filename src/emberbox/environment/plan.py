@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from emberbox.isolation.sandbox import Launch, Limits
+from emberbox.isolation.sandbox import Addresses, Launch, Limits
 from emberbox.model.function import FunctionVersion
 
 
@@ -11,22 +11,23 @@ from emberbox.model.function import FunctionVersion
 class Plan:
     """How environments of one function version are made.
 
-    `variables` gives the environment variables for a log stream's name. `command` and `entrypoints`
+    `variables` gives the environment variables for a log stream's name and the sandbox's
+    addresses. `command` and `entrypoints`
     are those of `emberbox.isolation.sandbox.Launch`. `notice` is what the log and the caller should
     know of how this host runs the function, mostly nothing.
     """
 
     function: FunctionVersion
     limits: Limits
-    variables: Callable[[str], Mapping[str, str]]
+    variables: Callable[[str, Addresses], Mapping[str, str]]
     command: tuple[str, ...]
     runtime_version_arn: str
     notice: str = ""
     entrypoints: tuple[str, ...] = ()
 
-    def launch(self, stream_name: str) -> Launch:
+    def launch(self, stream_name: str, addresses: Addresses) -> Launch:
         """The runtime process to start."""
-        return Launch(self.variables(stream_name), self.command, self.entrypoints)
+        return Launch(self.variables(stream_name, addresses), self.command, self.entrypoints)
 
     @property
     def programs(self) -> tuple[str, ...]:

@@ -7,22 +7,21 @@ from typing import Protocol
 
 from emberbox.environment.plan import Plan
 from emberbox.errors import CallerError
-from emberbox.isolation.sandbox import Limits, Sandbox
+from emberbox.isolation.sandbox import Addresses, Limits, Sandbox
 from emberbox.model.function import FunctionVersion
 from emberbox.model.limits import MEMORY_MB_PER_VCPU
 from emberbox.model.names import role_name
 from emberbox.runtimes.host import HostRuntimes
-from emberbox.runtimes.program import RUNTIME_API, STANDARD_VARIABLES, Language, Program
+from emberbox.runtimes.program import STANDARD_VARIABLES, Language, Program
 from emberbox.runtimes.registry import RUNTIMES, runtime_version_arn
 
 _MB = 1 << 20
-_ENDPOINT = "http://127.0.0.1:4566"
 _OURS = {
-    "AWS_ENDPOINT_URL": _ENDPOINT,
     "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
     "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
 }
 """What a function's own configuration may replace, besides the standard variables."""
+_SOCKET = "_EMBERBOX_RUNTIME_SOCKET"
 _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
 Credentials = Callable[[str, str, str], Mapping[str, str]]
@@ -99,7 +98,7 @@ class HostPlanner:
 
     def _variables_of(
         self, function: FunctionVersion, language: Language
-    ) -> Callable[[str], Mapping[str, str]]:
+    ) -> Callable[[str, Addresses], Mapping[str, str]]:
         overridable = {
             **STANDARD_VARIABLES,
             **_OURS,
@@ -108,19 +107,38 @@ class HostPlanner:
         fixed = {**_fixed_variables(function), **language.fixed}
         own = function.environment or {}
 
-        def variables(stream_name: str) -> Mapping[str, str]:
+        def variables(stream_name: str, addresses: Addresses) -> Mapping[str, str]:
             keys = self._credentials(function.account, role_name(function.role), function.name)
             return MappingProxyType(
                 {
                     **overridable,
+                    **_endpoint(addresses),
                     **own,
                     **fixed,
+                    **_places(addresses, fixed),
                     **keys,
                     "AWS_LAMBDA_LOG_STREAM_NAME": stream_name,
                 }
             )
 
         return variables
+
+
+def _endpoint(addresses: Addresses) -> dict[str, str]:
+    """A function may name another endpoint, so this comes before its own variables."""
+    return {"AWS_ENDPOINT_URL": f"http://{addresses.endpoint}"} if addresses.endpoint else {}
+
+
+def _places(addresses: Addresses, fixed: Mapping[str, str]) -> dict[str, str]:
+    """Where this sandbox has things; the socket only for languages whose runtime knows it."""
+    places = {
+        "AWS_LAMBDA_RUNTIME_API": addresses.runtime_api,
+        "LAMBDA_TASK_ROOT": addresses.task_root,
+        "PWD": addresses.task_root,
+    }
+    if _SOCKET in fixed:
+        places[_SOCKET] = addresses.runtime_socket
+    return places
 
 
 def _fixed_variables(function: FunctionVersion) -> dict[str, str]:
@@ -132,11 +150,8 @@ def _fixed_variables(function: FunctionVersion) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": function.logging.group,
-        "AWS_LAMBDA_RUNTIME_API": RUNTIME_API,
         "AWS_REGION": function.region,
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
-        "LAMBDA_TASK_ROOT": "/var/task",
-        "PWD": "/var/task",
         "SHLVL": "0",
         "_AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1",
         "_AWS_XRAY_DAEMON_PORT": "2000",

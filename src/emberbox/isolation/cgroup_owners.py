@@ -17,6 +17,12 @@ def server_identity() -> str:
     return f"{os.getpid()}-{_start_time(os.getpid())}"
 
 
+def is_alive(identity: str) -> bool:
+    """Whether the server of that identity still runs."""
+    pid, _, start = identity.partition("-")
+    return pid.isdigit() and _start_time(int(pid)) == start
+
+
 def sweep_family(family: Path) -> int:
     """Kill and remove the groups of servers that no longer live."""
     removed = 0
@@ -88,4 +94,6 @@ def _start_time(pid: int) -> str:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
         return ""
-    return text.rpartition(")")[2].split()[19]
+    fields = text.rpartition(")")[2].split()
+    # One that only waits for its parent to take note of its end is no owner any more.
+    return "" if fields[0] in {"Z", "X"} else fields[19]

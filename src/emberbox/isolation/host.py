@@ -18,6 +18,7 @@ from pathlib import Path
 
 from emberbox.errors import PlatformError
 from emberbox.isolation.cgroup_files import Mount, own_place, parse_mounts
+from emberbox.isolation.cgroup_owners import is_alive
 from emberbox.isolation.scratch_disk import ScratchDisks
 from emberbox.isolation.seccomp import build_filter, machine
 
@@ -283,16 +284,8 @@ def _dead_owners(family: Path) -> Iterable[str]:
         return
     for place in family.iterdir():
         pid, _, start = place.name.partition("-")
-        if place.is_dir() and pid.isdigit() and start and not _lives(pid, start):
+        if place.is_dir() and pid.isdigit() and start and not is_alive(place.name):
             yield place.name
-
-
-def _lives(pid: str, start: str) -> bool:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:
-        return False
-    return text.rpartition(")")[2].split()[19] == start
 
 
 def _is_writable(place: Path) -> bool:

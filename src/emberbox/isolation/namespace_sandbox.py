@@ -13,7 +13,7 @@ from typing import Any
 
 from emberbox.errors import PlatformError
 from emberbox.isolation.cgroups import Cgroup
-from emberbox.isolation.sandbox import Exit, Launch, Limits, SandboxEvents
+from emberbox.isolation.sandbox import Addresses, Exit, Launch, Limits, SandboxEvents
 
 _MESSAGE_MAX = 65_536
 _VM_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
@@ -31,6 +31,7 @@ class NamespaceSandbox:
         self._cgroup = cgroup
         self._control = control
         self._doors: list[socket.socket] = []
+        self._places: list[str] = []
         self._events: SandboxEvents | None = None
         self._pid = 0
         self._pidfd = -1
@@ -64,9 +65,15 @@ class NamespaceSandbox:
         return self._doors[1]
 
     @property
-    def door(self) -> socket.socket:
-        """Listening socket inside the sandbox, for our own AWS endpoint."""
-        return self._doors[2]
+    def door(self) -> socket.socket | None:
+        """Listening socket inside the sandbox, for our own AWS endpoint; none without network."""
+        return self._doors[2] if len(self._doors) > 2 else None
+
+    @property
+    def addresses(self) -> Addresses:
+        """The addresses of these sockets, as its processes know them."""
+        runtime_socket, runtime_api, *endpoint = self._places
+        return Addresses(runtime_socket, runtime_api, endpoint[0] if endpoint else "")
 
     def adopt(self, pid: int, pidfd: int) -> None:
         """The zygote has made it."""
@@ -204,6 +211,7 @@ class NamespaceSandbox:
 
     def _dispatch(self, message: dict[str, Any], descriptors: list[int]) -> None:
         if "ready" in message:
+            self._places = message["ready"]
             self._doors = [socket.socket(fileno=d) for d in descriptors]
             for door in self._doors:
                 door.setblocking(False)

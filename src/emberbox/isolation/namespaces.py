@@ -13,6 +13,7 @@ from emberbox.isolation import rootview
 from emberbox.isolation.cgroup_owners import server_identity
 from emberbox.isolation.cgroups import CgroupTree, open_tree
 from emberbox.isolation.namespace_sandbox import NamespaceSandbox
+from emberbox.isolation.network.sandboxes import SandboxNetwork
 from emberbox.isolation.rootview import FIRST_UID
 from emberbox.isolation.scratch_disk import ScratchDisks
 from emberbox.isolation.seccomp import build_filter, machine
@@ -41,12 +42,14 @@ class NamespaceBackend:
         run: Path,
         private: Path,
         blanks: int,
+        network: SandboxNetwork,
         tree: CgroupTree | None = None,
     ) -> None:
         self._code_store = code_store
         self._run = run
         self._private = private
         self._blank_target = blanks
+        self.network = network
         self.privileged = os.geteuid() == 0
         self.cgroups = tree or open_tree(server_identity())
         self._uid_base = 0x4000_0000 + (zlib.crc32(str(private).encode()) % 8192) * 0x1_0000
@@ -113,6 +116,7 @@ class NamespaceBackend:
         for sandbox in list(self._living.values()):
             await self._give_back(sandbox)
         await self.disks.close()
+        await asyncio.to_thread(self.network.close)
         self.cgroups.close()
 
     def _refill_soon(self, program: Program) -> None:
@@ -169,6 +173,7 @@ class NamespaceBackend:
         try:
             pid, pidfd = await zygote.spawn(
                 uid if self.privileged else 0,
+                uid - FIRST_UID,
                 cgroup.birthplace,
                 [theirs.fileno(), writing, *cgroup.join_descriptors],
             )
@@ -201,7 +206,7 @@ class NamespaceBackend:
             await asyncio.to_thread(program.build)
         scratch = self._run / f"root-{program.name}"
         scratch.mkdir(parents=True, exist_ok=True)
-        zygote = Zygote(program, self._on_ended, self._on_zygote_lost)
+        zygote = Zygote(program, self._on_ended, self._on_zygote_lost, self.network)
         configuration = rootview.configuration(
             program,
             code_store=self._code_store,
@@ -209,6 +214,7 @@ class NamespaceBackend:
             private=self._private,
             seccomp=self._seccomp,
             privileged=self.privileged,
+            network=self.network,
         )
         await zygote.start(configuration, uid_base=self._uid_base)
         self.cgroups.adopt(zygote.pid, self._uid_base if self.privileged else os.geteuid())

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from emberbox.isolation.network.modes import Mode
+from emberbox.isolation.network.sandboxes import SandboxNetwork
 from emberbox.runtimes.program import BOOTSTRAPS, RUNTIME_SOCKET, Program, bind_prefix
 
 RUNTIME_API_PORT = 9001
@@ -41,6 +43,7 @@ def configuration(
     private: Path,
     seccomp: bytes,
     privileged: bool,
+    network: SandboxNetwork,
 ) -> dict[str, Any]:
     """What the zygote is told; `private` is a directory no sandbox may ever see."""
     links, binds = _programs()
@@ -53,7 +56,7 @@ def configuration(
         "privileged": privileged,
         "scratch": str(scratch),
         "directories": ["/var/task", "/opt", "/tmp", "/dev", "/etc", "/var/runtime"],  # noqa: S108
-        "files": _etc_files(),
+        "files": {**_etc_files(), "/etc/resolv.conf": network.resolv_conf},
         "links": links,
         "binds": binds,
         "covers": [str(private)] if _is_shown(private, binds) else [],
@@ -63,8 +66,20 @@ def configuration(
         "seccomp": seccomp.hex(),
         "code_store": CODE_STORE,
         "hidden": CODE_STORE,
-        "doors": [RUNTIME_SOCKET, RUNTIME_API_PORT, DOOR_PORT],
+        "doors": _doors(network.choice.mode),
+        "network": network.choice.mode.value,
     }
+
+
+def _doors(mode: Mode) -> list[str | int]:
+    """Where a sandbox listens for us, in the order of `Addresses`; on `host`, wherever is free."""
+    match mode:
+        case Mode.HOST:
+            return ["@", 0, 0]
+        case Mode.NONE:
+            return [RUNTIME_SOCKET, RUNTIME_API_PORT]
+        case Mode.SERVICE | Mode.NAT:
+            return [RUNTIME_SOCKET, RUNTIME_API_PORT, DOOR_PORT]
 
 
 def bootstrap_directory() -> Path:
@@ -101,7 +116,6 @@ def _etc_files() -> dict[str, str]:
         "/etc/group": f"root:x:0:\n{group}",
         "/etc/hosts": "127.0.0.1 localhost sandbox sandbox.localdomain\n",
         "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-        "/etc/resolv.conf": "",
     }
 
 

@@ -24,6 +24,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a sandbox's processes find us: `host:port`, or `@name` of an abstract Unix socket.
+
+    `endpoint` is empty where functions have no network at all. `task_root` is where the code is.
+    """
+
+    runtime_socket: str
+    runtime_api: str
+    endpoint: str
+    task_root: str = "/var/task"
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """A runtime process to start: its environment, and its command.
 
@@ -79,8 +92,13 @@ class Sandbox(Protocol):
         ...
 
     @property
-    def door(self) -> socket.socket:
-        """Listening socket inside the sandbox, for our own AWS endpoint."""
+    def door(self) -> socket.socket | None:
+        """Listening socket inside the sandbox, for our own AWS endpoint; none without network."""
+        ...
+
+    @property
+    def addresses(self) -> Addresses:
+        """The addresses of these sockets, as its processes know them."""
         ...
 
     @property

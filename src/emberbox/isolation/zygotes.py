@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from emberbox.errors import PlatformError
+from emberbox.isolation.network.sandboxes import SandboxNetwork, WayOut
 from emberbox.isolation.rootview import bootstrap_directory
 from emberbox.runtimes.program import Program
 
 _MESSAGE_MAX = 262_144
+_DESCRIPTORS_MAX = 8
 _START_TIMEOUT_S = 15.0
 _INSIDE = Path(__file__).parent / "inside"
 
@@ -35,10 +37,13 @@ class Zygote:
         program: Program,
         on_ended: Callable[[int, int], None],
         on_lost: Callable[["Zygote"], None],
+        network: SandboxNetwork,
     ) -> None:
         self.program = program
         self._on_ended = on_ended
         self._on_lost = on_lost
+        self._network = network
+        self._way_out: WayOut | None = None
         self._spawning: dict[int, asyncio.Future[tuple[int, int]]] = {}
         self._serial = 0
         self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -92,7 +97,7 @@ class Zygote:
     ) -> None:
         await loop.sock_sendall(self._control, message)
         while True:
-            data = await loop.sock_recv(self._control, _MESSAGE_MAX)
+            data, descriptors = await _receive(loop, self._control)
             answer = json.loads(data) if data else {"failed": "it ended at once; see its output"}
             if "failed" in answer:
                 raise PlatformError(
@@ -101,20 +106,29 @@ class Zygote:
             if "map" in answer:
                 _write_maps(self.pid, privileged=privileged, uid_base=uid_base)
                 await loop.sock_sendall(self._control, b'{"mapped": true}')
+            elif "router" in answer:
+                self._way_out = await self._network.connect(
+                    descriptors, translates=bool(answer["router"])
+                )
+                await loop.sock_sendall(self._control, b'{"uplinked": true}')
             elif "serving" in answer:
                 return
 
-    async def spawn(self, uid: int, birthplace: int, descriptors: list[int]) -> tuple[int, int]:
+    async def spawn(
+        self, uid: int, place: int, birthplace: int, descriptors: list[int]
+    ) -> tuple[int, int]:
         """Fork a sandbox; (pid of its init, pidfd owned by the caller).
 
-        `birthplace` is a cgroup v2 directory for its runtime, or -1. The descriptors are its
-        control socket, its log pipe, and files to join cgroups by.
+        `place` is its number in the network. `birthplace` is a cgroup v2 directory for its
+        runtime, or -1. The descriptors are its control socket, its log pipe, and files to join
+        cgroups by.
         """
         self._serial += 1
         future: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         self._spawning[self._serial] = future
         born = birthplace >= 0
-        request = json.dumps({"spawn": self._serial, "uid": uid, "born": born}).encode()
+        wanted = {"spawn": self._serial, "uid": uid, "place": place, "born": born}
+        request = json.dumps(wanted).encode()
         if born:
             descriptors = [*descriptors[:2], birthplace, *descriptors[2:]]
         try:
@@ -164,10 +178,27 @@ class Zygote:
         if process is not None:
             process.send_signal(signal.SIGKILL)
             process.wait()
+        way_out, self._way_out = self._way_out, None
+        if way_out is not None:
+            way_out.close()
         for future in self._spawning.values():
             if not future.done():
                 future.set_exception(PlatformError("the zygote has ended"))
         self._spawning.clear()
+
+
+async def _receive(
+    loop: asyncio.AbstractEventLoop, control: socket.socket
+) -> tuple[bytes, list[int]]:
+    """The next message of a zygote that does not serve yet, with its descriptors."""
+    readable: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(control, readable.set_result, None)
+    try:
+        await readable
+    finally:
+        loop.remove_reader(control)
+    data, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_MAX, _DESCRIPTORS_MAX)
+    return data, descriptors
 
 
 def _write_maps(pid: int, *, privileged: bool, uid_base: int) -> None:

@@ -12,7 +12,7 @@ launch with a command of its own gets a fresh process.
     server -> init   {"prepare": {"code", "tmp_bytes", "hostname"}, "launch": {...}}   first
     server -> init   {"launch": {...}}           a fresh runtime, after {"empty"}
     server -> init   {"kill": true}              all processes but init; also "stop", "continue"
-    init -> server   {"ready": true} + descriptors   listening sockets, in the order of the doors
+    init -> server   {"ready": places} + descriptors   listening sockets, in the order of the doors
     init -> server   {"exited": status}          the runtime process itself (wait status)
     init -> server   {"empty": true}             nothing but init is left
     init -> server   {"failed": text}            the sandbox is unusable
@@ -31,6 +31,7 @@ import sys
 import threading
 
 import linux
+import network
 
 _MESSAGE_MAX = 98304
 _LOG_DESCRIPTOR = 3
@@ -45,7 +46,9 @@ _BACKLOG = 64
 class Template:
     """What all sandboxes of a zygote share."""
 
-    def __init__(self, run, waiting, waiting_variables, seccomp, code_store, hidden, doors):
+    def __init__(
+        self, run, waiting, waiting_variables, seccomp, code_store, hidden, doors, network, router
+    ):
         self.run = run
         self.waiting = waiting
         self.waiting_variables = waiting_variables
@@ -53,12 +56,15 @@ class Template:
         self.code_store = code_store
         self.hidden = hidden
         self.doors = doors
+        self.network = network
+        self.router = router
 
 
 class _Init:
-    def __init__(self, template, uid, control, log, birthplace, cgroups):
+    def __init__(self, template, uid, place, control, log, birthplace, cgroups):
         self.template = template
         self.uid = uid
+        self.place = place
         self.control = control
         self.log = log
         self.birthplace = birthplace
@@ -71,7 +77,7 @@ class _Init:
         socket.send_fds(self.control, [json.dumps(message).encode()], descriptors)
 
 
-def run_init(template, uid, has_birthplace, descriptors):
+def run_init(template, uid, place, has_birthplace, descriptors):
     """Become process 1 of the sandbox; does not return.
 
     The descriptors are the control socket, the log pipe, the cgroup v2 directory that the runtime
@@ -79,7 +85,7 @@ def run_init(template, uid, has_birthplace, descriptors):
     """
     control, log = socket.socket(fileno=descriptors[0]), descriptors[1]
     birthplace = descriptors[2] if has_birthplace else -1
-    init = _Init(template, uid, control, log, birthplace, descriptors[2 + has_birthplace :])
+    init = _Init(template, uid, place, control, log, birthplace, descriptors[2 + has_birthplace :])
     status = 1
     try:
         linux.die_with_parent()
@@ -102,20 +108,23 @@ def _furnish(init):
     linux.mount("proc", "/proc", "proc", flags | linux.MS_RDONLY)
     # The host's boot parameters are nobody's business here.
     linux.mount("/dev/null", "/proc/cmdline", "", linux.MS_BIND)
-    linux.loopback_up()
-    listening = []
+    network.join(init.template.network, init.template.router, init.place)
+    listening, places = [], []
     for place in init.template.doors:
         # A name that begins with @ is of the abstract kind: it lives in the network namespace.
         if isinstance(place, str):
             door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            door.bind("\0" + place[1:])
+            # The kernel finds a name, where the namespace is not the sandbox's own.
+            door.bind("\0" + place[1:] if place[1:] else "")
+            places.append("@" + door.getsockname()[1:].decode("ascii"))
         else:
             door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             door.bind(("127.0.0.1", place))
+            places.append("127.0.0.1:%d" % door.getsockname()[1])
         door.listen(_BACKLOG)
         listening.append(door)
     init.ended = linux.child_exit_descriptor()
-    init.send({"ready": True}, [door.fileno() for door in listening])
+    init.send({"ready": places}, [door.fileno() for door in listening])
     for door in listening:
         door.close()
 

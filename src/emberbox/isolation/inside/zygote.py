@@ -9,8 +9,10 @@ It talks to the server over a SOCK_SEQPACKET socket (its descriptor is the first
     server -> zygote   {"configure": {...}}                     once
     zygote -> server   {"map": true}                            maps of the user namespace, please
     server -> zygote   {"mapped": true}
+    zygote -> server   {"router": translates} + descriptors     where functions reach the world
+    server -> zygote   {"uplinked": true}
     zygote -> server   {"serving": true}
-    server -> zygote   {"spawn": id, "uid": n, "born": bool} + descriptors
+    server -> zygote   {"spawn": id, "uid": n, "place": n, "born": bool} + descriptors
     zygote -> server   {"spawned": id, "pid": n} + pidfd        or {"spawned": id, "error": text}
     zygote -> server   {"ended": pid, "status": n}
 """
@@ -24,11 +26,13 @@ import sys
 
 import jail
 import linux
+import network
 
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _MESSAGE_MAX = 262144
 _DESCRIPTORS_MAX = 16
 _OWN_MODULES = []
+_PRIVATE = ("jail", "linux", "netlink", "network", "zygote", "__main__")
 
 
 def main():
@@ -37,8 +41,8 @@ def main():
     linux.die_with_parent()
     configuration = json.loads(control.recv(_MESSAGE_MAX))["configure"]
     try:
-        _confine(control, configuration)
-        template = _preload(configuration)
+        router = _confine(control, configuration)
+        template = _preload(configuration, router)
     except Exception as error:
         control.send(json.dumps({"failed": "%s: %s" % (type(error).__name__, error)}).encode())
         return
@@ -68,7 +72,9 @@ def _confine(control, configuration):
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
     linux.die_with_parent()
+    router = network.become_router(control) if configuration["network"] == "nat" else None
     linux.give_up_new_privileges()
+    return router
 
 
 def _ask_for_maps(control):
@@ -115,7 +121,7 @@ def _bind(source, target, devices=False):
     linux.bind_read_only(source, target, devices)
 
 
-def _preload(configuration):
+def _preload(configuration, router):
     """Import a Python runtime's modules once, for all sandboxes to share."""
     os.environ.clear()
     run = None
@@ -130,7 +136,7 @@ def _preload(configuration):
         bootstrap = __import__("emberbox_bootstrap")
         _set_up_on_a_pipe(bootstrap.set_up)
         # A customer's module may have the same name.
-        _OWN_MODULES.extend(sys.modules.pop(n) for n in ("jail", "linux", "zygote", "__main__"))
+        _OWN_MODULES.extend(sys.modules.pop(n) for n in _PRIVATE)
         sys.modules["__main__"] = type(sys)("__main__")
         sys.path_importer_cache.clear()
         run = bootstrap.main
@@ -142,6 +148,8 @@ def _preload(configuration):
         code_store=configuration["code_store"],
         hidden=configuration["hidden"],
         doors=tuple(configuration["doors"]),
+        network=configuration["network"],
+        router=router,
     )
 
 
@@ -185,11 +193,7 @@ def _spawn(control, template, ended):
     request = json.loads(data)
     try:
         pid, pidfd = linux.fork_into(
-            linux.CLONE_NEWPID
-            | linux.CLONE_NEWNS
-            | linux.CLONE_NEWIPC
-            | linux.CLONE_NEWUTS
-            | linux.CLONE_NEWNET
+            linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
         )
     except OSError as error:
         control.send(json.dumps({"spawned": request["spawn"], "error": str(error)}).encode())
@@ -197,7 +201,7 @@ def _spawn(control, template, ended):
     if pid == 0:
         control.close()
         os.close(ended)
-        jail.run_init(template, request["uid"], request["born"], descriptors)
+        jail.run_init(template, request["uid"], request["place"], request["born"], descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
     if pid > 0:

@@ -1,0 +1,1 @@
+"""Which networks sandboxes can have, and how they get them."""
