@@ -31,13 +31,13 @@ from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.isolation.network.modes import Choice
 from emberbox.parts.asynchronous import open_asynchronous
+from emberbox.parts.messaging import open_messaging, open_sources
 from emberbox.parts.metrics import open_metrics
 from emberbox.parts.sandboxes import open_sandboxes
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
-from emberbox.services.sqs.service import SqsService
 from emberbox.services.sts.service import StsService
 from emberbox.settings import Settings
 from emberbox.storage.catalog import CatalogWriter, FunctionCatalog
@@ -106,15 +106,16 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         writer = CatalogWriter(state, catalog)
         await FunctionStore(writer).load()
         packages = PackageStore(data / "packages")
+        messaging = await open_messaging(data, clock, stack)
         functions = FunctionsService(
             writer,
             packages,
             clock=clock,
             secret=secret,
             concurrency_limit=settings.concurrency,
+            checks=messaging.checks,
         )
         await functions.resources.load()
-        sqs = await SqsService.start(data / "queues.db", clock, stack)
         planner = HostPlanner(
             backend,
             runtimes,
@@ -127,7 +128,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 LogsService(log_store, sink, clock),
                 metrics.service,
                 IamService(identities, clock),
-                sqs,
+                messaging.sqs,
                 StsService(identities, sessions),
             ],
             default_account=settings.account,
@@ -173,6 +174,15 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         accepting = await loop.create_server(serving[0].protocol, sock=listener, backlog=_BACKLOG)
         stack.push_async_callback(_drain, accepting, serving[0], front_door, settings.drain_s)
         stack.callback(asynchronous.invoker.pause)
+        open_sources(
+            messaging,
+            functions.resources.mappings,
+            catalog,
+            front_door,
+            clock,
+            stack,
+            drain_s=settings.drain_s,
+        )
         yield Server(
             settings,
             listener.getsockname()[1],

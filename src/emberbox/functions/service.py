@@ -12,9 +12,11 @@ from emberbox.functions.reading import Reading
 from emberbox.functions.resources import Resources
 from emberbox.functions.roles import RoleLookup
 from emberbox.functions.settling import Settling
+from emberbox.functions.sourcing import SourceCheck
 from emberbox.functions.standing import Standing
 from emberbox.functions.tagging import Tagging
 from emberbox.functions.versioning import Versioning
+from emberbox.model.mapping import SourceKind
 from emberbox.model.request import Operation
 from emberbox.storage.aliases import AliasStore
 from emberbox.storage.catalog import CatalogWriter
@@ -23,12 +25,15 @@ from emberbox.storage.packages import PackageStore
 
 log = logging.getLogger("emberbox.functions")
 
+_NO_CHECKS: Mapping[SourceKind, SourceCheck] = {}
+
 
 class FunctionsService:
     """Functions as resources; Invoke is not among the operations.
 
-    `secret` signs links to code. `roles` None means that execution roles are not looked up. Call
-    `recover` once before serving and `close` before the database closes.
+    `secret` signs links to code. `roles` None means that execution roles are not looked up.
+    `checks` look at the sources of mappings, for all kinds that are polled. Call `recover` once
+    before serving and `close` before the database closes.
     """
 
     name = "lambda"
@@ -42,6 +47,7 @@ class FunctionsService:
         secret: bytes,
         roles: RoleLookup | None = None,
         concurrency_limit: int = 1_000,
+        checks: Mapping[SourceKind, SourceCheck] = _NO_CHECKS,
     ) -> None:
         catalog = writer.catalog
         self._store = store = FunctionStore(writer)
@@ -49,7 +55,7 @@ class FunctionsService:
         self._settling = Settling(store)
         catalog.listeners.append(self._settling.function_changed)
         self.downloads = CodeDownloads(packages, secret, clock)
-        self.resources = Resources(writer, clock)
+        self.resources = Resources(writer, clock, polled=frozenset(checks), checks=checks)
         self.operations: Mapping[str, Operation] = {
             **Changing(store, catalog, packages, roles, clock).operations,
             **Reading(store, catalog, self._settling, self.downloads).operations,

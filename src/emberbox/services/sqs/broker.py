@@ -6,9 +6,10 @@ it directly.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError, PlatformError
@@ -24,6 +25,7 @@ from emberbox.storage.queue_records import (
     Receipt,
     Received,
     Sent,
+    from_handle,
 )
 from emberbox.storage.queues import QueueStore
 
@@ -42,6 +44,7 @@ class Broker:
         self._clock = clock
         self._arrivals = Arrivals(clock)
         self._in_flight: dict[int, int] = {}
+        self._returns: set[asyncio.Task[Any]] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._to_sweep = asyncio.Event()
         queues.listeners.append(self._queue_changed)
@@ -51,11 +54,13 @@ class Broker:
         self._sweeper = asyncio.create_task(self._keep_sweeping())
 
     async def close(self) -> None:
-        """Stop sweeping."""
+        """Stop sweeping, and wait for what is given back."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._sweeper
+        while self._returns:
+            await asyncio.wait(list(self._returns))
 
     def now_ms(self) -> int:
         """The time."""
@@ -114,10 +119,29 @@ class Broker:
                 if is_short and not queue.settings.is_fifo:
                     raise CallerError("OverLimit", "Too many messages in flight.", status=403)
                 return []
-            batch = await self._take(queue, limit, visibility_s, attempt_id)
+            batch = await self._or_back(queue, self._take(queue, limit, visibility_s, attempt_id))
             if batch.messages or not batch.put_aside:
                 return batch.messages
         return []
+
+    async def _or_back(self, queue: Queue, taking: Coroutine[Any, Any, Batch]) -> Batch:
+        """What was taken; if the receiver goes away meanwhile, it goes back into the queue."""
+        task = asyncio.create_task(taking)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._returns.add(task)
+            task.add_done_callback(partial(self._give_back, queue))
+            raise
+
+    def _give_back(self, queue: Queue, task: asyncio.Task[Batch]) -> None:
+        self._returns.discard(task)
+        if task.cancelled() or task.exception() is not None or not task.result().messages:
+            return
+        changes = [(from_handle(each.receipt, queue), 0) for each in task.result().messages]
+        back = asyncio.create_task(self.change_visibility(queue, changes))
+        self._returns.add(back)
+        back.add_done_callback(self._returns.discard)
 
     async def _take(
         self, queue: Queue, limit: int, visibility_s: int | None, attempt_id: str | None

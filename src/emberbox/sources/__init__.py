@@ -1,0 +1,1 @@
+"""Event source mappings at work: read a source, filter, batch, invoke, settle."""

@@ -1,0 +1,122 @@
+"""Queues as a source: messages gathered into batches, what was filtered out deleted."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from emberbox.clock import Clock
+from emberbox.errors import EmberboxError
+from emberbox.model.event_pattern import AnyOf
+from emberbox.model.limits import INVOKE_PAYLOAD_MAX_BYTES
+from emberbox.model.mapping import EventSourceMapping
+from emberbox.model.queue_event import (
+    QueueMessage,
+    event_of,
+    event_size,
+    is_let_through,
+    record_of,
+)
+from emberbox.sources.feed import Batch, Record, SourceError, Verdict
+from emberbox.sources.queue_port import QueuePort
+
+log = logging.getLogger("emberbox.sources")
+
+_RECEIVE_MAX: Final = 10
+_DELETE_TRIES: Final = 3
+
+
+class QueueFeed:
+    """A queue for one mapping. One batch is gathered at a time."""
+
+    def __init__(self, mapping: EventSourceMapping, port: QueuePort, clock: Clock) -> None:
+        assert mapping.source_arn is not None
+        self._arn = mapping.source_arn
+        self._port = port
+        self._clock = clock
+        self._filters = AnyOf(mapping.filter_patterns)
+        self._size: int = mapping.settings["BatchSize"]
+        self._window_s: int = mapping.settings.get("MaximumBatchingWindowInSeconds") or 0
+
+    async def next(self) -> Sequence[Batch]:
+        """A batch, in parts if it is too large for one event."""
+        visibility_s = (await self._port.facts(self._arn)).visibility_s
+        records: list[Record] = []
+        try:
+            began = await self._gather(records)
+        except BaseException:
+            if records:
+                await self._port.release(self._arn, [each.handle for each in records])
+            raise
+        return [Batch(part, began + visibility_s) for part in _parts(records)]
+
+    async def _gather(self, records: list[Record]) -> float:
+        """Fill a batch until it is full or its window ends; when the first of it was received."""
+        began = 0.0
+        while not records:
+            records += await self._receive(None)
+            began = self._clock.monotonic()
+        while len(records) < self._size and not _is_large(records):
+            left_s = began + self._window_s - self._clock.monotonic()
+            if left_s <= 0:
+                break
+            records += await self._receive(left_s, self._size - len(records))
+        return began
+
+    async def _receive(self, wait_s: float | None, limit: int = _RECEIVE_MAX) -> list[Record]:
+        limit = min(_RECEIVE_MAX, self._size, limit)
+        return await self._filtered(await self._port.receive(self._arn, limit, wait_s))
+
+    async def _filtered(self, messages: Sequence[QueueMessage]) -> list[Record]:
+        dropped = [m.receipt for m in messages if not is_let_through(self._filters, m.body)]
+        if dropped:
+            await self._delete(dropped)
+        gone = frozenset(dropped)
+        return [
+            Record(m.message_id, m.receipt, record_of(m, self._arn))
+            for m in messages
+            if m.receipt not in gone
+        ]
+
+    async def settle(self, batch: Batch, verdict: Verdict) -> None:
+        """Delete what was processed; the rest comes back when its time is over."""
+        if verdict.failed is None:
+            return
+        done = [each.handle for each in batch.records if each.identifier not in verdict.failed]
+        if done:
+            await self._delete(done)
+
+    async def _delete(self, receipts: Sequence[str]) -> None:
+        for tries_left in reversed(range(_DELETE_TRIES)):
+            try:
+                await self._port.delete(self._arn, receipts)
+            except (SourceError, EmberboxError, OSError) as error:
+                if not tries_left:
+                    log.warning("messages of %s will come again: %s", self._arn, error)
+            else:
+                return
+
+    async def recovered(self) -> None:
+        """Return when the queue is there again."""
+        await self._port.appears(self._arn)
+
+    def event(self, batch: Batch) -> bytes:
+        """The event of a batch."""
+        return event_of(record.content for record in batch.records)
+
+
+def _is_large(records: Sequence[Record]) -> bool:
+    return event_size(len(each.content) for each in records) >= INVOKE_PAYLOAD_MAX_BYTES
+
+
+def _parts(records: Sequence[Record]) -> list[list[Record]]:
+    """The records in order, in as few events as the limit of their size allows."""
+    parts: list[list[Record]] = []
+    size = 0
+    for record in records:
+        more = len(record.content) + 1
+        if not parts or size + more > INVOKE_PAYLOAD_MAX_BYTES:
+            parts.append([])
+            size = event_size([])
+        parts[-1].append(record)
+        size += more
+    return parts
