@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from emberbox.errors import CallerError
 from emberbox.runtimes.dotnet import DOTNET
+from emberbox.runtimes.java import JAVA
 from emberbox.runtimes.nodejs import NODEJS
 from emberbox.runtimes.program import Language, Program, Search
 from emberbox.runtimes.provided import PROVIDED
@@ -13,7 +14,7 @@ from emberbox.runtimes.python import PYTHON, discover
 from emberbox.runtimes.registry import Family, Runtime, Version, choose_version
 from emberbox.runtimes.ruby import RUBY
 
-LANGUAGES: Sequence[Language] = (PYTHON, NODEJS, RUBY, DOTNET, PROVIDED)
+LANGUAGES: Sequence[Language] = (PYTHON, NODEJS, JAVA, RUBY, DOTNET, PROVIDED)
 """All that Emberbox can run, or can say how to get."""
 
 

@@ -6,19 +6,28 @@ runtime of that language says when things go wrong.
 
 import io
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import emberbox.runtimes.program
 
 PROGRAMS = Path(__file__).parent / "programs"
+OUR_JAVA = emberbox.runtimes.program.BOOTSTRAPS / "java"
+
+
+Files = Callable[[], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)
 class Broken:
     """Code that cannot be loaded, and what is said about it: a type, and a pattern of the text."""
 
-    files: Mapping[str, str]
+    files: Mapping[str, str] | Files
     handler: str
     error_type: str
     message: str
@@ -31,7 +40,7 @@ class Column:
     name: str
     runtime: str
     handler: str
-    files: Callable[[], Mapping[str, bytes]]
+    files: Files
     failure: str
     unserialisable: tuple[str, str]
     broken: Mapping[str, Broken]
@@ -42,9 +51,24 @@ class Column:
     absent: frozenset[str] = field(default_factory=frozenset)
 
 
-def program(*names: str) -> Callable[[], Mapping[str, bytes]]:
+def program(*names: str) -> Files:
     """A package of files of the programs folder as they are."""
     return lambda: {name: (PROGRAMS / name).read_bytes() for name in names}
+
+
+def java(*names: str) -> Files:
+    """A package of classes, compiled here from files of the programs folder."""
+
+    @cache
+    def compiled() -> Mapping[str, bytes]:
+        with TemporaryDirectory() as place:
+            sources = [str(PROGRAMS / name) for name in names]
+            options = ["--release", "8", "-nowarn", "-sourcepath", str(OUR_JAVA), "-d", place]
+            subprocess.run(["javac", *options, *sources], check=True, capture_output=True)
+            found = (Path(place) / "example").glob("*.class")
+            return {f"example/{file.name}": file.read_bytes() for file in found}
+
+    return compiled
 
 
 def needs(command: str, package: str) -> Callable[[], str]:
@@ -149,4 +173,38 @@ RUBY = Column(
     },
 )
 
-LANGUAGES = (PYTHON, NODEJS, RUBY)
+JAVA = Column(
+    name="java",
+    runtime="java17",
+    handler="example.Actions",
+    files=java("Actions.java"),
+    failure="java.lang.IllegalStateException",
+    unserialisable=(
+        "java.lang.RuntimeException",
+        "An error occurred during JSON serialization of response",
+    ),
+    lacks=needs("javac", "default-jdk-headless"),
+    trace="stackTrace",
+    exhausted="java.lang.OutOfMemoryError",
+    small_mb=192,
+    broken={
+        "missing": Broken(
+            java("Actions.java"),
+            "example.Actions::nothing",
+            "java.lang.NoSuchMethodException",
+            "No public method named nothing with appropriate method signature found on class "
+            "example.Actions",
+        ),
+        "import": Broken(
+            {"other.txt": "no class"},
+            "example.Nowhere",
+            "java.lang.ClassNotFoundException",
+            "Class not found: example.Nowhere",
+        ),
+        "top": Broken(
+            java("AtOnce.java"), "example.AtOnce", "java.lang.IllegalStateException", "at once"
+        ),
+    },
+)
+
+LANGUAGES = (PYTHON, NODEJS, RUBY, JAVA)
