@@ -45,6 +45,7 @@ LIMITS = {
     "REQUEST_MAX_BYTES": "a whole request to the Lambda API, bytes",
     "INVOKE_PAYLOAD_MAX_BYTES": "payload of a synchronous invocation, bytes",
     "RESPONSE_PAYLOAD_MAX_BYTES": "its response, bytes",
+    "STREAMED_RESPONSE_MAX_BYTES": "its response, if it is streamed, bytes",
     "CLIENT_CONTEXT_MAX_BYTES": "client context, base64 as it is sent, bytes",
     "CONCURRENT_EXECUTIONS": "invocations at the same time in an account and region",
     "PROCESSES_MAX": "processes and threads in an execution environment",
@@ -54,7 +55,7 @@ LIMITS = {
     "TAGS_MAX": "tags of a function",
 }
 # Operations that are answered before they come to a service.
-BESIDE = {"lambda": {"Invoke"}}
+BESIDE = {"lambda": {"Invoke", "InvokeWithResponseStream"}}
 # Which of the limits `emberbox serve` can change.
 OPTIONS = {"CONCURRENT_EXECUTIONS": "--max-concurrency"}
 

@@ -6,11 +6,16 @@ environment expects it.
 """
 
 import asyncio
+import base64
+import binascii
 import re
+from contextlib import suppress
 from typing import Protocol
 
 import httptools
 
+from emberbox.environment.response_stream import ResponseStream
+from emberbox.model.invocation import Flow
 from emberbox.model.limits import RESPONSE_PAYLOAD_MAX_BYTES
 
 _HEAD_MAX = 65_536
@@ -33,7 +38,10 @@ _OWN_ANSWER = re.compile(
 )
 _OWN_NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1:9001\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_TRACKED = frozenset({b"expect", b"lambda-runtime-function-error-type"})
+_MODE = b"lambda-runtime-function-response-mode"
+_ERROR_TYPE = b"lambda-runtime-function-error-type"
+_ERROR_BODY = b"lambda-runtime-function-error-body"
+_TRACKED = frozenset({b"content-type", b"expect", _MODE, _ERROR_TYPE, _ERROR_BODY})
 
 
 class RefusedError(Exception):
@@ -50,6 +58,11 @@ def illegal_transition(origin: str, to: str) -> RefusedError:
     """The runtime asks for what its state does not allow; the states have AWS's names."""
     text = f"State transition from {origin} to {to} failed for runtime"
     return RefusedError(403, "InvalidStateTransition", text)
+
+
+def _too_large(limit_bytes: int) -> RefusedError:
+    text = f"Exceeded maximum allowed payload size ({limit_bytes} bytes)."
+    return RefusedError(413, "RequestEntityTooLarge", text)
 
 
 class RuntimeHost(Protocol):
@@ -69,6 +82,22 @@ class RuntimeHost(Protocol):
 
     def runtime_fails(self, request_id: str, error_type: str, body: bytes) -> None:
         """The handler's failure."""
+        ...
+
+    def runtime_streams(self, request_id: str, content_type: str, flow: Flow) -> ResponseStream:
+        """The handler's result is on its way: where its pieces go."""
+        ...
+
+    def runtime_ends_stream(self, request_id: str, error_type: str, error: bytes) -> None:
+        """All of it has come; with an error type, the handler has failed in the middle."""
+        ...
+
+    def runtime_breaks_stream(self) -> None:
+        """It will not come to its end."""
+        ...
+
+    def runtime_names_no_mode(self, request_id: str) -> None:
+        """The handler's result has a mode that there is not."""
         ...
 
     def expects_init_error(self) -> None:
@@ -97,9 +126,9 @@ class RuntimeConnection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._head_bytes = 0
-        self._in_head = True
         self._refusal: RefusedError | None = None
         self._route: re.Match[bytes] | None = None
+        self._stream: ResponseStream | None = None
         self._held = b""
         self._awaits_event = False
         self._is_between = True
@@ -117,12 +146,17 @@ class RuntimeConnection(asyncio.Protocol):
         """The process has closed, or ended."""
         self._connections.discard(self)
         self._transport = None
+        stream, self._stream = self._stream, None
+        if stream is not None and not stream.is_ended:
+            self._host.runtime_breaks_stream()
         self._host.connection_lost(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse; a malformed or oversized head ends the connection."""
         if self._is_between and self._take_own(data):
             return
+        # Heads, chunk sizes and trailers: all that has come since a part of a body.
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -130,10 +164,8 @@ class RuntimeConnection(asyncio.Protocol):
         if self._held and not self._awaits_event:
             held, self._held = self._held, b""
             self._write(held)
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > _HEAD_MAX:
-                self.close()
+        if self._head_bytes > _HEAD_MAX and not self._is_between:
+            self.close()
 
     def _take_own(self, data: bytes) -> bool:
         """Our own runtime's answer and its next request, when they come as one piece.
@@ -164,7 +196,7 @@ class RuntimeConnection(asyncio.Protocol):
         self._headers = {}
         self._body = []
         self._body_bytes = 0
-        self._in_head = True
+        self._head_bytes = 0
         self._refusal = None
         self._route = None
 
@@ -180,7 +212,6 @@ class RuntimeConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Decide whether the body is wanted before reading it."""
-        self._in_head = False
         self._head_bytes = 0
         self._route = _PATH.match(self._url)
         try:
@@ -201,6 +232,28 @@ class RuntimeConnection(asyncio.Protocol):
             self._host.expects_init_error()
         if not route["next"]:
             self._answer_alone()
+        if route["what"] == b"response" and _MODE in self._headers:
+            self._begin_stream(route["id"].decode("latin-1"), self._headers[_MODE])
+
+    def _begin_stream(self, request_id: str, mode: bytes) -> None:
+        if mode.strip().lower() != b"streaming":
+            self._host.runtime_names_no_mode(request_id)
+            message = "Invalid function response mode"
+            raise RefusedError(400, "InvalidFunctionResponseMode", message)
+        content_type = self._headers.get(b"content-type", b"application/octet-stream")[:256]
+        self._stream = self._host.runtime_streams(
+            request_id, content_type.decode("latin-1").strip(), self
+        )
+
+    def pause(self) -> None:
+        """Read no more: the function's writes block once the socket is full."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._transport is not None:
+            self._transport.resume_reading()
 
     def _answer_alone(self) -> None:
         """Only one connection at a time may fill memory with an answer."""
@@ -211,10 +264,18 @@ class RuntimeConnection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """A part of the body; what is not wanted or too much is dropped."""
         self._body_bytes += len(body)
-        if self._refusal is None and self._body_bytes <= RESPONSE_PAYLOAD_MAX_BYTES:
+        self._head_bytes = 0
+        if self._stream is not None:
+            self._write_on(self._stream, body)
+        elif self._refusal is None and self._body_bytes <= RESPONSE_PAYLOAD_MAX_BYTES:
             self._body.append(body)
         else:
             self._body.clear()
+
+    def _write_on(self, stream: ResponseStream, body: bytes) -> None:
+        stream.write(body)
+        if stream.is_too_large and not stream.is_ended and self._route is not None:
+            self._host.runtime_ends_stream(self._route["id"].decode("latin-1"), "", b"")
 
     def on_message_complete(self) -> None:
         """The whole request is there."""
@@ -234,7 +295,7 @@ class RuntimeConnection(asyncio.Protocol):
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body = []
         too_large = self._body_bytes > RESPONSE_PAYLOAD_MAX_BYTES
-        error_type = self._headers.get(b"lambda-runtime-function-error-type", b"")[:256]
+        error_type = self._headers.get(_ERROR_TYPE, b"")[:256].decode("latin-1")
         if route["next"]:
             self._awaits_event = True
             try:
@@ -244,22 +305,29 @@ class RuntimeConnection(asyncio.Protocol):
                 raise
             return
         if route["init"]:
-            self._host.runtime_fails_init(error_type.decode("latin-1"), body)
+            self._host.runtime_fails_init(error_type, body)
+        elif self._stream is not None:
+            self._end_stream(self._stream, route["id"].decode("latin-1"), error_type)
         elif route["what"] == b"error" and not too_large:
             request_id = route["id"].decode("latin-1")
-            self._host.runtime_fails(request_id, error_type.decode("latin-1"), body)
+            self._host.runtime_fails(request_id, error_type, body)
         else:
             request_id = route["id"].decode("latin-1")
             self._host.runtime_responds(request_id, body, too_large=too_large)
             if too_large:
-                raise RefusedError(
-                    413,
-                    "RequestEntityTooLarge",
-                    f"Exceeded maximum allowed payload size ({RESPONSE_PAYLOAD_MAX_BYTES} bytes).",
-                )
+                raise _too_large(RESPONSE_PAYLOAD_MAX_BYTES)
         # Held until this turn ends: a runtime that has already asked for the next invocation is
         # woken once, by that.
         self._held += _ACCEPTED
+
+    def _end_stream(self, stream: ResponseStream, request_id: str, error_type: str) -> None:
+        self._stream = None
+        error = b""
+        with suppress(binascii.Error, ValueError):
+            error = base64.b64decode(self._headers.get(_ERROR_BODY, b""), validate=True)
+        if stream.is_ended and stream.is_too_large:
+            raise _too_large(stream.limit_bytes)
+        self._host.runtime_ends_stream(request_id, error_type, error)
 
     def _refuse(self, refusal: RefusedError) -> None:
         text = refusal.message.replace("\\", "/").replace('"', "'")

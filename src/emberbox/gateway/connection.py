@@ -19,6 +19,7 @@ from emberbox.clock import Clock
 from emberbox.gateway.app import Gateway
 from emberbox.gateway.invoke_call import InvokeCall, match_invoke
 from emberbox.invoke.frontdoor import FrontDoor
+from emberbox.model.invocation import Flow
 
 _HEAD_MAX = 1 << 20
 _KEEP_ALIVE_S = 75
@@ -93,6 +94,7 @@ class ClientConnection(HttpToolsProtocol):
         self._peers = peers
         self._peers_max = peers_max
         self._is_held = False
+        self._streaming: Flow | None = None
         self._call: InvokeCall | None = None
         self._head_bytes = 0
         self._in_head = False
@@ -145,6 +147,7 @@ class ClientConnection(HttpToolsProtocol):
             serving.date_line,
             self.on_response_complete,
             serving.own,
+            self._watch_writes,
             keep_alive=self.parser.should_keep_alive(),
         )
         self._call = call
@@ -195,9 +198,23 @@ class ClientConnection(HttpToolsProtocol):
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(_KEEP_ALIVE_S, self._look_idle)
 
+    def _watch_writes(self, flow: Flow | None) -> None:
+        """Let what is streamed to this client wait while the client does not read."""
+        self._streaming = flow
+        if flow is not None and self.flow.write_paused:
+            flow.pause()
+
+    def pause_writing(self) -> None:
+        """The client does not read what was written."""
+        super().pause_writing()
+        if self._streaming is not None:
+            self._streaming.pause()
+
     def resume_writing(self) -> None:
         """The client has read what was written: go on where `on_response_complete` stopped."""
         super().resume_writing()
+        if self._streaming is not None:
+            self._streaming.resume()
         if self._is_held:
             self._is_held = False
             self.on_response_complete()
@@ -222,5 +239,7 @@ class ClientConnection(HttpToolsProtocol):
             self._idle_timer = None
         if self._call is not None:
             self._call.abandon()
+        if self._streaming is not None:
+            self._streaming.resume()
         self._peers.discard(self)
         super().connection_lost(exc)

@@ -1,4 +1,4 @@
-"""One Invoke call on the fast path: from parsed head and body to the bytes of the answer.
+"""One Invoke or InvokeWithResponseStream call on the fast path: from head and body to the answer.
 
 Written against the connection directly, beside the ASGI application: the way of an invocation has
 no room for a scope, a receive and a send (docs/explanation/architecture.md).
@@ -15,7 +15,9 @@ from urllib.parse import parse_qsl, unquote
 
 from emberbox.errors import CallerError, EmberboxError
 from emberbox.gateway.origins import foreign_page, is_foreign
+from emberbox.gateway.stream_answer import StreamAnswer
 from emberbox.invoke.frontdoor import FrontDoor, InvokeAnswer, InvokeRequest
+from emberbox.model.invocation import Flow
 from emberbox.model.limits import INVOKE_PAYLOAD_MAX_BYTES, REQUEST_MAX_BYTES
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ log = logging.getLogger("emberbox.gateway")
 
 _PATH = re.compile(
     # The absolute form is what clients send to a proxy; the length of a head is bounded elsewhere.
-    rb"(?:https?://[^/?]+)?/2015-03-31/functions/([^/?]+)/invocations/?(?:\?(.*))?\Z"
+    rb"(?:https?://[^/?]+)?/(?:2015-03-31/functions/([^/?]+)/invocations"
+    rb"|2021-11-15/functions/([^/?]+)/response-streaming-invocations)/?(?:\?(.*))?\Z"
 )
 _WRITE_AT_ONCE = 65_536
 _PHRASES = {200: "200 OK", 202: "202 Accepted", 204: "204 No Content"}
@@ -57,6 +60,7 @@ class InvokeCall:
         date_line: Callable[[], str],
         on_response: Callable[[], None],
         own: Callable[[Coroutine[Any, Any, None]], None],
+        watch: Callable[[Flow | None], None],
         *,
         keep_alive: bool,
     ) -> None:
@@ -69,6 +73,11 @@ class InvokeCall:
         self._on_response = on_response
         self._own = own
         self._request_id = gateway.new_request_id()
+        self._stream = (
+            StreamAnswer(transport, date_line, watch, self._request_id, keep_alive=keep_alive)
+            if target[2]
+            else None
+        )
         self._parts: list[bytes] = []
         self._complete: asyncio.Future[None] | None = None
         self.body_bytes = 0
@@ -151,13 +160,17 @@ class InvokeCall:
         text = (
             str(error) if known else "An internal error occurred; the server's log has the cause."
         )
-        self._write_error(CallerError("ServiceException", text, status=500))
+        if self._stream is not None and self._stream.has_begun:
+            # It is too late for a status: a stream that breaks off is an error too.
+            self._transport.abort()
+        else:
+            self._write_error(CallerError("ServiceException", text, status=500))
 
     def _request(self, request_id: str) -> InvokeRequest:
         headers = self._headers
         scope = self._gateway.scope_of(headers.get(b"authorization"))
-        function, query = self._target.groups()
-        name = function.decode("latin-1")
+        whole, streamed, query = self._target.groups()
+        name = (whole or streamed).decode("latin-1")
         if self.body_bytes > INVOKE_PAYLOAD_MAX_BYTES:
             raise _too_large(self.body_bytes)
         parts, self._parts = self._parts, []
@@ -172,10 +185,15 @@ class InvokeCall:
             _text(headers, b"x-amz-log-type") or "None",
             _text(headers, b"x-amz-client-context"),
             _text(headers, b"x-amzn-trace-id"),
+            self._stream,
         )
 
     def _write_answer(self, answer: InvokeAnswer) -> None:
-        status, payload, version, failed, log_tail, trace, notice = answer
+        if self._stream is not None and answer.status == 200:
+            self._stream.finish(answer)
+            self._end()
+            return
+        status, payload, version, failed, log_tail, trace, notice, _, _ = answer
         head = f"HTTP/1.1 {_PHRASES[status]}\r\n{self._date_line()}"
         if status != 204:
             head += f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n"
@@ -203,15 +221,19 @@ class InvokeCall:
         end = "\r\n\r\n" if self.keep_alive else "\r\nConnection: close\r\n\r\n"
         data = (head + end).encode("latin-1", "replace")
         transport = self._transport
-        self.response_complete = True
         if not transport.is_closing():
             if len(body) < _WRITE_AT_ONCE:
                 transport.write(data + body)
             else:
                 transport.write(data)
                 transport.write(body)
-            if not self.keep_alive and not self.more_body:
-                transport.close()
+        self._end()
+
+    def _end(self) -> None:
+        """The answer is written."""
+        self.response_complete = True
+        if not self.keep_alive and not self.more_body and not self._transport.is_closing():
+            self._transport.close()
         self._on_response()
 
 

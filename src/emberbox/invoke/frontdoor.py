@@ -24,7 +24,7 @@ from emberbox.errors import CallerError, PlatformError
 from emberbox.invoke.turns import Catalog, Turn, Turns
 from emberbox.model.async_invocation import EVENT_PAYLOAD_MAX_BYTES, QueuedEvent
 from emberbox.model.function import FunctionVersion, State
-from emberbox.model.invocation import Invocation, Outcome
+from emberbox.model.invocation import Invocation, Outcome, ResponseSink
 from emberbox.model.limits import CLIENT_CONTEXT_MAX_BYTES, INVOKE_PAYLOAD_MAX_BYTES
 from emberbox.model.names import (
     BadNameError,
@@ -47,7 +47,10 @@ _QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 
 
 class InvokeRequest(NamedTuple):
-    """One Invoke call as it arrived, header values undecoded."""
+    """One Invoke call as it arrived, header values undecoded.
+
+    With a `sink`, a response that the function streams goes there as it comes.
+    """
 
     account: str
     region: str
@@ -59,10 +62,14 @@ class InvokeRequest(NamedTuple):
     log_type: str = "None"
     client_context: str | None = None
     trace: str | None = None
+    sink: ResponseSink | None = None
 
 
 class InvokeAnswer(NamedTuple):
-    """What to send back. `status` 204 has no body and no version."""
+    """What to send back. `status` 204 has no body and no version.
+
+    `streamed`: the response has gone to the request's sink already, see `Outcome`.
+    """
 
     status: int
     payload: bytes = b""
@@ -71,6 +78,8 @@ class InvokeAnswer(NamedTuple):
     log_tail: bytes | None = None
     trace: str = ""
     notice: str = ""
+    error_type: str = ""
+    streamed: bool = False
 
 
 @dataclass(slots=True)
@@ -166,9 +175,11 @@ class FrontDoor:
         done(self._answer(function, trace, outcome))
 
     def _answer(self, function: FunctionVersion, trace: str, outcome: Outcome) -> InvokeAnswer:
-        payload, failed, log_tail = outcome
+        payload, failed, log_tail, error_type, streamed = outcome
         notice = self._fleet.notice(function)
-        return InvokeAnswer(200, payload, function.version, failed, log_tail, trace, notice)
+        return InvokeAnswer(
+            200, payload, function.version, failed, log_tail, trace, notice, error_type, streamed
+        )
 
     def _invocation(
         self, request: InvokeRequest, reference: FunctionReference, function: FunctionVersion
@@ -183,6 +194,7 @@ class FrontDoor:
             _trace(request.trace, self._clock.now()),
             _client_context(context) if context else None,
             _wants_tail(request.log_type),
+            request.sink,
         )
 
     async def invoke(self, request: InvokeRequest) -> InvokeAnswer:
@@ -190,7 +202,7 @@ class FrontDoor:
         reference = _reference(request.function, request.qualifier)
         turn = await self._resolve(request, reference)
         function = turn.function
-        if request.invocation_type == "Event":
+        if request.invocation_type == "Event" and request.sink is None:
             return await self._accept(request, reference, function)
         if request.invocation_type != "RequestResponse":
             return _other_type(request)

@@ -5,14 +5,43 @@ A function that fails is not an error of the platform: its failure is an `Outcom
 
 import json
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+
+class Flow(Protocol):
+    """Where a streamed response comes from: it can be made to wait."""
+
+    def pause(self) -> None:
+        """Read no more of it; the function's writes block once the buffers between are full."""
+        ...
+
+    def resume(self) -> None:
+        """Go on reading; safe at any time."""
+        ...
+
+
+class ResponseSink(Protocol):
+    """Takes a response piece by piece, as the function writes it.
+
+    It hears of nothing if the function answers with a whole response, or fails before its first
+    byte: then the outcome holds all. Whether a streamed response is complete is in the outcome too.
+    """
+
+    def begin(self, version: str, content_type: str, flow: Flow) -> None:
+        """The function of this version begins to stream. Called once at most."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """The next piece; when it cannot be passed on now, pause the flow."""
+        ...
 
 
 class Invocation(NamedTuple):
     """What is asked of an execution environment.
 
     `invoked_arn` is the ARN as the caller addressed the function; `client_context` the decoded
-    JSON text; `tail` asks for the end of the log in the outcome.
+    JSON text; `tail` asks for the end of the log in the outcome. Without a `sink` a response that
+    is streamed is collected.
     """
 
     request_id: str
@@ -22,17 +51,22 @@ class Invocation(NamedTuple):
     trace: str
     client_context: str | None = None
     tail: bool = False
+    sink: ResponseSink | None = None
 
 
 class Outcome(NamedTuple):
     """What an invocation gave: the payload for the caller, and whether the function failed.
 
     `log_tail` holds at most the last 4 KB of this invocation's log, if it was asked for.
+    `error_type` is AWS's or the function's name for a failure. Of a response that went to a sink
+    the payload is empty, or the document of the error that broke it off.
     """
 
     payload: bytes
     failed: bool = False
     log_tail: bytes | None = None
+    error_type: str = ""
+    streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +122,22 @@ def entrypoint_missing(request_id: str, command: str) -> Failure:
         (text, "Runtime.InvalidEntrypoint"),
         report_error_type="Runtime.InvalidEntrypoint",
     )
+
+
+def truncated(request_id: str) -> Failure:
+    """A streamed response ended in the middle, its runtime did not."""
+    return _of_runtime("Runtime.TruncatedResponse", request_id, "Response was truncated")
+
+
+def invalid_response_mode(request_id: str) -> Failure:
+    """The runtime named a mode of response that there is not."""
+    text = "Invalid function response mode"
+    return _of_runtime("Runtime.InvalidResponseModeHeader", request_id, text)
+
+
+def _of_runtime(error_type: str, request_id: str, text: str) -> Failure:
+    payload = _payload(error_type, f"RequestId: {request_id} Error: {text}")
+    return Failure(error_type, payload, report_error_type=error_type)
 
 
 def response_too_large(limit_bytes: int) -> Failure:

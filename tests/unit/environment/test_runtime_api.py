@@ -7,10 +7,31 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from emberbox.environment.response_stream import ResponseStream
 from emberbox.environment.runtime_api import RefusedError, RuntimeConnection
+from emberbox.model.invocation import Flow, Invocation
 from emberbox.model.limits import RESPONSE_PAYLOAD_MAX_BYTES
 
 BASE = "/2018-06-01/runtime/"
+
+
+class RecordingSink:
+    """Keeps the pieces of a stream; with `pauses` it wants no more than it has."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.flow: Flow | None = None
+        self.pauses = False
+        self.has_some = asyncio.Event()
+
+    def begin(self, version: str, content_type: str, flow: Flow) -> None:
+        self.flow = flow
+
+    def write(self, chunk: bytes) -> None:
+        self.pieces.append(chunk)
+        self.has_some.set()
+        if self.pauses and self.flow is not None:
+            self.flow.pause()
 
 
 class RecordingHost:
@@ -21,6 +42,7 @@ class RecordingHost:
         self.waiting: RuntimeConnection | None = None
         self.lost = asyncio.Event()
         self.expected = asyncio.Event()
+        self.sink = RecordingSink()
 
     def runtime_asks_next(self, connection: RuntimeConnection) -> None:
         if self.waiting is not None:
@@ -38,6 +60,21 @@ class RecordingHost:
 
     def runtime_fails(self, request_id: str, error_type: str, body: bytes) -> None:
         self.heard.append(("error", request_id, error_type, body))
+
+    def runtime_streams(self, request_id: str, content_type: str, flow: Flow) -> ResponseStream:
+        self.expects_answer(request_id)
+        self.heard.append(("stream", content_type))
+        invocation = Invocation(request_id, b"{}", 3.0, "arn", "trace", None, False, self.sink)
+        return ResponseStream(invocation, "$LATEST", content_type, flow)
+
+    def runtime_ends_stream(self, request_id: str, error_type: str, error: bytes) -> None:
+        self.heard.append(("end", error_type, error))
+
+    def runtime_breaks_stream(self) -> None:
+        self.heard.append(("broken",))
+
+    def runtime_names_no_mode(self, request_id: str) -> None:
+        self.heard.append(("no mode", request_id))
 
     def expects_init_error(self) -> None:
         return
@@ -248,3 +285,103 @@ async def test_a_failure_beyond_the_limit_is_too_large() -> None:
 
     assert status == 413
     assert host.heard == [("response", "known", b"", True)]
+
+
+def streamed(*chunks: bytes, mode: str = "streaming") -> bytes:
+    head = (
+        f"POST {BASE}invocation/known/response HTTP/1.1\r\nContent-Type: text/own\r\n"
+        f"Lambda-Runtime-Function-Response-Mode: {mode}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    return head.encode() + b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in chunks)
+
+
+async def test_a_streamed_response_is_passed_on_as_it_comes() -> None:
+    """The first piece is with its sink before the second is written; the end gets 202."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(streamed(b"one"))
+        await host.sink.has_some.wait()
+        assert host.sink.pieces == [b"one"]
+        writer.write(b"3\r\ntwo\r\n0\r\n\r\n")
+
+        status, _ = await answer(reader)
+
+    assert status == 202
+    assert host.sink.pieces == [b"one", b"two"]
+    assert host.heard == [("stream", "text/own"), ("end", "", b"")]
+
+
+async def test_a_failure_in_the_middle_comes_as_trailers() -> None:
+    """The error's type is as it is, its document was base64."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(streamed(b"one"))
+        writer.write(
+            b"0\r\nLambda-Runtime-Function-Error-Type: Own.Error\r\n"
+            b"Lambda-Runtime-Function-Error-Body: eyJhIjoxfQ==\r\n\r\n"
+        )
+
+        status, _ = await answer(reader)
+
+    assert status == 202
+    assert host.heard[-1] == ("end", "Own.Error", b'{"a":1}')
+
+
+async def test_an_unknown_mode_of_response_is_refused() -> None:
+    """The runtime gets 400 and the invocation fails."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(streamed(b"one", mode="sideways") + b"0\r\n\r\n")
+
+        status, body = await answer(reader)
+
+    assert (status, body["errorType"]) == (400, "InvalidFunctionResponseMode")
+    assert host.heard == [("no mode", "known")]
+    assert host.sink.pieces == []
+
+
+async def test_a_stream_without_end_is_told_of() -> None:
+    """A connection that closes in the middle of a stream breaks it off."""
+    host = RecordingHost()
+    async with connected(host) as (_, writer):
+        writer.write(streamed(b"one"))
+        await host.sink.has_some.wait()
+
+    assert host.heard[-1] == ("broken",)
+
+
+async def test_who_does_not_want_more_gets_no_more() -> None:
+    """While the flow is paused nothing is read; after that all comes, in order."""
+    host = RecordingHost()
+    host.sink.pauses = True
+    block = bytes(range(256)) * 4096
+    async with connected(host) as (reader, writer):
+        writer.write(streamed(block, block, block))
+        await host.sink.has_some.wait()
+        taken = len(b"".join(host.sink.pieces))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(b"".join(host.sink.pieces)) == taken < 2 * len(block)
+        host.sink.pauses = False
+        assert host.sink.flow is not None
+        host.sink.flow.resume()
+        writer.write(b"0\r\n\r\n")
+
+        status, _ = await answer(reader)
+
+    assert status == 202
+    assert b"".join(host.sink.pieces) == block * 3
+
+
+async def test_trailers_without_end_cost_the_connection() -> None:
+    """What is no body is bounded, wherever it stands."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(streamed(b"one") + b"0\r\nx-own: ")
+        for _ in range(40):
+            writer.write(b"x" * 65_536)
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await answer(reader)
+        writer.transport.abort()
+
+    assert host.heard[-1] == ("broken",)

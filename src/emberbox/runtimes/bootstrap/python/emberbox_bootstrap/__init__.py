@@ -15,6 +15,7 @@ from emberbox_bootstrap.context import LambdaContext, learn_environment
 from emberbox_bootstrap.failures import describe, report_init, unmarshal_failure
 from emberbox_bootstrap.handler import load, parse_event, serialise
 from emberbox_bootstrap.logs import SINK, install_logging, log_failure, set_request
+from emberbox_bootstrap.streaming import Stream, is_stream
 from emberbox_bootstrap.wire_json import write_as
 
 _STATE = {"is_set_up": False}
@@ -107,14 +108,27 @@ def run_one(client, handler, request, request_id):
         flush()
         return client.error_then_next(request_id, failure)
     try:
-        content_type, body = serialise(handler(event, LambdaContext(request.headers)))
+        result = handler(event, LambdaContext(request.headers))
+        stream = Stream(result) if is_stream(result) else None
+        if stream is None:
+            content_type, body = serialise(result)
     except Exception as error:
         failure = describe(error, request_id)
         log_failure(failure)
         flush()
         return client.error_then_next(request_id, failure)
+    if stream is not None:
+        chunks = _flushed(stream.chunks(request_id, log_failure))
+        return client.stream_then_next(request_id, stream.content_type, chunks)
     flush()
     return client.response_then_next(request_id, content_type, body)
+
+
+def _flushed(chunks):
+    """What was printed between two pieces leaves with the second."""
+    for chunk in chunks:
+        flush()
+        yield chunk
 
 
 def flush():

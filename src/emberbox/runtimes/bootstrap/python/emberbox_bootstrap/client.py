@@ -69,6 +69,22 @@ class RuntimeClient:
         self._receive()
         return self._receive_next()
 
+    def stream_then_next(self, request_id, content_type, chunks):
+        """Answer an invocation piece by piece, as the pieces come, and wait for the next."""
+        head = (
+            "POST %sinvocation/%s/response HTTP/1.1\r\nContent-Type: %s\r\n"
+            "Lambda-Runtime-Function-Response-Mode: streaming\r\n"
+            "Transfer-Encoding: chunked\r\n"
+            "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n"
+            "\r\n" % (_BASE, request_id, content_type)
+        ).encode()
+        for chunk in chunks:
+            self._socket.sendall(head + chunk)
+            head = b""
+        self._socket.sendall(self._next)
+        self._receive()
+        return self._receive_next()
+
     def error_then_next(self, request_id, failure):
         """Report a failed invocation and wait for the next."""
         self._send(*self._failure("invocation/%s/error" % request_id, failure))

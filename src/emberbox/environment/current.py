@@ -1,0 +1,56 @@
+"""The one invocation that an environment is serving, and how far it has come."""
+
+from collections.abc import Callable
+
+from emberbox.environment.response_stream import ResponseStream
+from emberbox.model.invocation import Invocation, Outcome
+
+
+class CurrentInvocation:
+    """From `invoke` until its REPORT; `done` is called once, by `answer`.
+
+    `began` is an instant of the monotonic clock. `is_delivered` says that the runtime has the
+    event, `is_answered` that its response is known and will not be taken again.
+    """
+
+    __slots__ = ("_done", "began", "invocation", "is_answered", "is_delivered", "stream")
+
+    def __init__(
+        self, invocation: Invocation, done: Callable[[Outcome], None], began: float
+    ) -> None:
+        self.invocation = invocation
+        self.began = began
+        self.is_delivered = False
+        self.is_answered = False
+        self.stream: ResponseStream | None = None
+        self._done = done
+
+    def time_left(self, now: float) -> float:
+        """Seconds until its time-out."""
+        return self.began + self.invocation.timeout_s - now
+
+    def head(self, deadline_ms: int) -> bytes:
+        """Head of the answer that brings it to the runtime (AWS: "Lambda runtime API", next)."""
+        invocation = self.invocation
+        context = (
+            f"Lambda-Runtime-Client-Context: {invocation.client_context}\r\n"
+            if invocation.client_context
+            else ""
+        )
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}\r\n"
+            f"Lambda-Runtime-Deadline-Ms: {deadline_ms}\r\n"
+            f"Lambda-Runtime-Invoked-Function-Arn: {invocation.invoked_arn}\r\n"
+            f"Lambda-Runtime-Trace-Id: {invocation.trace}\r\n{context}"
+            f"Content-Length: {len(invocation.payload)}\r\n\r\n"
+        )
+        return head.encode("utf-8")
+
+    def answer(
+        self, payload: bytes, *, failed: bool, error_type: str, log_tail: bytes | None
+    ) -> None:
+        """Give the outcome to whoever waits for it."""
+        stream = self.stream
+        streamed = stream is not None and stream.is_streamed
+        self._done(Outcome(payload, failed, log_tail, error_type, streamed))
