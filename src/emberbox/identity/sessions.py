@@ -2,7 +2,8 @@
 
 An access key id names its account and carries a tag that only this server can make. So a key id
 that the store has forgotten is known to be ours and expired, and a foreign one is known to be
-foreign. Secret key and token are derived from the session, so the store holds neither.
+foreign. Secret key and token are derived from the session and from a secret that the store does not
+have, so the store holds neither.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from itertools import islice
+from math import floor
 
 from emberbox.clock import Clock
 from emberbox.model.access_keys import (
@@ -20,9 +22,8 @@ from emberbox.model.access_keys import (
     access_key_id,
     parse_access_key_id,
 )
-from emberbox.storage.sessions import Session, SessionStore
+from emberbox.storage.sessions import NO_LIMITS, Limits, Session, SessionStore
 
-_SECRET = "session-key"  # noqa: S105 - the name of a secret, not one
 _TAG_BITS = 12
 _ISSUED_MAX = 50_000
 
@@ -47,7 +48,7 @@ class Credentials:
 
 
 class Sessions:
-    """Issues and recognises temporary credentials; `await Sessions.open(...)`, then `close`."""
+    """Issues and recognises temporary credentials; `close` when done. `secret` makes theirs."""
 
     def __init__(self, store: SessionStore, secret: bytes, clock: Clock) -> None:
         self._store = store
@@ -56,11 +57,6 @@ class Sessions:
         self._issued: dict[tuple[str, str, str], Session] = {}
         self._by_key: dict[str, Session] = {}
         self._writes: set[asyncio.Task[bool]] = set()
-
-    @classmethod
-    async def open(cls, store: SessionStore, clock: Clock) -> "Sessions":
-        """Sessions under the secret in the store, which is made at the first start."""
-        return cls(store, await store.secret(_SECRET, secrets.token_bytes(32)), clock)
 
     async def close(self) -> None:
         """Wait until all issued sessions are stored."""
@@ -79,7 +75,7 @@ class Sessions:
         name = (account, role_name, session_name)
         session = self._issued.get(name)
         if session is None or session.expires < now + duration_s / 2:
-            session = self._new(account, role_name, session_name, now + duration_s)
+            session = self._new(account, None, role_name, session_name, now, duration_s, NO_LIMITS)
             self._remember(name, session)
             task = asyncio.get_running_loop().create_task(self._store.add(session, now))
             self._writes.add(task)
@@ -87,12 +83,19 @@ class Sessions:
         return self.credentials(session)
 
     async def create(
-        self, account: str, role_name: str | None, session_name: str | None, duration_s: int
+        self,
+        account: str,
+        *,
+        duration_s: int,
+        user: str | None = None,
+        role: str | None = None,
+        name: str | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> Credentials:
-        """Credentials of a role, or of the account's root, that are stored when this returns."""
+        """Credentials that are stored when this returns: of a role, a user, or the root."""
         now = self._clock.now()
         while True:
-            session = self._new(account, role_name, session_name, now + duration_s)
+            session = self._new(account, user, role, name, now, duration_s, limits)
             if session.access_key not in self._by_key and await self._store.add(session, now):
                 return self.credentials(session)
 
@@ -117,7 +120,8 @@ class Sessions:
 
     def credentials(self, session: Session) -> Credentials:
         """What belongs to a session's key id."""
-        fields = f"{session.access_key}|{session.role}|{session.name}|{session.expires!r}"
+        whose = f"{session.user}|{session.role}|{session.name}"
+        fields = f"{session.access_key}|{whose}|{session.expires!r}"
         secret = self._derive("secret", fields)[:30]
         token = self._derive("token", fields) + self._derive("token-end", fields)
         return Credentials(
@@ -127,12 +131,21 @@ class Sessions:
             expires=session.expires,
         )
 
-    def _new(self, account: str, role: str | None, name: str | None, expires: float) -> Session:
+    def _new(
+        self,
+        account: str,
+        user: str | None,
+        role: str | None,
+        name: str | None,
+        now: float,
+        duration_s: int,
+        limits: Limits,
+    ) -> Session:
         serial = secrets.randbits(FREE_BITS - _TAG_BITS)
         free = serial << _TAG_BITS | self._tag(account, serial)
-        return Session(
-            access_key_id(TEMPORARY, account, free), account, role, name, float(int(expires))
-        )
+        key = access_key_id(TEMPORARY, account, free)
+        expires = float(floor(now + duration_s))
+        return Session(key, account, user, role, name, now, expires, limits)
 
     def _remember(self, name: tuple[str, str, str], session: Session) -> None:
         if len(self._by_key) >= _ISSUED_MAX:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 
+LONG_TERM = "AKIA"
 TEMPORARY = "ASIA"
 FREE_BITS = 39
 

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from emberbox.model.policy.principals import Principal
+
 Params = dict[str, Any]
 """A validated request as botocore shapes it: member names of the model, blobs as bytes, timestamps
 as aware datetimes; absent members are absent."""
@@ -14,6 +16,7 @@ class RequestContext:
     """Who asked for what, decided by the gateway before the operation runs.
 
     `endpoint` is the scheme, host and port as the client addressed us, for URLs in answers.
+    `principal` is who has signed; None where nobody asked, which stands for the account's root.
     """
 
     account: str
@@ -23,6 +26,7 @@ class RequestContext:
     operation: str
     access_key: str
     endpoint: str
+    principal: Principal | None = None
 
 
 @dataclass(frozen=True, slots=True)

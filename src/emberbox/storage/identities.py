@@ -1,35 +1,40 @@
-"""Roles and what is attached to them, in the state database.
+"""Roles, in the state database, and the stores of all that belongs to identities.
 
 IAM has no regions: every key starts with the account. What is refused raises RefusedError with the
-reason; the service above words it. Customer managed policies are in `emberbox.storage.policies`;
-whether a policy of AWS exists is not known here.
+reason; the service above words it. Whether a policy of AWS exists is not known here.
 """
 
 import sqlite3
 from collections.abc import Iterable, Mapping
 from json import dumps, loads
 
-from emberbox.model.policy_documents import size_without_blanks
+from emberbox.storage.access_keys import AccessKeyStore
 from emberbox.storage.database import Database, Transaction
-from emberbox.storage.identity_records import Reason, RefusedError, Role, retagged
+from emberbox.storage.grants import GrantStore, check_attachable, check_bare
+from emberbox.storage.identity_database import IdentityDatabase
+from emberbox.storage.identity_records import Kind, Reason, RefusedError, Role, retagged
 from emberbox.storage.policies import PolicyStore
-
-AWS_POLICIES = "arn:aws:iam::aws:policy/"
+from emberbox.storage.profiles import ProfileStore, ProviderStore
+from emberbox.storage.users import UserStore
 
 ROLES_MAX = 1_000
-ATTACHED_MAX = 10
-INLINE_MAX_BYTES = 10_240
 
 
 class IdentityStore:
-    """The roles of all accounts, with their inline policies, attached policies and tags.
+    """The roles of all accounts; its parts hold the rest.
 
-    `policies` are the customer managed policies.
+    `policies` are the customer managed policies, `grants` what users, groups and roles have of
+    policies, `users` the users and groups, `keys` the access keys.
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self.policies = PolicyStore(database)
+        self._database = IdentityDatabase(database)
+        self.policies = PolicyStore(self._database)
+        self.grants = GrantStore(self._database)
+        self.users = UserStore(self._database)
+        self.keys = AccessKeyStore(self._database)
+        self.profiles = ProfileStore(self._database)
+        self.providers = ProviderStore(self._database)
 
     async def role(self, account: str, arn: str) -> Role | None:
         """The role with this ARN, None if the account has none such."""
@@ -66,7 +71,7 @@ class IdentityStore:
             if not tx.run("role_add", **(values | {"tags": dumps(dict(role.tags))})):
                 raise RefusedError(Reason.ROLE_EXISTS)
 
-        await self._database.write(work)
+        await self._database.write(role.account, work)
 
     async def change_role(
         self,
@@ -92,7 +97,7 @@ class IdentityStore:
             )
             return _role(tx, account, name)
 
-        return await self._database.write(work)
+        return await self._database.write(account, work)
 
     async def tag_role(
         self, account: str, name: str, add: Mapping[str, str], remove: Iterable[str]
@@ -111,7 +116,7 @@ class IdentityStore:
                 tags=dumps(tags),
             )
 
-        await self._database.write(work)
+        await self._database.write(account, work)
 
     async def bound_role(self, account: str, name: str, policy_arn: str | None) -> None:
         """Set or remove a role's permissions boundary."""
@@ -119,110 +124,24 @@ class IdentityStore:
         def work(tx: Transaction) -> None:
             role = _role(tx, account, name)
             if policy_arn is None and role.boundary is None:
-                raise RefusedError(Reason.NO_BOUNDARY)
+                raise RefusedError(Reason.NO_ROLE_BOUNDARY)
             if policy_arn is not None:
                 check_attachable(tx, account, policy_arn)
             tx.run("role_bound", account=account, name=name, boundary=policy_arn)
 
-        await self._database.write(work)
+        await self._database.write(account, work)
 
     async def delete_role(self, account: str, name: str) -> None:
         """Remove a role that has no policies any more."""
 
         def work(tx: Transaction) -> None:
             _role(tx, account, name)
-            if tx.one("role_attachments", account=account, role=name) is not None:
-                raise RefusedError(Reason.HAS_ATTACHED)
-            if tx.one("role_policies", account=account, role=name) is not None:
-                raise RefusedError(Reason.HAS_INLINE)
+            check_bare(tx, account, Kind.ROLE, name)
+            if tx.one("profiles_of_role", account=account, role=name) is not None:
+                raise RefusedError(Reason.HAS_PROFILES)
             tx.run("role_remove", account=account, name=name)
 
-        await self._database.write(work)
-
-    async def attach(self, account: str, role: str, policy_arn: str) -> None:
-        """Attach a managed policy to a role; doing so again changes nothing."""
-
-        def work(tx: Transaction) -> None:
-            _role(tx, account, role)
-            check_attachable(tx, account, policy_arn)
-            tx.run("role_attach", account=account, role=role, policy_arn=policy_arn)
-            if len(tx.all("role_attachments", account=account, role=role)) > ATTACHED_MAX:
-                raise RefusedError(Reason.TOO_MANY_ATTACHED)
-
-        await self._database.write(work)
-
-    async def detach(self, account: str, role: str, policy_arn: str) -> None:
-        """Detach a managed policy from a role."""
-
-        def work(tx: Transaction) -> None:
-            _role(tx, account, role)
-            if not tx.run("role_detach", account=account, role=role, policy_arn=policy_arn):
-                raise RefusedError(Reason.NOT_ATTACHED)
-
-        await self._database.write(work)
-
-    async def attached(self, account: str, role: str) -> list[str]:
-        """The ARNs of the managed policies of a role."""
-
-        def work(tx: Transaction) -> list[str]:
-            _role(tx, account, role)
-            rows = tx.all("role_attachments", account=account, role=role)
-            return [row["policy_arn"] for row in rows]
-
-        return await self._database.read(work)
-
-    async def roles_using(self, account: str, policy_arn: str) -> tuple[list[Role], list[Role]]:
-        """The roles a policy is attached to, and those it bounds."""
-
-        def work(tx: Transaction) -> tuple[list[Role], list[Role]]:
-            names = ("attached_roles", "bounded_roles")
-            attached, bounded = (
-                [_role_of(row) for row in tx.all(name, account=account, policy_arn=policy_arn)]
-                for name in names
-            )
-            return attached, bounded
-
-        return await self._database.read(work)
-
-    async def put_inline(self, account: str, role: str, name: str, document: str) -> None:
-        """Add or replace an inline policy of a role."""
-
-        def work(tx: Transaction) -> None:
-            _role(tx, account, role)
-            tx.run("role_policy_put", account=account, role=role, name=name, document=document)
-            rows = tx.all("role_policies", account=account, role=role)
-            if sum(size_without_blanks(row["document"]) for row in rows) > INLINE_MAX_BYTES:
-                raise RefusedError(Reason.INLINE_TOO_LARGE)
-
-        await self._database.write(work)
-
-    async def inline(self, account: str, role: str) -> dict[str, str]:
-        """The inline policies of a role: name -> document, by name."""
-
-        def work(tx: Transaction) -> dict[str, str]:
-            _role(tx, account, role)
-            rows = tx.all("role_policies", account=account, role=role)
-            return {row["name"]: row["document"] for row in rows}
-
-        return await self._database.read(work)
-
-    async def delete_inline(self, account: str, role: str, name: str) -> None:
-        """Remove an inline policy of a role."""
-
-        def work(tx: Transaction) -> None:
-            _role(tx, account, role)
-            if not tx.run("role_policy_remove", account=account, role=role, name=name):
-                raise RefusedError(Reason.NO_INLINE_POLICY)
-
-        await self._database.write(work)
-
-
-def check_attachable(tx: Transaction, account: str, policy_arn: str) -> None:
-    """RefusedError unless the policy is AWS's or one of the account's own."""
-    if policy_arn.startswith(AWS_POLICIES):
-        return
-    if tx.one("policy", account=account, arn=policy_arn) is None:
-        raise RefusedError(Reason.NOT_ATTACHABLE)
+        await self._database.write(account, work)
 
 
 def _role(tx: Transaction, account: str, name: str) -> Role:

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from json import dumps, loads
 
-from emberbox.storage.database import Database, Transaction
+from emberbox.storage.database import Transaction
+from emberbox.storage.identity_database import IdentityDatabase
 from emberbox.storage.identity_records import (
     Policy,
     PolicyVersion,
@@ -21,7 +22,7 @@ VERSIONS_MAX = 5
 class PolicyStore:
     """The customer managed policies of all accounts. What is refused raises RefusedError."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: IdentityDatabase) -> None:
         self._database = database
 
     async def create(self, policy: Policy, document: str) -> None:
@@ -53,7 +54,7 @@ class PolicyStore:
                 created=policy.created,
             )
 
-        await self._database.write(work)
+        await self._database.write(policy.account, work)
 
     async def policy(self, account: str, arn: str) -> Policy:
         """One policy."""
@@ -86,7 +87,7 @@ class PolicyStore:
             tx.run("policy_versions_remove", account=account, arn=arn)
             tx.run("policy_remove", account=account, arn=arn)
 
-        await self._database.write(work)
+        await self._database.write(account, work)
 
     async def tag(
         self, account: str, arn: str, add: Mapping[str, str], remove: Iterable[str]
@@ -97,7 +98,7 @@ class PolicyStore:
             tags = retagged(_policy(tx, account, arn).tags, add, remove)
             tx.run("policy_tag", account=account, arn=arn, tags=dumps(tags))
 
-        await self._database.write(work)
+        await self._database.write(account, work)
 
     async def add_version(
         self, account: str, arn: str, document: str, now: float, *, is_default: bool
@@ -116,7 +117,7 @@ class PolicyStore:
                 tx.run("policy_default", **key, now=now)
             return PolicyVersion(version, document, now, is_default)
 
-        return await self._database.write(work)
+        return await self._database.write(account, work)
 
     async def version(self, account: str, arn: str, version: int) -> PolicyVersion:
         """One version of a policy."""
@@ -126,6 +127,13 @@ class PolicyStore:
             return _version_of(_version_row(tx, account, arn, version), policy)
 
         return await self._database.read(work)
+
+    async def default_document(self, account: str, arn: str) -> str | None:
+        """The text of a policy's default version; None if there is no such policy."""
+        row = await self._database.read(
+            lambda tx: tx.one("default_document", account=account, arn=arn)
+        )
+        return None if row is None else str(row["document"])
 
     async def versions(self, account: str, arn: str) -> list[PolicyVersion]:
         """All versions of a policy, newest first."""
@@ -145,7 +153,7 @@ class PolicyStore:
             _version_row(tx, account, arn, version)
             tx.run("policy_default", account=account, arn=arn, version=version, now=now)
 
-        await self._database.write(work)
+        await self._database.write(account, work)
 
     async def delete_version(self, account: str, arn: str, version: int) -> None:
         """Remove a version that is not the default."""
@@ -157,11 +165,11 @@ class PolicyStore:
                 raise RefusedError(Reason.IS_DEFAULT)
             tx.run("policy_version_remove", account=account, arn=arn, version=version)
 
-        await self._database.write(work)
+        await self._database.write(account, work)
 
 
 def _check_unused(tx: Transaction, account: str, arn: str) -> None:
-    for name in ("attached_roles", "bounded_roles"):
+    for name in ("attached_entities", "bounded_entities"):
         if tx.one(name, account=account, policy_arn=arn) is not None:
             raise RefusedError(Reason.IS_ATTACHED)
 

@@ -1,6 +1,7 @@
-"""Temporary sessions and the server's secrets, in the state database."""
+"""Temporary sessions, in the state database."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from json import dumps, loads
 
 from emberbox.storage.database import Database, Transaction
 
@@ -8,17 +9,41 @@ _FORGET_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """Whom an access key id stands for until it expires.
+class Limits:
+    """What makes a session less than its role, or tells more of it.
 
-    With a role it is a session of that role under `name`; without, of the account's root.
+    `policies` are session policies: ARNs, or texts; None if there are none. `provider` is the
+    issuer of the token that the role was assumed with, `subject` whom it named. `transitive` are
+    the keys of tags that sessions made with this session get too.
+    """
+
+    policies: tuple[str, ...] | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    transitive: tuple[str, ...] = ()
+    source_identity: str | None = None
+    provider: str | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Whom an access key id stands for from `issued` until it expires.
+
+    With a role it is a session of that role under `name`; with a user, that user; else the
+    account's root.
     """
 
     access_key: str
     account: str
+    user: str | None
     role: str | None
     name: str | None
+    issued: float
     expires: float
+    limits: Limits = Limits()
+
+
+NO_LIMITS = Limits()
 
 
 class SessionStore:
@@ -36,9 +61,12 @@ class SessionStore:
                 "session_add",
                 access_key=session.access_key,
                 account=session.account,
+                user=session.user,
                 role=session.role,
                 name=session.name,
+                issued=session.issued,
                 expires=session.expires,
+                limits=dumps(asdict(session.limits)),
             )
             return bool(added)
 
@@ -47,14 +75,13 @@ class SessionStore:
     async def find(self, access_key: str) -> Session | None:
         """The session of a key id, expired or not, None if there is none."""
         row = await self._database.read(lambda tx: tx.one("session", access_key=access_key))
-        return None if row is None else Session(**dict(row))
-
-    async def secret(self, name: str, proposal: bytes) -> bytes:
-        """The secret of that name, which is the proposal if there was none."""
-
-        def work(tx: Transaction) -> bytes:
-            tx.run("secret_add", name=name, value=proposal)
-            row = tx.one("secret", name=name)
-            return proposal if row is None else bytes(row["value"])
-
-        return await self._database.write(work)
+        if row is None:
+            return None
+        values = dict(row)
+        limits = loads(values.pop("limits"))
+        policies = limits.pop("policies")
+        tags = tuple((name, value) for name, value in limits.pop("tags"))
+        transitive = tuple(limits.pop("transitive"))
+        policies = None if policies is None else tuple(policies)
+        kept = Limits(policies, tags, transitive, **limits)
+        return Session(**values, limits=kept)

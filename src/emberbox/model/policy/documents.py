@@ -26,7 +26,7 @@ class UnreadablePolicyError(ValueError):
     """A text that is no policy; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
     """One statement. `number` is its place in the policy, from 1; `policy` the policy's name."""
 
@@ -65,7 +65,7 @@ class Statement:
             yield from pattern.template.keys
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policy:
     """A compiled policy; `keys` are the condition keys it reads, in lower case."""
 

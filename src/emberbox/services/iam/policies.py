@@ -9,20 +9,27 @@ from emberbox.services.iam import wire
 from emberbox.services.iam.policy_arns import check_own, policy_of_aws
 from emberbox.storage.identities import IdentityStore
 from emberbox.storage.identity_records import (
+    Group,
+    Kind,
     Policy,
     PolicyVersion,
     Reason,
     RefusedError,
+    Role,
+    User,
     Uses,
 )
 
 DOCUMENT_MAX_BYTES = 6_144
+
+_WORDS = {Group: "Group", User: "User", Role: "Role"}
 
 
 class PolicyOperations:
     """What IAM does with managed policies."""
 
     def __init__(self, identities: IdentityStore, clock: Clock) -> None:
+        self._identities = identities
         self._policies = identities.policies
         self._clock = clock
 
@@ -42,6 +49,7 @@ class PolicyOperations:
             "ListPolicyVersions": self.list_policy_versions,
             "SetDefaultPolicyVersion": self.set_default_policy_version,
             "DeletePolicyVersion": self.delete_policy_version,
+            "ListEntitiesForPolicy": self.list_entities_for_policy,
         }
 
     async def create_policy(self, context: RequestContext, params: Params) -> Params:
@@ -188,8 +196,49 @@ class PolicyOperations:
         )
         return {}
 
+    async def list_entities_for_policy(self, context: RequestContext, params: Params) -> Params:
+        """List the users, groups and roles that a policy is attached to or bounds."""
+        arn = params["PolicyArn"]
+        if policy_of_aws(arn) is None:
+            await self._policies.policy(context.account, arn)
+        attached, bounded = await self._identities.grants.users_of(context.account, arn)
+        usage = params.get("PolicyUsageFilter")
+        found: set[tuple[Kind, str]] = set()
+        if usage != "PermissionsBoundary":
+            found |= set(attached)
+        if usage != "PermissionsPolicy":
+            found |= set(bounded)
+        only = params.get("EntityFilter")
+        chosen = [each for each in found if only in {None, each[0].value.capitalize()}]
+        prefix = params.get("PathPrefix", "/")
+        entities = [
+            entity
+            for kind, name in chosen
+            if (entity := await self._entity(context.account, kind, name)).path.startswith(prefix)
+        ]
+        page = wire.paged(params, "All", entities, _entity_key, lambda entity: entity)
+        members: dict[str, list[Params]] = {f"Policy{word}s": [] for word in _WORDS.values()}
+        for entity in page.pop("All"):
+            word = _WORDS[type(entity)]
+            shown = {f"{word}Name": entity.name, f"{word}Id": entity.id}
+            members[f"Policy{word}s"].append(shown)
+        return members | page
+
+    async def _entity(self, account: str, kind: Kind, name: str) -> User | Group | Role:
+        match kind:
+            case Kind.USER:
+                return await self._identities.users.user(account, name)
+            case Kind.GROUP:
+                return await self._identities.users.group(account, name)
+            case Kind.ROLE:
+                return await self._identities.role_named(account, name)
+
     def _now(self) -> float:
         return float(int(self._clock.now()))
+
+
+def _entity_key(entity: User | Group | Role) -> str:
+    return f"{_WORDS[type(entity)]} {entity.name}"
 
 
 def _check_document(document: str) -> None:

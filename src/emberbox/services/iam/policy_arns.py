@@ -4,7 +4,7 @@ import re
 
 from emberbox.errors import CallerError
 from emberbox.identity.managed_policies import ManagedPolicy, managed_policies
-from emberbox.storage.identities import AWS_POLICIES
+from emberbox.storage.grants import AWS_POLICIES
 from emberbox.storage.identity_records import Reason, RefusedError
 
 _ARN = re.compile(r"arn:aws[a-z-]*:iam::(?:\d{12}|aws):policy/[\x21-\x7e]+")

@@ -1,5 +1,9 @@
 """Operations on roles, their trust policies and their tags."""
 
+import re
+from json import dumps
+from uuid import uuid4
+
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.model.policy_documents import check_trust_policy, size_without_blanks
@@ -10,6 +14,10 @@ from emberbox.storage.identities import IdentityStore
 from emberbox.storage.identity_records import Role
 
 TRUST_MAX_BYTES = 2_048
+
+_LINKED = "/aws-service-role/"
+_SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com")
+_TASK = re.compile(r"task/aws-service-role/[a-z0-9.-]+/[\w+=,.@-]+/[0-9a-f-]{36}")
 
 
 class RoleOperations:
@@ -35,7 +43,9 @@ class RoleOperations:
             "TagRole": self.tag_role,
             "UntagRole": self.untag_role,
             "ListRoleTags": self.list_role_tags,
-            "ListInstanceProfilesForRole": self.list_instance_profiles_for_role,
+            "CreateServiceLinkedRole": self.create_service_linked_role,
+            "DeleteServiceLinkedRole": self.delete_service_linked_role,
+            "GetServiceLinkedRoleDeletionStatus": self.get_service_linked_role_deletion_status,
         }
 
     async def create_role(self, context: RequestContext, params: Params) -> Params:
@@ -135,16 +145,51 @@ class RoleOperations:
     async def list_role_tags(self, context: RequestContext, params: Params) -> Params:
         """List a role's tags by key."""
         role = await self._identities.role_named(context.account, params["RoleName"])
-        return wire.paged(
-            params, "Tags", wire.tag_list(role.tags), lambda tag: str(tag["Key"]), lambda tag: tag
-        )
+        return wire.paged_tags(params, role.tags)
 
-    async def list_instance_profiles_for_role(
+    async def create_service_linked_role(self, context: RequestContext, params: Params) -> Params:
+        """Add the role that a service of AWS would work as; only that service may assume it."""
+        service = params["AWSServiceName"]
+        if _SERVICE.fullmatch(service) is None:
+            raise CallerError("InvalidInput", f"{service} is not a service name.", status=400)
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+        }
+        suffix = f"_{params['CustomSuffix']}" if "CustomSuffix" in params else ""
+        name = "".join(part.title() for part in service.split(".")[0].split("-"))
+        role = Role(
+            account=context.account,
+            name=f"AWSServiceRoleFor{name}{suffix}",
+            id=wire.unique_id("AROA"),
+            path=f"{_LINKED}{service}/",
+            created=float(int(self._clock.now())),
+            trust=dumps({"Version": "2012-10-17", "Statement": [trust]}),
+            description=params.get("Description", ""),
+        )
+        await self._identities.create_role(role)
+        return {"Role": wire.role_in_brief(role)}
+
+    async def delete_service_linked_role(self, context: RequestContext, params: Params) -> Params:
+        """Remove such a role at once."""
+        role = await self._identities.role_named(context.account, params["RoleName"])
+        if not role.path.startswith(_LINKED):
+            raise CallerError(
+                "InvalidInput", f"Role {role.name} is not a service-linked role.", status=400
+            )
+        await self._identities.delete_role(context.account, role.name)
+        task = f"task{role.path}{role.name}/{uuid4()}"
+        return {"DeletionTaskId": task}
+
+    async def get_service_linked_role_deletion_status(
         self, context: RequestContext, params: Params
     ) -> Params:
-        """List the instance profiles of a role: there are none, since there are no instances."""
-        await self._identities.role_named(context.account, params["RoleName"])
-        return {"InstanceProfiles": [], "IsTruncated": False}
+        """Show what became of a removal: it is done when it is answered."""
+        found = _TASK.fullmatch(params["DeletionTaskId"])
+        if found is None:
+            raise CallerError("NoSuchEntity", "There is no such deletion task.", status=404)
+        return {"Status": "SUCCEEDED"}
 
 
 def _check_trust(document: str) -> None:

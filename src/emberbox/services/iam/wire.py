@@ -11,7 +11,7 @@ from urllib.parse import quote
 from emberbox.clock import utc
 from emberbox.errors import CallerError
 from emberbox.model.request import Params
-from emberbox.storage.identity_records import PolicyVersion, Role
+from emberbox.storage.identity_records import Group, PolicyVersion, Role, User
 
 PAGE = 100
 
@@ -70,14 +70,47 @@ def role_in_full(role: Role) -> Params:
     return shown | ({"Tags": tag_list(role.tags)} if role.tags else {})
 
 
-def boundary_of(role: Role) -> Params:
-    """The member that shows a role's permissions boundary, if it has one."""
-    if role.boundary is None:
+def user_in_brief(user: User) -> Params:
+    """What a list shows of a user."""
+    return {
+        "Path": user.path,
+        "UserName": user.name,
+        "UserId": user.id,
+        "Arn": user.arn,
+        "CreateDate": utc(user.created),
+    }
+
+
+def user_in_full(user: User) -> Params:
+    """What GetUser shows of a user."""
+    shown = user_in_brief(user) | boundary_of(user)
+    return shown | ({"Tags": tag_list(user.tags)} if user.tags else {})
+
+
+def group_in_brief(group: Group) -> Params:
+    """What every answer shows of a group."""
+    return {
+        "Path": group.path,
+        "GroupName": group.name,
+        "GroupId": group.id,
+        "Arn": group.arn,
+        "CreateDate": utc(group.created),
+    }
+
+
+def attached(arn: str) -> Params:
+    """An attached managed policy."""
+    return {"PolicyName": arn.rsplit("/", 1)[-1], "PolicyArn": arn}
+
+
+def boundary_of(entity: Role | User) -> Params:
+    """The member that shows a permissions boundary, if there is one."""
+    if entity.boundary is None:
         return {}
     return {
         "PermissionsBoundary": {
             "PermissionsBoundaryType": "Policy",
-            "PermissionsBoundaryArn": role.boundary,
+            "PermissionsBoundaryArn": entity.boundary,
         }
     }
 
@@ -124,3 +157,8 @@ def paged(
     start, size = after(params), page_size(params)
     rest = sorted((item for item in items if key(item) > start), key=key)
     return {member: [show(item) for item in rest[:size]]} | ending(rest, size, key)
+
+
+def paged_tags(params: Params, tags: Mapping[str, str]) -> Params:
+    """One page of tags by key."""
+    return paged(params, "Tags", tag_list(tags), lambda tag: str(tag["Key"]), lambda tag: tag)

@@ -1,88 +1,144 @@
-"""The service `sts`. Who calls is read from the access key id: a session of ours, or the root."""
+"""The service `sts`: who calls, and temporary credentials.
 
-import base64
-import hashlib
-import re
-from collections.abc import Mapping
+Whether a caller may assume a role has been decided by the gateway where policies are enforced. Who
+shows a token of another issuer is decided here, by the role's trust policy, on every server.
+"""
 
-from emberbox.clock import utc
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 from emberbox.errors import CallerError
-from emberbox.identity.sessions import Credentials, ExpiredSessionError, Sessions
+from emberbox.identity.authority import Authority, Question
+from emberbox.identity.callers import Caller, Callers, UnknownKeyError
+from emberbox.identity.sessions import ExpiredSessionError, Sessions
+from emberbox.identity.web_identity import (
+    ExpiredTokenError,
+    Identity,
+    IssuerError,
+    TokenError,
+    WebIdentities,
+)
 from emberbox.model.access_keys import parse_access_key_id
-from emberbox.model.policy_documents import MalformedPolicyError, check_identity_policy
+from emberbox.model.policy.documents import from_text
+from emberbox.model.policy.principals import Kind, Principal, root
 from emberbox.model.request import Operation, Params, RequestContext
+from emberbox.services.sts.requests import (
+    account_of_role,
+    check_no_mfa,
+    duration,
+    limits,
+    shown,
+)
 from emberbox.storage.identities import IdentityStore
-from emberbox.storage.identity_records import RefusedError, Role
-from emberbox.storage.sessions import Session
+from emberbox.storage.identity_records import Provider, RefusedError, Role
+from emberbox.storage.sessions import NO_LIMITS
 
-CHAINED_MAX_S = 3_600
 ROOT_MAX_S = 3_600
-PACKED_MAX_BYTES = 2_048
-POLICY_ARNS_MAX = 10
-
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\x21-\x7e]+")
+SESSION_S = 43_200
 
 
 class StsService:
-    """STS over the identity store and the sessions."""
+    """STS over the identity store, the callers and the sessions."""
 
     name = "sts"
 
-    def __init__(self, identities: IdentityStore, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        identities: IdentityStore,
+        callers: Callers,
+        sessions: Sessions,
+        authority: Authority,
+        tokens: WebIdentities,
+    ) -> None:
         self._identities = identities
+        self._callers = callers
         self._sessions = sessions
+        self._authority = authority
+        self._tokens = tokens
         self.operations: Mapping[str, Operation] = {
             "GetCallerIdentity": self.get_caller_identity,
             "AssumeRole": self.assume_role,
+            "AssumeRoleWithWebIdentity": self.assume_role_with_web_identity,
             "GetSessionToken": self.get_session_token,
             "GetAccessKeyInfo": self.get_access_key_info,
         }
 
     async def get_caller_identity(self, context: RequestContext, params: Params) -> Params:
         """Show who calls."""
-        session = await self._session(context)
-        if session is None or session.role is None or session.name is None:
-            account = context.account if session is None else session.account
-            return {"UserId": account, "Account": account, "Arn": _root_arn(account)}
-        role_id = await self._role_id(session.account, session.role)
-        return {
-            "UserId": f"{role_id}:{session.name}",
-            "Account": session.account,
-            "Arn": _session_arn(session.account, session.role, session.name),
-        }
+        who = (await self._caller(context)).principal
+        return {"UserId": who.id, "Account": who.account, "Arn": who.arn}
 
     async def assume_role(self, context: RequestContext, params: Params) -> Params:
         """Issue credentials of a role."""
-        caller = await self._session(context)
-        _check_no_mfa(params)
+        caller = await self._caller(context)
+        check_no_mfa(params)
+        role = await self._role(params["RoleArn"])
+        if role is None:
+            raise CallerError(
+                "AccessDenied",
+                f"User: {caller.principal.arn} is not authorized to perform: sts:AssumeRole on "
+                f"resource: {params['RoleArn']}",
+                status=403,
+            )
+        is_chained = caller.principal.kind is Kind.ROLE
+        duration_s = duration(role, params.get("DurationSeconds", 3_600), is_chained=is_chained)
+        made, percent = limits(params, caller.limits if is_chained else NO_LIMITS)
         name = params["RoleSessionName"]
-        role = await self._assumable(context, caller, params["RoleArn"])
-        duration_s = _duration(role, caller, params.get("DurationSeconds", 3_600))
-        packed = _packed_percent(params)
-        credentials = await self._sessions.create(role.account, role.name, name, duration_s)
-        answer: Params = {
-            "Credentials": _credentials(credentials),
-            "AssumedRoleUser": {
-                "AssumedRoleId": f"{role.id}:{name}",
-                "Arn": _session_arn(role.account, role.name, name),
-            },
-        }
-        if packed is not None:
-            answer["PackedPolicySize"] = packed
-        if "SourceIdentity" in params:
-            answer["SourceIdentity"] = params["SourceIdentity"]
+        credentials = await self._sessions.create(
+            role.account, role=role.name, name=name, duration_s=duration_s, limits=made
+        )
+        answer: Params = {"Credentials": shown(credentials)} | _assumed(role, name)
+        if percent is not None:
+            answer["PackedPolicySize"] = percent
+        if made.source_identity is not None:
+            answer["SourceIdentity"] = made.source_identity
         return answer
 
+    async def assume_role_with_web_identity(
+        self, _context: RequestContext, params: Params
+    ) -> Params:
+        """Issue credentials of a role to whom a configured issuer vouches for."""
+        account, name = account_of_role(params["RoleArn"]), params["RoleSessionName"]
+        provider, identity = await self._verified(account, params["WebIdentityToken"])
+        role = await self._role(params["RoleArn"])
+        if role is None or not self._is_trusted(role, provider, identity, name):
+            raise CallerError(
+                "AccessDenied",
+                "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+                status=403,
+            )
+        duration_s = duration(role, params.get("DurationSeconds", 3_600), is_chained=False)
+        made, percent = limits(params, NO_LIMITS)
+        made = replace(made, provider=provider.arn, subject=identity.subject)
+        credentials = await self._sessions.create(
+            account, role=role.name, name=name, duration_s=duration_s, limits=made
+        )
+        answer: Params = {
+            "Credentials": shown(credentials),
+            "SubjectFromWebIdentityToken": identity.subject,
+            "Provider": provider.arn,
+            "Audience": identity.audience,
+        }
+        if percent is not None:
+            answer["PackedPolicySize"] = percent
+        return answer | _assumed(role, name)
+
     async def get_session_token(self, context: RequestContext, params: Params) -> Params:
-        """Issue temporary credentials of the caller, who is the account's root."""
-        if await self._session(context) is not None:
+        """Issue temporary credentials of the caller, a user or the account's root."""
+        caller = await self._caller(context)
+        if caller.issued is not None:
             raise CallerError(
                 "AccessDenied", "Cannot call GetSessionToken with session credentials", status=403
             )
-        _check_no_mfa(params)
-        duration_s = min(params.get("DurationSeconds", ROOT_MAX_S), ROOT_MAX_S)
-        credentials = await self._sessions.create(context.account, None, None, duration_s)
-        return {"Credentials": _credentials(credentials)}
+        check_no_mfa(params)
+        is_root = caller.principal.kind is Kind.ROOT
+        duration_s = params.get("DurationSeconds", ROOT_MAX_S if is_root else SESSION_S)
+        credentials = await self._sessions.create(
+            caller.principal.account,
+            user=None if is_root else caller.name,
+            duration_s=min(duration_s, ROOT_MAX_S) if is_root else duration_s,
+        )
+        return {"Credentials": shown(credentials)}
 
     async def get_access_key_info(self, context: RequestContext, params: Params) -> Params:
         """Show the account that a key id names."""
@@ -93,105 +149,58 @@ class StsService:
             )
         return {"Account": parsed[0]}
 
-    async def _session(self, context: RequestContext) -> Session | None:
+    async def _caller(self, context: RequestContext) -> Caller:
+        """Who has the key; on an open server a key that nobody has is the root's."""
         try:
-            return await self._sessions.find(context.access_key)
+            return await self._callers.find(context.access_key)
+        except UnknownKeyError:
+            return Caller(root(context.account), context.access_key, "")
         except ExpiredSessionError:
             raise CallerError(
                 "ExpiredToken", "The security token included in the request is expired", status=403
             ) from None
 
-    async def _role_id(self, account: str, name: str) -> str:
-        """A role's id, or one made of its name: the role of a function need not exist."""
+    async def _role(self, arn: str) -> Role | None:
+        return await self._identities.role(account_of_role(arn), arn)
+
+    async def _verified(self, account: str, token: str) -> tuple[Provider, Identity]:
         try:
-            return (await self._identities.role_named(account, name)).id
+            issuer = self._tokens.issuer_of(token)
+            provider = await self._identities.providers.provider(account, issuer)
+            return provider, await self._tokens.verify(provider, token)
         except RefusedError:
-            digest = hashlib.sha256(f"{account}/{name}".encode()).digest()
-            return f"AROA{base64.b32encode(digest)[:17].decode()}"
+            text = "No OpenIDConnect provider found in your account for the token's issuer"
+            raise CallerError("InvalidIdentityToken", text, status=400) from None
+        except ExpiredTokenError as error:
+            raise CallerError("ExpiredTokenException", str(error), status=400) from None
+        except IssuerError as error:
+            raise CallerError("IDPCommunicationError", str(error), status=400) from None
+        except TokenError as error:
+            raise CallerError("InvalidIdentityToken", str(error), status=400) from None
 
-    async def _assumable(
-        self, context: RequestContext, caller: Session | None, role_arn: str
-    ) -> Role:
-        found = _ROLE_ARN.fullmatch(role_arn)
-        if found is None:
-            raise CallerError("ValidationError", "Request ARN is invalid", status=400)
-        role = await self._identities.role(found[1], role_arn)
-        if role is None:
-            who = _root_arn(context.account)
-            if caller is not None and caller.role is not None and caller.name is not None:
-                who = _session_arn(caller.account, caller.role, caller.name)
-            raise CallerError(
-                "AccessDenied",
-                f"User: {who} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
-                status=403,
-            )
-        return role
-
-
-def _duration(role: Role, caller: Session | None, wanted_s: int) -> int:
-    if wanted_s > role.max_session_s:
-        raise CallerError(
-            "ValidationError",
-            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-            status=400,
+    def _is_trusted(
+        self, role: Role, provider: Provider, identity: Identity, session_name: str
+    ) -> bool:
+        claims = {"aud": identity.audience, "sub": identity.subject}
+        context: dict[str, Sequence[str]] = {
+            f"{provider.url}:{key}".lower(): (value,) for key, value in claims.items()
+        }
+        amr = identity.claims.get("amr")
+        if isinstance(amr, list):
+            context[f"{provider.url}:amr".lower()] = tuple(map(str, amr))
+        context["sts:rolesessionname"] = (session_name,)
+        question = Question(
+            "sts:AssumeRoleWithWebIdentity",
+            role.arn,
+            role.account,
+            context,
+            (from_text(role.arn, role.trust),),
+            is_trust=True,
         )
-    if caller is not None and caller.role is not None and wanted_s > CHAINED_MAX_S:
-        raise CallerError(
-            "ValidationError",
-            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "
-            "role chaining",
-            status=400,
-        )
-    return wanted_s
+        who = Principal(Kind.FEDERATED, provider=provider.arn)
+        return self._authority.may_service(who, question).is_allowed
 
 
-def _check_no_mfa(params: Params) -> None:
-    if "TokenCode" in params or "SerialNumber" in params:
-        raise CallerError(
-            "AccessDenied",
-            "MultiFactorAuthentication failed with invalid MFA one time pass code. ",
-            status=403,
-        )
-
-
-def _packed_percent(params: Params) -> int | None:
-    policy, arns = params.get("Policy"), params.get("PolicyArns", ())
-    if policy is not None:
-        try:
-            check_identity_policy(policy)
-        except MalformedPolicyError as malformed:
-            raise CallerError("MalformedPolicyDocument", str(malformed), status=400) from None
-    if len(arns) > POLICY_ARNS_MAX:
-        raise CallerError(
-            "ValidationError", f"At most {POLICY_ARNS_MAX} PolicyArns are allowed.", status=400
-        )
-    sizes = [len(arn.get("arn", "")) for arn in arns]
-    sizes += [len(tag["Key"]) + len(tag["Value"]) for tag in params.get("Tags", ())]
-    sizes += [] if policy is None else [len(policy)]
-    if not sizes:
-        return None
-    percent = -(-sum(sizes) * 100 // PACKED_MAX_BYTES)
-    if percent > 100:
-        raise CallerError(
-            "PackedPolicyTooLarge",
-            f"Packed size of session policies and tags is {percent}% of the allowed size.",
-            status=400,
-        )
-    return percent
-
-
-def _credentials(credentials: Credentials) -> Params:
-    return {
-        "AccessKeyId": credentials.access_key_id,
-        "SecretAccessKey": credentials.secret_access_key,
-        "SessionToken": credentials.session_token,
-        "Expiration": utc(credentials.expires),
-    }
-
-
-def _root_arn(account: str) -> str:
-    return f"arn:aws:iam::{account}:root"
-
-
-def _session_arn(account: str, role: str, session_name: str) -> str:
-    return f"arn:aws:sts::{account}:assumed-role/{role}/{session_name}"
+def _assumed(role: Role, name: str) -> Params:
+    arn = f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{name}"
+    return {"AssumedRoleUser": {"AssumedRoleId": f"{role.id}:{name}", "Arn": arn}}
