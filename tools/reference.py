@@ -84,11 +84,11 @@ def services() -> list[Any]:
     nothing = MagicMock()
     return [
         FunctionsService(nothing, nothing, clock=nothing, secret=b"", concurrency_limit=1),
-        IamService(nothing, nothing),
+        IamService(nothing, nothing, nothing, nothing),
         LogsService(nothing, nothing, nothing),
         CloudWatchService(nothing, nothing, nothing, nothing, nothing),
         SqsService(nothing, nothing),
-        StsService(nothing, nothing),
+        StsService(nothing, nothing, nothing, nothing, nothing),
     ]
 
 

@@ -20,33 +20,29 @@ from typing import IO
 
 from emberbox.clock import Clock, SystemClock
 from emberbox.environment.fleet import Fleet, FleetSettings
-from emberbox.environment.planning import Credentials, HostPlanner
+from emberbox.environment.planning import HostPlanner
 from emberbox.errors import CallerError, PlatformError
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
 from emberbox.gateway.code_page import code_page
 from emberbox.gateway.connection import Serving
-from emberbox.identity.sessions import Sessions
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.isolation.network.modes import Choice
 from emberbox.parts.asynchronous import open_asynchronous
+from emberbox.parts.identity import open_identities
 from emberbox.parts.messaging import open_messaging, open_sources
 from emberbox.parts.metrics import open_metrics
 from emberbox.parts.sandboxes import open_sandboxes
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
-from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
-from emberbox.services.sts.service import StsService
 from emberbox.settings import Settings
 from emberbox.storage.catalog import CatalogWriter, FunctionCatalog
 from emberbox.storage.database import Database
 from emberbox.storage.functions import FunctionStore
-from emberbox.storage.identities import IdentityStore
 from emberbox.storage.logs import LogStore
 from emberbox.storage.packages import PackageStore
-from emberbox.storage.sessions import SessionStore
 from emberbox.telemetry.lambda_metrics import LambdaMetrics
 from emberbox.telemetry.logs import LogSink
 
@@ -55,7 +51,6 @@ log = logging.getLogger("emberbox.server")
 _DATABASE = "state"
 _QUERIES = ("functions", "identities", "attachments", "mappings")
 _BACKLOG = 2_048
-_CREDENTIALS_S = 12 * 3_600
 _DRAIN_LOOK_S = 0.02
 _HOUSEKEEPING_S = 3_600.0
 _EPHEMERAL_PREFIX = "emberbox-"
@@ -99,9 +94,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         metrics = await open_metrics(data, clock, stack)
 
         secret = _secret(data / "secret")
-        identities = IdentityStore(state)
-        sessions = await Sessions.open(SessionStore(state), clock)
-        stack.push_async_callback(sessions.close)
+        identities = await open_identities(state, secret, settings.auth, clock, stack)
         catalog = FunctionCatalog()
         writer = CatalogWriter(state, catalog)
         await FunctionStore(writer).load()
@@ -119,7 +112,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         planner = HostPlanner(
             backend,
             runtimes,
-            _role_credentials(sessions),
+            identities.role_credentials(),
             limit_cpu=settings.cpu_limit,
         )
         gateway = Gateway(
@@ -127,13 +120,13 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 functions,
                 LogsService(log_store, sink, clock),
                 metrics.service,
-                IamService(identities, clock),
+                identities.iam,
                 messaging.sqs,
-                StsService(identities, sessions),
+                identities.sts,
             ],
             default_account=settings.account,
             default_region=settings.region,
-            account_of=sessions.account_of,
+            account_of=identities.sessions.account_of,
             pages={"/_emberbox/code/": code_page(functions.downloads.resolve)},
         )
         serving: list[Serving] = []
@@ -201,20 +194,6 @@ async def _open_logs(data: Path, clock: Clock, stack: AsyncExitStack) -> tuple[L
     sink = await LogSink.open(store, data / "journal", clock)
     stack.push_async_callback(sink.close)
     return store, sink
-
-
-def _role_credentials(sessions: Sessions) -> Credentials:
-    """The key variables of a function's execution role."""
-
-    def credentials(account: str, role: str, session_name: str) -> dict[str, str]:
-        issued = sessions.issue(account, role, session_name, _CREDENTIALS_S)
-        return {
-            "AWS_ACCESS_KEY_ID": issued.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": issued.secret_access_key,
-            "AWS_SESSION_TOKEN": issued.session_token,
-        }
-
-    return credentials
 
 
 async def _keep_house(functions: FunctionsService, fleet: Fleet) -> None:

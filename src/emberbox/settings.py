@@ -2,12 +2,24 @@
 
 import os
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_REGION = "us-east-1"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
+
+
+class AuthMode(Enum):
+    """Whom a server believes, and whom it lets do what."""
+
+    OPEN = "open"
+    """Any credentials; the access key chooses the account."""
+    AUTHENTICATED = "authenticated"
+    """Signatures are verified; who has signed may do everything in its account."""
+    ENFORCED = "enforced"
+    """Signatures are verified, and policies decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +31,7 @@ class Settings:
     port: int = DEFAULT_PORT
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
+    auth: AuthMode = AuthMode.OPEN
     log_format: str = "text"
     concurrency: int = 1_000
     async_concurrency: int = 32

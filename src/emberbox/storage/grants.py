@@ -42,8 +42,8 @@ class GrantStore:
         def work(tx: Transaction) -> None:
             check_entity(tx, account, kind, entity)
             check_attachable(tx, account, policy_arn)
-            tx.run("attach", **key, policy_arn=policy_arn)
-            if len(tx.all("attachments", **key)) > ATTACHED_MAX:
+            tx.run("policy_attach", **key, policy_arn=policy_arn)
+            if len(tx.all("policy_attachments", **key)) > ATTACHED_MAX:
                 raise RefusedError(Reason.TOO_MANY_ATTACHED)
 
         await self._database.write(account, work)
@@ -53,7 +53,7 @@ class GrantStore:
 
         def work(tx: Transaction) -> None:
             check_entity(tx, account, kind, entity)
-            if not tx.run("detach", **_key(account, kind, entity), policy_arn=policy_arn):
+            if not tx.run("policy_detach", **_key(account, kind, entity), policy_arn=policy_arn):
                 raise RefusedError(Reason.NOT_ATTACHED)
 
         await self._database.write(account, work)
@@ -63,7 +63,7 @@ class GrantStore:
 
         def work(tx: Transaction) -> list[str]:
             check_entity(tx, account, kind, entity)
-            rows = tx.all("attachments", **_key(account, kind, entity))
+            rows = tx.all("policy_attachments", **_key(account, kind, entity))
             return [row["policy_arn"] for row in rows]
 
         return await self._database.read(work)
@@ -151,7 +151,7 @@ def check_attachable(tx: Transaction, account: str, policy_arn: str) -> None:
 def check_bare(tx: Transaction, account: str, kind: Kind, entity: str) -> None:
     """RefusedError if an entity that is to go still has policies."""
     key = _key(account, kind, entity)
-    if tx.one("attachments", **key) is not None:
+    if tx.one("policy_attachments", **key) is not None:
         raise RefusedError(Reason.HAS_ATTACHED)
     if tx.one("inlines", **key) is not None:
         raise RefusedError(Reason.HAS_INLINE)
@@ -159,7 +159,7 @@ def check_bare(tx: Transaction, account: str, kind: Kind, entity: str) -> None:
 
 def rename_grants(tx: Transaction, account: str, kind: Kind, entity: str, new_name: str) -> None:
     """Move the policies of an entity that gets another name."""
-    for query in ("inlines_rename", "attachments_rename"):
+    for query in ("inlines_rename", "policy_attachments_rename"):
         tx.run(query, **_key(account, kind, entity), new_name=new_name)
 
 

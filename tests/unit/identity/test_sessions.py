@@ -11,9 +11,10 @@ from emberbox.identity.sessions import ExpiredSessionError, Sessions
 from emberbox.model.access_keys import access_key_id, parse_access_key_id
 from emberbox.model.policy_documents import check_identity_policy
 from emberbox.storage.database import Database
-from emberbox.storage.sessions import SessionStore
+from emberbox.storage.sessions import NO_LIMITS, SessionStore
 
 ACCOUNT = "123456789012"
+SECRET = b"s" * 32
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ async def store(tmp_path):
 
 @pytest.fixture
 async def sessions(store, clock):
-    sessions = await Sessions.open(store, clock)
+    sessions = Sessions(store, SECRET, clock)
     yield sessions
     await sessions.close()
 
@@ -51,14 +52,14 @@ async def test_issued_credentials_are_known_at_once(sessions, clock):
 @pytest.mark.parametrize("how", ["issue", "create"])
 async def test_sessions_outlive_the_server(store, clock, how):
     """The next server knows the key id and derives the same secret and token."""
-    sessions = await Sessions.open(store, clock)
+    sessions = Sessions(store, SECRET, clock)
     if how == "issue":
         made = sessions.issue(ACCOUNT, "role", "f", 3_600)
     else:
-        made = await sessions.create(ACCOUNT, "role", "f", 3_600)
+        made = await sessions.create(ACCOUNT, role="role", name="f", duration_s=3_600)
     await sessions.close()
 
-    again = await Sessions.open(store, clock)
+    again = Sessions(store, SECRET, clock)
 
     found = await again.find(made.access_key_id)
     assert again.credentials(found) == made
@@ -80,8 +81,8 @@ async def test_issued_credentials_are_handed_out_again_for_half_their_time(sessi
 
 async def test_created_credentials_are_new_each_time(sessions):
     """Two callers who assume a role have two sessions."""
-    one = await sessions.create(ACCOUNT, "role", "name", 900)
-    other = await sessions.create(ACCOUNT, "role", "name", 900)
+    one = await sessions.create(ACCOUNT, role="role", name="name", duration_s=900)
+    other = await sessions.create(ACCOUNT, role="role", name="name", duration_s=900)
 
     assert one.access_key_id != other.access_key_id
     assert one.session_token != other.session_token
@@ -90,12 +91,12 @@ async def test_created_credentials_are_new_each_time(sessions):
 
 async def test_an_expired_session_is_known_as_such(sessions, clock):
     """Also when the store has forgotten it."""
-    made = await sessions.create(ACCOUNT, "role", "name", 900)
+    made = await sessions.create(ACCOUNT, role="role", name="name", duration_s=900)
     clock.advance(900)
     with pytest.raises(ExpiredSessionError):
         await sessions.find(made.access_key_id)
 
-    await sessions.create(ACCOUNT, "role", "other", 900)
+    await sessions.create(ACCOUNT, role="role", name="other", duration_s=900)
 
     with pytest.raises(ExpiredSessionError):
         await sessions.find(made.access_key_id)
@@ -110,7 +111,7 @@ async def test_foreign_keys_are_not_ours(sessions, key):
 
 async def test_a_key_with_another_tag_is_foreign(sessions):
     """Only this server can make the tag."""
-    made = await sessions.create(ACCOUNT, "role", "name", 900)
+    made = await sessions.create(ACCOUNT, role="role", name="name", duration_s=900)
     _, free = parse_access_key_id(made.access_key_id)
 
     forged = [
@@ -138,7 +139,7 @@ async def test_memory_is_bounded(sessions, monkeypatch):
 async def test_a_session_that_cannot_be_stored_is_said(tmp_path, clock, caplog):
     """It works until the next start."""
     database = await Database.open(tmp_path / "state.db", "state", ("identities",))
-    sessions = await Sessions.open(SessionStore(database), clock)
+    sessions = Sessions(SessionStore(database), SECRET, clock)
     await database.close()
 
     made = sessions.issue(ACCOUNT, "role", "f", 900)
@@ -162,7 +163,7 @@ def test_any_account_has_keys(number, secret):
     sessions = Sessions(None, secret, ManualClock())
     account = f"{number:012d}"
 
-    session = sessions._new(account, None, None, 0)
+    session = sessions._new(account, None, None, None, 0, 0, NO_LIMITS)
 
     assert sessions.account_of(session.access_key) == account
 

@@ -1,21 +1,29 @@
 """What tests of services share: a caller, and a check of answers against the service's model."""
 
+from contextlib import AsyncExitStack
+
 import botocore.loaders
 import pytest
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
+from emberbox.clock import ManualClock
 from emberbox.errors import CallerError
 from emberbox.model.request import RequestContext
+from emberbox.parts.identity import open_identities
+from emberbox.settings import AuthMode
+from emberbox.storage.database import Database
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+_CALLER = ("account", "region", "access_key", "principal")
 
 
 class Caller:
     """Calls operations of one service as the gateway would, and checks each answer's shape."""
 
-    def __init__(self, service, account=ACCOUNT, region=REGION, access_key="test"):
+    def __init__(self, service, account=ACCOUNT, region=REGION, access_key="test", principal=None):
+        self.principal = principal
         self.service = service
         self.account = account
         self.region = region
@@ -25,7 +33,7 @@ class Caller:
 
     def as_(self, **changes):
         """The same service, called by somebody else."""
-        mine = {name: getattr(self, name) for name in ("account", "region", "access_key")}
+        mine = {name: getattr(self, name) for name in _CALLER}
         return Caller(self.service, **(mine | changes))
 
     async def __call__(self, operation, **params):
@@ -42,6 +50,7 @@ class Caller:
             operation=operation,
             access_key=self.access_key,
             endpoint="http://127.0.0.1:4566",
+            principal=self.principal,
         )
         answer = await self.service.operations[operation](context, params)
         if model.output_shape is None:
@@ -62,3 +71,22 @@ class Caller:
 def caller():
     """Makes callers of services."""
     return Caller
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+async def database(tmp_path):
+    database = await Database.open(tmp_path / "state.db", "state", ("identities",))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def people(database, clock):
+    """Identities, callers, sessions, and the services over them."""
+    async with AsyncExitStack() as stack:
+        yield await open_identities(database, b"s" * 32, AuthMode.OPEN, clock, stack)

@@ -6,12 +6,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from emberbox.clock import ManualClock
 from emberbox.services.iam import policies as policies_module
-from emberbox.services.iam.service import IamService
 from emberbox.storage import identities as identities_module
-from emberbox.storage.database import Database
-from emberbox.storage.identities import IdentityStore
 
 TRUST = json.dumps(
     {
@@ -36,15 +32,13 @@ OWN = "arn:aws:iam::123456789012:policy/p"
 
 
 @pytest.fixture
-async def identities(tmp_path):
-    database = await Database.open(tmp_path / "state.db", "state", ("identities",))
-    yield IdentityStore(database)
-    await database.close()
+def identities(people):
+    return people.store
 
 
 @pytest.fixture
-def iam(identities, caller):
-    return caller(IamService(identities, ManualClock()))
+def iam(people, caller):
+    return caller(people.iam)
 
 
 async def make_role(iam, name="r", **more):

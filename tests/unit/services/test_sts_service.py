@@ -6,13 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from emberbox.clock import ManualClock, utc
-from emberbox.identity.sessions import Sessions
-from emberbox.services.sts.service import StsService
-from emberbox.storage.database import Database
-from emberbox.storage.identities import IdentityStore
+from emberbox.clock import utc
 from emberbox.storage.identity_records import Role
-from emberbox.storage.sessions import SessionStore
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/path/r"
@@ -22,36 +17,21 @@ POLICY = json.dumps(
 
 
 @pytest.fixture
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture
-async def database(tmp_path):
-    database = await Database.open(tmp_path / "state.db", "state", ("identities",))
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-async def identities(database):
-    store = IdentityStore(database)
-    await store.create_role(
+async def identities(people):
+    await people.store.create_role(
         Role(ACCOUNT, "r", "AROAEXAMPLE", "/path/", 0.0, "{}", max_session_s=7_200)
     )
-    return store
+    return people.store
 
 
 @pytest.fixture
-async def sessions(database, clock):
-    sessions = await Sessions.open(SessionStore(database), clock)
-    yield sessions
-    await sessions.close()
+def sessions(people):
+    return people.sessions
 
 
 @pytest.fixture
-def sts(identities, sessions, caller):
-    return caller(StsService(identities, sessions))
+def sts(people, identities, caller):
+    return caller(people.sts)
 
 
 async def assumed(sts, **more):

@@ -130,7 +130,9 @@ class SimulationOperations:
             entry["ContextKeyName"].lower(): tuple(entry.get("ContextKeyValues", ()))
             for entry in params.get("ContextEntries", ())
         }
-        context = {**principal_context(who, self._clock.now()), **given}
+        # Of nobody, nothing is known but what the request tells.
+        own = principal_context(who, self._clock.now()) if who.name else {}
+        context = {**own, **given}
         missing = sorted(policies.keys - context.keys())
         results = [
             _result(_request(who.principal, action, resource, params, context), policies, missing)

@@ -117,23 +117,23 @@ WHERE account = :account AND kind = :kind AND entity = :entity;
 
 -- Attachments
 
--- name: attach
-INSERT INTO attachments VALUES (:account, :kind, :entity, :policy_arn) ON CONFLICT DO NOTHING;
+-- name: policy_attach
+INSERT INTO policy_attachments VALUES (:account, :kind, :entity, :policy_arn) ON CONFLICT DO NOTHING;
 
--- name: detach
-DELETE FROM attachments
+-- name: policy_detach
+DELETE FROM policy_attachments
 WHERE account = :account AND kind = :kind AND entity = :entity AND policy_arn = :policy_arn;
 
--- name: attachments
-SELECT policy_arn FROM attachments
+-- name: policy_attachments
+SELECT policy_arn FROM policy_attachments
 WHERE account = :account AND kind = :kind AND entity = :entity ORDER BY policy_arn;
 
--- name: attachments_rename
-UPDATE attachments SET entity = :new_name
+-- name: policy_attachments_rename
+UPDATE policy_attachments SET entity = :new_name
 WHERE account = :account AND kind = :kind AND entity = :entity;
 
 -- name: attached_documents
-SELECT a.policy_arn, v.document FROM attachments AS a
+SELECT a.policy_arn, v.document FROM policy_attachments AS a
 LEFT JOIN policies AS p ON p.account = a.account AND p.arn = a.policy_arn
 LEFT JOIN policy_versions AS v
     ON v.account = p.account AND v.arn = p.arn AND v.version = p.default_version
@@ -146,7 +146,7 @@ JOIN policy_versions AS v
 WHERE p.account = :account AND p.arn = :arn;
 
 -- name: attached_entities
-SELECT kind, entity FROM attachments
+SELECT kind, entity FROM policy_attachments
 WHERE account = :account AND policy_arn = :policy_arn ORDER BY kind, entity;
 
 -- name: bounded_entities
@@ -156,7 +156,7 @@ UNION ALL
 SELECT 'user', name FROM users WHERE account = :account AND boundary = :policy_arn;
 
 -- name: policy_uses
-SELECT policy_arn, COUNT(*) AS attached, 0 AS bounded FROM attachments
+SELECT policy_arn, COUNT(*) AS attached, 0 AS bounded FROM policy_attachments
 WHERE account = :account GROUP BY policy_arn
 UNION ALL
 SELECT boundary, 0, COUNT(*) FROM roles

@@ -45,16 +45,16 @@ CREATE TABLE inline_policies (
 INSERT INTO inline_policies SELECT account, 'role', role, name, document FROM role_policies;
 DROP TABLE role_policies;
 
-CREATE TABLE attachments (
+CREATE TABLE policy_attachments (
     account TEXT NOT NULL,
     kind TEXT NOT NULL,
     entity TEXT NOT NULL,
     policy_arn TEXT NOT NULL,
     PRIMARY KEY (account, kind, entity, policy_arn)
 );
-INSERT INTO attachments SELECT account, 'role', role, policy_arn FROM role_attachments;
+INSERT INTO policy_attachments SELECT account, 'role', role, policy_arn FROM role_attachments;
 DROP TABLE role_attachments;
-CREATE INDEX attachments_by_policy ON attachments (account, policy_arn);
+CREATE INDEX policy_attachments_by_policy ON policy_attachments (account, policy_arn);
 
 -- user is NULL for a key of the account's root; the secret is sealed.
 CREATE TABLE access_keys (
