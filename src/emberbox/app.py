@@ -49,7 +49,7 @@ from emberbox.telemetry.logs import LogSink
 log = logging.getLogger("emberbox.server")
 
 _DATABASE = "state"
-_QUERIES = ("functions", "identities", "attachments", "mappings")
+_QUERIES = (*FunctionsService.queries, "identities")
 _BACKLOG = 2_048
 _DRAIN_LOOK_S = 0.02
 _HOUSEKEEPING_S = 3_600.0
@@ -163,6 +163,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             slots=settings.async_concurrency,
         )
 
+        functions.resources.invoking_async.send = asynchronous.entry.send
         loop = asyncio.get_running_loop()
         accepting = await loop.create_server(serving[0].protocol, sock=listener, backlog=_BACKLOG)
         stack.push_async_callback(_drain, accepting, serving[0], front_door, settings.drain_s)

@@ -1,6 +1,10 @@
 """What hangs on functions or stands beside them, through stock clients."""
 
+import json
+
+import boto3
 import pytest
+from botocore.config import Config
 from hands import ApiError
 
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders"
@@ -82,3 +86,90 @@ def test_asynchronous_invocation_is_configured_for_an_alias(hands, make_function
         (each["FunctionArn"].rpartition(":")[2], each.get("MaximumRetryAttempts"))
         for each in listed["FunctionEventInvokeConfigs"]
     ] == [("$LATEST", None), ("live", 0)]
+
+
+def test_another_account_invokes_what_a_policy_allows_it(server, boto, make_function):
+    """Without a policy it is refused, with one the function runs in its own account."""
+    name = make_function(SOURCE)
+    arn = boto.call("lambda", "GetFunction", FunctionName=name)["Configuration"]["FunctionArn"]
+    other = boto3.client(
+        "lambda",
+        endpoint_url=server.url,
+        region_name="us-east-1",
+        aws_access_key_id="999999999999",
+        aws_secret_access_key="x",
+        config=Config(retries={"max_attempts": 1}),
+    )
+
+    with pytest.raises(other.exceptions.ClientError) as caught:
+        other.invoke(FunctionName=arn, Payload=b"1")
+    boto.call(
+        "lambda",
+        "AddPermission",
+        FunctionName=name,
+        StatementId="other",
+        Action="lambda:InvokeFunction",
+        Principal="999999999999",
+    )
+    answer = other.invoke(FunctionName=arn, Payload=b"1")
+    payload = answer["Payload"].read()
+    boto.call("lambda", "RemovePermission", FunctionName=name, StatementId="other")
+    with pytest.raises(other.exceptions.ClientError):
+        other.invoke(FunctionName=arn, Payload=b"1")
+    other.close()
+
+    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
+    assert "no resource-based policy allows" in caught.value.response["Error"]["Message"]
+    assert payload == b"1"
+
+
+def test_a_policy_is_read_back_as_it_was_written(hands, make_function):
+    """As tools do that compare it with what they want."""
+    name = make_function(SOURCE)
+
+    added = hands.call(
+        "lambda",
+        "AddPermission",
+        FunctionName=name,
+        StatementId="bucket",
+        Action="lambda:InvokeFunction",
+        Principal="s3.amazonaws.com",
+        SourceArn="arn:aws:s3:::bucket",
+        SourceAccount="123456789012",
+    )
+    policy = hands.call("lambda", "GetPolicy", FunctionName=name)
+
+    assert json.loads(policy["Policy"])["Statement"] == [json.loads(added["Statement"])]
+
+
+def test_the_old_way_of_asynchronous_invocation_is_accepted(boto, make_function):
+    """InvokeAsync answers 202 and the function runs."""
+    name = make_function(SOURCE)
+
+    answer = boto.call("lambda", "InvokeAsync", FunctionName=name, InvokeArgs=b"{}")
+
+    assert answer["Status"] == 202
+
+
+def test_configurations_beside_functions_live_through_their_lives(hands):
+    """A code signing configuration and a capacity provider, tagged, read, and removed."""
+    publishers = {"SigningProfileVersionArns": ["arn:aws:signer:us-east-1:123456789012:/x/p/1"]}
+    signing = hands.call("lambda", "CreateCodeSigningConfig", AllowedPublishers=publishers)
+    arn = signing["CodeSigningConfig"]["CodeSigningConfigArn"]
+    hands.call("lambda", "TagResource", Resource=arn, Tags={"team": "red"})
+    provider = hands.call(
+        "lambda",
+        "CreateCapacityProvider",
+        CapacityProviderName="cp",
+        VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
+        PermissionsConfig={
+            "CapacityProviderOperatorRoleArn": "arn:aws:iam::123456789012:role/operator"
+        },
+    )
+
+    tags = hands.call("lambda", "ListTags", Resource=arn)
+    hands.call("lambda", "DeleteCodeSigningConfig", CodeSigningConfigArn=arn)
+    hands.call("lambda", "DeleteCapacityProvider", CapacityProviderName="cp")
+
+    assert tags["Tags"] == {"team": "red"}
+    assert provider["CapacityProvider"]["State"] == "Failed"

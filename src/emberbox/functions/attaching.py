@@ -13,7 +13,7 @@ from emberbox.functions.references import Target
 from emberbox.model.attachment import Attachment, Kind
 from emberbox.model.names import LATEST
 from emberbox.model.request import Params
-from emberbox.storage.attachments import AttachmentStore, QualifierMissingError
+from emberbox.storage.attachments import AttachmentStore, QualifierMissingError, Revision
 from emberbox.storage.catalog import FunctionCatalog
 
 Change = Callable[[Mapping[str, Any] | None], Mapping[str, Any] | None]
@@ -36,11 +36,17 @@ class Attaching:
         return self._catalog.attachment(target.key, self._kind, qualifier_of(target))
 
     async def change(
-        self, target: Target, change: Change, missing: CallerError | None = None
+        self,
+        target: Target,
+        change: Change,
+        missing: CallerError | None = None,
+        *,
+        revision: Revision | None = None,
     ) -> Attachment:
         """Make, replace or remove the resource; `missing` is raised if what it hangs on is gone.
 
-        The answer is the new resource, or what was removed with an empty value.
+        The answer is the new resource, or what was removed with an empty value. RevisionError if
+        the revision is not the one that is expected.
         """
         now = self._clock.now()
         qualifier = qualifier_of(target)
@@ -50,7 +56,7 @@ class Attaching:
             return None if value is None else Attachment(self._kind, qualifier, value, now)
 
         try:
-            after = await self._store.alter(target.key, self._kind, qualifier, alter)
+            after = await self._store.alter(target.key, self._kind, qualifier, alter, revision)
         except QualifierMissingError:
             raise missing or target.missing() from None
         return after or Attachment(self._kind, qualifier, {}, now)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
+from emberbox.functions.code_signing import CodeSigning
 from emberbox.functions.references import Target, latest_of, new_key, target_of
 from emberbox.functions.roles import RoleLookup, check_role
 from emberbox.functions.unbuilt import refuse_unbuilt
@@ -38,12 +39,14 @@ class Changing:
         packages: PackageStore,
         roles: RoleLookup | None,
         clock: Clock,
+        signing: CodeSigning,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._packages = packages
         self._roles = roles
         self._clock = clock
+        self._signing = signing
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -69,10 +72,14 @@ class Changing:
         await check_role(self._roles, context, params["Role"])
         if self._catalog.lookup(*key) is not None:
             raise _exists(key)
+        signing = params.get("CodeSigningConfigArn") or None
+        await self._signing.check_deployment(context, signing, key.name)
         package = await self._packages.put(_zip_file(code))
         function = self._new_function(key, package, params)
         try:
-            made = await self._store.create(function, CODE_STORAGE_MAX_BYTES, _wanted(params))
+            made = await self._store.create(
+                function, CODE_STORAGE_MAX_BYTES, _wanted(params), self._signing.attached(signing)
+            )
         except FunctionExistsError:
             raise _exists(key) from None
         except CodeStorageFullError:
@@ -88,6 +95,8 @@ class Changing:
         if current is None:
             raise target.missing()
         begun(current, params.get("RevisionId"))
+        signing = self._signing.assigned_to(target.key)
+        await self._signing.check_deployment(context, signing, target.key.name)
         package = await self._packages.put(code)
 
         def alter(before: FunctionVersion) -> FunctionVersion:

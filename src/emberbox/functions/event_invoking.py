@@ -8,9 +8,9 @@ from emberbox.errors import CallerError
 from emberbox.functions.attaching import Attaching, qualifier_of
 from emberbox.functions.finding import exists
 from emberbox.functions.references import Target, target_of
-from emberbox.model.attachment import Attachment, Kind
+from emberbox.model.attachment import Attachment
 from emberbox.model.configuration import invalid
-from emberbox.model.event_invoke import EventInvoke, check_destinations, event_invoke_of
+from emberbox.model.event_invoke import check_destinations
 from emberbox.model.names import FunctionReference
 from emberbox.model.request import Operation, Params, Reply, RequestContext
 from emberbox.storage.catalog import FunctionCatalog, FunctionKey
@@ -20,7 +20,7 @@ _DESTINATIONS: Final = "DestinationConfig"
 
 
 class EventInvoking:
-    """The operations, and for the data plane what they have set."""
+    """The operations."""
 
     def __init__(self, configs: Attaching, catalog: FunctionCatalog) -> None:
         self._configs = configs
@@ -127,14 +127,6 @@ class EventInvoking:
                 for member in ("OnSuccess", "OnFailure")
             },
         }
-
-
-def event_invoke(
-    catalog: FunctionCatalog, key: tuple[str, str, str], qualifier: str
-) -> EventInvoke:
-    """The settings for what was invoked by this qualifier; `$LATEST` if by none."""
-    found = catalog.attachment(key, Kind.EVENT_INVOKE, qualifier)
-    return event_invoke_of(None if found is None else found.value)
 
 
 def _without_nothing(config: Mapping[str, Any] | None) -> Params:

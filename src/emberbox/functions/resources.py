@@ -7,13 +7,23 @@ from collections.abc import Mapping
 
 from emberbox.clock import Clock
 from emberbox.functions.attaching import Attaching
+from emberbox.functions.capacity import KIND as CAPACITY_PROVIDER
+from emberbox.functions.capacity import Capacity
+from emberbox.functions.code_signing import KIND as CODE_SIGNING
+from emberbox.functions.code_signing import CodeSigning
+from emberbox.functions.durable import Durable
 from emberbox.functions.event_invoking import EventInvoking
+from emberbox.functions.function_settings import FunctionSettings
+from emberbox.functions.invoke_async import InvokingAsync
 from emberbox.functions.mapping_settling import MappingSettling
+from emberbox.functions.permissions import Permissions
 from emberbox.functions.sourcing import SourceCheck, Sourcing
+from emberbox.functions.tagging import Tagged, tagged_mappings, tagged_resources
 from emberbox.functions.url_configs import UrlConfigs, UrlIndex
 from emberbox.model.attachment import Kind
 from emberbox.model.mapping import SourceKind
 from emberbox.model.request import Operation
+from emberbox.storage.account_resources import AccountResourceStore
 from emberbox.storage.attachments import AttachmentStore
 from emberbox.storage.catalog import CatalogWriter
 from emberbox.storage.mappings import MappingStore
@@ -24,9 +34,12 @@ _NO_CHECKS: Mapping[SourceKind, SourceCheck] = {}
 class Resources:
     """The operations, and what other parts of the server look up.
 
-    `mappings` and `urls` are for pollers and for who serves URLs. `polled` are the kinds of sources
-    whose mappings somebody else brings to rest; `checks` look at sources before a mapping is made.
+    `mappings` and `urls` are for pollers and for who serves URLs; `invoking_async` waits to be told
+    who keeps events. `polled` are the kinds of sources whose mappings somebody else brings to rest;
+    `checks` look at sources before a mapping is made.
     """
+
+    queries = ("attachments", "mappings", "account_resources")
 
     def __init__(
         self,
@@ -45,10 +58,28 @@ class Resources:
         def attaching(kind: Kind) -> Attaching:
             return Attaching(kind, attachments, catalog, clock)
 
+        configs = AccountResourceStore(writer.database, CODE_SIGNING)
+        providers = AccountResourceStore(writer.database, CAPACITY_PROVIDER)
+        self.signing = CodeSigning(configs, attaching(Kind.CODE_SIGNING), catalog, clock)
+        self.invoking_async = InvokingAsync(catalog)
+        self.tagged: Mapping[str, Tagged] = {
+            "event-source-mapping": tagged_mappings(self.mappings),
+            CODE_SIGNING: tagged_resources(configs),
+            CAPACITY_PROVIDER: tagged_resources(providers),
+        }
+        settings = FunctionSettings(
+            attaching(Kind.RECURSION), attaching(Kind.RUNTIME_MANAGEMENT), catalog
+        )
         self.operations: Mapping[str, Operation] = {
+            **Permissions(attaching(Kind.POLICY), catalog).operations,
             **EventInvoking(attaching(Kind.EVENT_INVOKE), catalog).operations,
             **UrlConfigs(attaching(Kind.URL), catalog, clock).operations,
             **Sourcing(self.mappings, catalog, self._settling, clock, checks).operations,
+            **self.signing.operations,
+            **Capacity(providers, clock).operations,
+            **settings.operations,
+            **Durable(catalog).operations,
+            **self.invoking_async.operations,
         }
 
     async def load(self) -> None:

@@ -37,6 +37,7 @@ class FunctionsService:
     """
 
     name = "lambda"
+    queries = ("functions", *Resources.queries)
 
     def __init__(
         self,
@@ -57,11 +58,11 @@ class FunctionsService:
         self.downloads = CodeDownloads(packages, secret, clock)
         self.resources = Resources(writer, clock, polled=frozenset(checks), checks=checks)
         self.operations: Mapping[str, Operation] = {
-            **Changing(store, catalog, packages, roles, clock).operations,
+            **Changing(store, catalog, packages, roles, clock, self.resources.signing).operations,
             **Reading(store, catalog, self._settling, self.downloads).operations,
             **Versioning(store, catalog, self._settling).operations,
             **Aliasing(AliasStore(writer), catalog).operations,
-            **Tagging(store).operations,
+            **Tagging(store, self.resources.tagged).operations,
             **Standing(store, concurrency_limit).operations,
             **self.resources.operations,
         }

@@ -1,12 +1,10 @@
 """What holds for every function or for the whole account, since nothing of it can be set yet.
 
-GetAccountSettings, GetFunctionCodeSigningConfig, GetFunctionConcurrency and
-GetRuntimeManagementConfig.
+GetAccountSettings and GetFunctionConcurrency.
 """
 
 from emberbox.functions.references import Target, latest_of
 from emberbox.model import limits
-from emberbox.model.names import LATEST, function_arn
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.storage.functions import FunctionStore
 
@@ -23,9 +21,7 @@ class Standing:
         """By their names in the model."""
         return {
             "GetAccountSettings": self.get_account_settings,
-            "GetFunctionCodeSigningConfig": self.get_function_code_signing_config,
             "GetFunctionConcurrency": self.get_function_concurrency,
-            "GetRuntimeManagementConfig": self.get_runtime_management_config,
         }
 
     async def get_account_settings(self, context: RequestContext, _params: Params) -> Params:
@@ -45,24 +41,10 @@ class Standing:
             },
         }
 
-    async def get_function_code_signing_config(
-        self, context: RequestContext, params: Params
-    ) -> Params:
-        """The name alone: no function has a code signing configuration."""
-        target = await self._existing(context, params)
-        return {"FunctionName": target.key.name}
-
     async def get_function_concurrency(self, context: RequestContext, params: Params) -> Params:
         """Nothing: no function has reserved concurrency."""
         await self._existing(context, params)
         return {}
-
-    async def get_runtime_management_config(
-        self, context: RequestContext, params: Params
-    ) -> Params:
-        """Auto, which is the default."""
-        target = await self._existing(context, params)
-        return {"UpdateRuntimeOn": "Auto", "FunctionArn": function_arn(*target.key, LATEST)}
 
     async def _existing(self, context: RequestContext, params: Params) -> Target:
         target = latest_of(context, params)

@@ -44,7 +44,6 @@ _UNBUILT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "DeadLetterConfig": (_member("TargetArn", ""), _LEAVE_OUT),
     "SnapStart": (_member("ApplyOn", "None"), "set ApplyOn to None."),
     "KMSKeyArn": (_nothing, _LEAVE_OUT),
-    "CodeSigningConfigArn": (_nothing, _LEAVE_OUT),
     "TracingConfig": (_member("Mode", "PassThrough"), "set Mode to PassThrough."),
     "LoggingConfig": (_member("LogFormat", "Text"), "set LogFormat to Text."),
     "PublishTo": (_nothing, _LEAVE_OUT),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
 
-from emberbox.clock import utc
+from emberbox.functions.stamps import timestamp
 from emberbox.functions.unbuilt import refuse_unbuilt
 from emberbox.model.configuration import check_environment, check_sizes, check_tags, invalid
 from emberbox.model.function import FunctionVersion, Logging
@@ -84,7 +84,7 @@ def configuration(function: FunctionVersion, qualifier: str | None = None) -> Pa
         "Description": function.description,
         "Timeout": function.timeout_s,
         "MemorySize": function.memory_mb,
-        "LastModified": _timestamp(function.last_modified),
+        "LastModified": timestamp(function.last_modified),
         "CodeSha256": function.code_sha256,
         "Version": function.version,
         "Environment": _environment(function),
@@ -128,11 +128,6 @@ def _logging(logging: Logging) -> Params:
         "LogGroup": logging.group,
     }
     return {member: value for member, value in shown.items() if value is not None}
-
-
-def _timestamp(epoch_s: float) -> str:
-    """AWS's form: milliseconds, and no colon in the zone."""
-    return utc(epoch_s).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
 def _check_runtime(identifier: str) -> None:

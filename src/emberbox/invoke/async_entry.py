@@ -6,9 +6,12 @@ from typing import Protocol
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.invoke.asynchronous import AsyncInvoker
+from emberbox.invoke.cross_account import Attachments
 from emberbox.invoke.frontdoor import FrontDoor, InvokeRequest
 from emberbox.model.async_deliveries import Delivery
 from emberbox.model.async_invocation import AsyncPolicy, QueuedEvent, Ran
+from emberbox.model.attachment import Kind
+from emberbox.model.event_invoke import event_invoke_of
 from emberbox.model.function import FunctionVersion
 from emberbox.model.names import (
     LATEST,
@@ -19,7 +22,7 @@ from emberbox.model.names import (
 )
 
 
-class Catalog(Protocol):
+class Catalog(Attachments, Protocol):
     """The functions as the control plane has them now."""
 
     def version(self, key: tuple[str, str, str], version: str) -> FunctionVersion | None:
@@ -83,7 +86,16 @@ class FunctionPolicies:
         function = self._catalog.version(event.lane, LATEST)
         if function is None:
             return None
-        return AsyncPolicy(role=function.role)
+        qualifier = event.qualifier or LATEST
+        config = self._catalog.attachment(event.lane, Kind.EVENT_INVOKE, qualifier)
+        given = event_invoke_of(None if config is None else config.value)
+        return AsyncPolicy(
+            retries=given.retries,
+            age_max_s=given.age_s,
+            on_success=given.on_success or "",
+            on_failure=given.on_failure or "",
+            role=function.role,
+        )
 
 
 async def run_event(front_door: FrontDoor, event: QueuedEvent) -> Ran:

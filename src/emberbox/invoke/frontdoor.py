@@ -21,6 +21,7 @@ import orjson
 from emberbox.clock import Clock
 from emberbox.environment.fleet import Fleet, StaleFunctionError
 from emberbox.errors import CallerError, PlatformError
+from emberbox.invoke.cross_account import check_invoke
 from emberbox.invoke.turns import Catalog, Turn, Turns
 from emberbox.model.async_invocation import EVENT_PAYLOAD_MAX_BYTES, QueuedEvent
 from emberbox.model.function import FunctionVersion, State
@@ -207,7 +208,7 @@ class FrontDoor:
         if request.invocation_type != "RequestResponse":
             return _other_type(request)
         invocation = self._invocation(request, reference, function)
-        place = (request.account, request.region)
+        place = (function.account, function.region)
         self._admit(place)
         self._turns.taken(turn)
         try:
@@ -278,14 +279,8 @@ class FrontDoor:
             )
         account = reference.account or request.account
         if account != request.account:
-            arn = function_arn(account, region, reference.name)
-            raise CallerError(
-                "AccessDeniedException",
-                f"User: arn:aws:iam::{request.account}:root is not authorized to perform: "
-                f"lambda:InvokeFunction on resource: {arn} because no resource-based policy "
-                "allows the lambda:InvokeFunction action",
-                status=403,
-            )
+            key = (account, region, reference.name)
+            check_invoke(self._catalog, request.account, key, reference.qualifier)
         turn = self._turns.next((account, region, reference.name), reference.qualifier)
         if turn is None:
             arn = function_arn(account, region, reference.name, reference.qualifier)

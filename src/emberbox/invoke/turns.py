@@ -2,12 +2,13 @@
 
 from typing import NamedTuple, Protocol
 
+from emberbox.invoke.cross_account import Attachments
 from emberbox.model.alias import Alias
 from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST
 
 
-class Catalog(Protocol):
+class Catalog(Attachments, Protocol):
     """The functions as the control plane has them now."""
 
     def version(self, key: tuple[str, str, str], version: str) -> FunctionVersion | None:

@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from emberbox.model.async_invocation import AGE_MAX_DEFAULT_S, RETRIES_DEFAULT
 from emberbox.model.configuration import invalid
 from emberbox.model.names import BadNameError, FunctionReference, parse_function_reference
-
-AGE_DEFAULT_S: Final = 21_600
-RETRIES_DEFAULT: Final = 2
 
 _SUCCESS: Final = frozenset({"sqs", "sns", "events", "lambda"})
 _FAILURE: Final = _SUCCESS | {"s3"}
@@ -32,7 +30,7 @@ _ARN: Final = re.compile(
 class EventInvoke:
     """The settings that count, defaults filled in. Destinations are ARNs."""
 
-    age_s: int = AGE_DEFAULT_S
+    age_s: float = AGE_MAX_DEFAULT_S
     retries: int = RETRIES_DEFAULT
     on_success: str | None = None
     on_failure: str | None = None
@@ -43,7 +41,7 @@ def event_invoke_of(value: Mapping[str, Any] | None) -> EventInvoke:
     given = value or {}
     destinations = given.get("DestinationConfig") or {}
     return EventInvoke(
-        given.get("MaximumEventAgeInSeconds", AGE_DEFAULT_S),
+        given.get("MaximumEventAgeInSeconds", AGE_MAX_DEFAULT_S),
         given.get("MaximumRetryAttempts", RETRIES_DEFAULT),
         _destination(destinations, "OnSuccess"),
         _destination(destinations, "OnFailure"),

@@ -92,6 +92,23 @@ def check_trust_policy(text: str) -> dict[str, Any]:
     return policy
 
 
+def check_resource_policy(text: str) -> dict[str, Any]:
+    """The parsed policy of a resource, or MalformedPolicyError."""
+    try:
+        policy = _parsed(text)
+    except ValueError:
+        raise MalformedPolicyError(_SYNTAX) from None
+    statements = _statements(policy)
+    if not policy.keys() <= _TOP or policy.get("Version", VERSIONS[0]) not in VERSIONS:
+        raise MalformedPolicyError(_SYNTAX)
+    for statement in statements:
+        _check_syntax(statement)
+        _check_resource_statement(statement)
+    _check_sids(statements, "Statement IDs (SID) in a single policy must be unique.")
+    _check_sense(policy)
+    return policy
+
+
 def size_without_blanks(text: str) -> int:
     """The characters of a policy as IAM counts them: white space is free."""
     return sum(map(len, text.split()))
@@ -219,6 +236,17 @@ def _check_action(action: str) -> None:
         )
     if _VENDOR.fullmatch(vendor) is None:
         raise MalformedPolicyError(f"Vendor {vendor} is not valid")
+
+
+def _check_resource_statement(statement: Mapping[str, Any]) -> None:
+    if ("Principal" in statement) is ("NotPrincipal" in statement):
+        raise MalformedPolicyError("Policy statement must contain principals.")
+    if not list(_strings(statement.get("Action", statement.get("NotAction")))):
+        raise MalformedPolicyError("Policy statement must contain actions.")
+    if not list(_strings(statement.get("Resource", statement.get("NotResource")))):
+        raise MalformedPolicyError("Policy statement must contain resources.")
+    if "Principal" in statement:
+        _check_trust_principal(statement)
 
 
 def _check_trust_statement(statement: Mapping[str, Any]) -> None:

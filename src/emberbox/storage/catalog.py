@@ -6,7 +6,7 @@ It shows what the last committed write left; only the stores beside it change it
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -120,6 +120,13 @@ class FunctionCatalog:
         entry = self._functions.get(key)
         found = [] if entry is None else list(entry.attachments.values())
         return sorted((a for a in found if a.kind is kind), key=lambda a: a.qualifier)
+
+    def all_attachments(self, kind: Kind) -> Iterator[tuple[Key, Attachment]]:
+        """All of a kind, with the functions they hang on."""
+        for key, entry in self._functions.items():
+            for attachment in entry.attachments.values():
+                if attachment.kind is kind:
+                    yield key, attachment
 
     def runtimes(self) -> set[str]:
         """Identifiers of all runtimes that functions use."""

@@ -4,12 +4,14 @@ What is refused raises an error of this module, and the service above words it. 
 announced to the database's change feed as ("function", account, region, name).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from emberbox.model.attachment import Attachment
 from emberbox.model.function import FunctionVersion, State, UpdateStatus
 from emberbox.model.names import LATEST
 from emberbox.model.versions import LastPublished, Publication, is_unchanged, numbered
+from emberbox.storage.attachments import put_attachment
 from emberbox.storage.catalog import CatalogWriter, Delta, FunctionKey
 from emberbox.storage.database import Transaction
 from emberbox.storage.function_rows import alias_of, function_of, row_of
@@ -58,9 +60,15 @@ class FunctionStore:
         self._writer.catalog.fill(versions, map(alias_of, aliases))
 
     async def create(
-        self, function: FunctionVersion, code_max_bytes: int, wanted: Publication | None = None
+        self,
+        function: FunctionVersion,
+        code_max_bytes: int,
+        wanted: Publication | None = None,
+        attachments: Iterable[Attachment] = (),
     ) -> FunctionVersion:
         """Add a function, and publish it if that is wanted; the version, else the function.
+
+        `attachments` are what hangs on it from the beginning.
 
         FunctionExistsError or CodeStorageFullError, and no change.
         """
@@ -75,6 +83,9 @@ class FunctionStore:
                 answer = _publish(tx, function, wanted)
                 delta = Delta.of(function, answer)
             _check_code_size(tx, function, code_max_bytes)
+            for attachment in attachments:
+                put_attachment(tx, key, attachment)
+                delta.attachments[attachment.kind, attachment.qualifier] = attachment
             tx.changed("function", *key)
             return answer, delta
 

@@ -88,7 +88,7 @@ class Api:
 
 @pytest.fixture
 async def database(tmp_path):
-    stems = ("functions", "attachments", "mappings")
+    stems = FunctionsService.queries
     database = await Database.open(tmp_path / "state.db", "state", stems, durable=False)
     yield database
     await database.close()

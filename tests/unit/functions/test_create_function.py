@@ -235,7 +235,6 @@ async def test_bad_code_is_refused(api, code, message):
         ("DeadLetterConfig", {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}),
         ("SnapStart", {"ApplyOn": "PublishedVersions"}),
         ("KMSKeyArn", "arn:aws:kms:us-east-1:123456789012:key/k"),
-        ("CodeSigningConfigArn", "arn:aws:lambda:us-east-1:123456789012:code-signing-config:c"),
         ("TracingConfig", {"Mode": "Active"}),
         ("LoggingConfig", {"LogFormat": "JSON"}),
         ("PublishTo", "LATEST_PUBLISHED"),

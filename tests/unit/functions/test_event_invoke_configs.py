@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from emberbox.functions.event_invoking import event_invoke
-from emberbox.model.event_invoke import EventInvoke
+from emberbox.invoke.async_entry import FunctionPolicies
+from emberbox.model.async_invocation import AsyncPolicy, QueuedEvent
 
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:q"
 INVALID = "InvalidParameterValueException"
@@ -45,8 +45,12 @@ async def test_the_data_plane_sees_what_is_set_and_defaults_else(api):
         DestinationConfig={"OnSuccess": {"Destination": QUEUE}},
     )
 
-    assert event_invoke(api.catalog, api.key(), "$LATEST") == EventInvoke(21_600, 0, QUEUE, None)
-    assert event_invoke(api.catalog, api.key(), "1") == EventInvoke(21_600, 2, None, None)
+    def policy(qualifier):
+        event = QueuedEvent(*api.key(), qualifier, "id", b"{}", 0.0, 0.0)
+        return FunctionPolicies(api.catalog).policy(event)
+
+    assert policy("") == AsyncPolicy(retries=0, on_success=QUEUE, role=api.role)
+    assert policy("1") == AsyncPolicy(role=api.role)
 
 
 async def test_each_alias_and_version_has_its_own_and_loses_it_with_itself(api):

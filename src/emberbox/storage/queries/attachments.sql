@@ -1,13 +1,6 @@
 -- name: attachments
 SELECT * FROM attachments;
 
--- name: attachable
-SELECT 1 FROM functions
-WHERE account = :account AND region = :region AND name = :function AND version = :qualifier
-UNION ALL
-SELECT 1 FROM aliases
-WHERE account = :account AND region = :region AND function = :function AND name = :qualifier;
-
 -- name: attachment
 SELECT * FROM attachments
 WHERE account = :account AND region = :region AND function = :function
