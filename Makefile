@@ -65,7 +65,7 @@ docs: $(READY) ## write the generated reference pages anew and check every link
 	$(BIN)/pytest tests/unit/style $(ARGS)
 
 clean: ## remove the virtual environment, caches and results
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -f bench/results/*.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

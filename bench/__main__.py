@@ -15,12 +15,15 @@ import uvloop
 
 from bench import processes, raw, report
 from bench.budgets import BUDGETS
-from bench.measures import MEASURES, Bench, Figures, measure_starting
+from bench.measures import MEASURES as OF_THE_SERVER
+from bench.measures import Bench, Figures, measure_starting
+from bench.runtimes import measure_runtimes
 from bench.subjects import Subjects
 from tools.running import running
 
 RESULTS = Path(__file__).parent / "results"
 _STARTING, _RAW = "start", "raw"
+MEASURES = {**OF_THE_SERVER, "runtimes": measure_runtimes}
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ class Budget:
 
 BUDGETS: dict[str, Budget] = {
     "first_invoke_ms": Budget("first invoke of a new function, p50", "ms", 5, 2.5, "fork_ns_ms"),
+    "nodejs_first_ms": Budget("first invoke of a new Node.js function, p50", "ms", 25, 10),
     "warm_ms": Budget("warm invoke, one client, p50", "ms", 0.20, 0.10, "hop_1_ms"),
     "hello_32_per_s": Budget("hello, 32 clients", "/s", 14_000, 22_000, "hop_32_per_s", True),
     "echo_32_per_s": Budget("10 KB echo, 32 clients", "/s", 5_000, 8_000, "hop_echo_per_s", True),
@@ -43,6 +44,13 @@ BUDGETS: dict[str, Budget] = {
 # Figures without a budget that are shown beside the others.
 OTHERS: dict[str, tuple[str, str, str]] = {
     "first_invoke_p95_ms": ("first invoke of a new function, p95", "ms", ""),
+    "python_first_ms": ("Python: first invoke after a rest, p50", "ms", ""),
+    "python_warm_ms": ("Python: warm invoke, p50", "ms", "hop_1_ms"),
+    "nodejs_warm_ms": ("Node.js: warm invoke, p50", "ms", "hop_1_ms"),
+    "ruby_first_ms": ("Ruby: first invoke, p50", "ms", ""),
+    "ruby_warm_ms": ("Ruby: warm invoke, p50", "ms", "hop_1_ms"),
+    "java_first_ms": ("Java: first invoke, p50", "ms", ""),
+    "java_warm_ms": ("Java: warm invoke, p50", "ms", "hop_1_ms"),
     "second_invoke_ms": ("second invoke of it, p50", "ms", ""),
     "warm_p99_ms": ("warm invoke, one client, p99", "ms", ""),
     "hello_1_per_s": ("hello, 1 client", "/s", "hop_1_per_s"),

@@ -3,6 +3,7 @@
 import io
 import time
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -32,11 +33,17 @@ WHOLE_PROCESSOR_MB = 1_769
 
 def package(source: str) -> bytes:
     """A zip with the source as its only module."""
+    return package_of({"subject.py": source})
+
+
+def package_of(files: Mapping[str, str | bytes]) -> bytes:
+    """A zip of files."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        entry = zipfile.ZipInfo("subject.py", (2024, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o644 << 16
-        archive.writestr(entry, source)
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
     return out.getvalue()
 
 
@@ -56,23 +63,37 @@ class Subjects:
 
     def create(self, kind: str, *, memory_mb: int = 128, timeout_s: int = 30) -> tuple[str, float]:
         """A new function of its own code; its name, and the seconds until it was Active."""
-        self._count += 1
-        name = f"bench-{kind}-{self._count}"
         # A comment of its own gives each function a package of its own.
-        code = package(f"# {name}\n{SOURCES[kind]}")
+        code = package(f"# {self._count}\n{SOURCES[kind]}")
+        name = f"bench-{kind}-{self._next()}"
+        return name, self._create(name, "python3.12", "subject.handler", code, memory_mb, timeout_s)
+
+    def create_of(self, runtime: str, handler: str, files: Mapping[str, str | bytes]) -> str:
+        """A new function of any runtime, with a whole processor; its name."""
+        name = f"bench-{self._next()}"
+        self._create(name, runtime, handler, package_of(files), WHOLE_PROCESSOR_MB, 30)
+        return name
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _create(
+        self, name: str, runtime: str, handler: str, code: bytes, memory_mb: int, timeout_s: int
+    ) -> float:
         began = time.perf_counter()
         made = self._lambda.create_function(
             FunctionName=name,
-            Runtime="python3.12",
+            Runtime=runtime,
             Role=_ROLE,
-            Handler="subject.handler",
+            Handler=handler,
             Code={"ZipFile": code},
             MemorySize=memory_mb,
             Timeout=timeout_s,
         )
         if made["State"] != "Active":
             self._await(name, "State", "Active")
-        return name, time.perf_counter() - began
+        return time.perf_counter() - began
 
     def update(self, name: str, source: str) -> None:
         """Give it other code and wait until that is in force."""

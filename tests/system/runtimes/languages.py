@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from builds import go_function, or_skip
+
 import emberbox.runtimes.program
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -207,4 +209,23 @@ JAVA = Column(
     },
 )
 
-LANGUAGES = (PYTHON, NODEJS, RUBY, JAVA)
+GO = Column(
+    name="go",
+    runtime="provided.al2023",
+    handler="unused",
+    files=lambda: {"bootstrap": or_skip(go_function).read_bytes()},
+    failure="errorString",
+    unserialisable=("UnsupportedTypeError", r"json: unsupported type: func\(\)"),
+    trace="",
+    broken={
+        "missing": Broken(
+            {"other.txt": "no program"},
+            "unused",
+            "Runtime.InvalidEntrypoint",
+            r"RequestId: \S+ Error: Couldn't find valid bootstrap\(s\): "
+            r"\[/var/task/bootstrap /opt/bootstrap\]",
+        ),
+    },
+)
+
+LANGUAGES = (PYTHON, NODEJS, RUBY, JAVA, GO)

@@ -24,7 +24,21 @@ CASES = [
     (
         "order",
         {"items": [ITEM, {**ITEM, "unknown": 1}], "Tags": ["b"]},
-        {"total": 2, "items": [ITEM, ITEM], "tags": ["b"]},
+        {"total": 2, "items": [ITEM, ITEM], "tags": []},
+    ),
+    (
+        "odd",
+        {
+            "color": "NONE",
+            "truth": 1,
+            "one": "x",
+            "single": [2],
+            "empty": "",
+            "moment": "1970-01-01T00:00:01Z",
+            "cut": 1.9,
+            "URLName": "u",
+        },
+        {"truth": True, "one": ["x"], "single": "2", "moment": 1000, "cut": 1, "URLName": "u"},
     ),
     ("bytes", "text", "TEXT"),
 ]

@@ -313,6 +313,9 @@ def _entrypoint(places):
 
 
 def _execute(command, variables):
+    # Python ignores these, and what is ignored stays so in another program.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
     try:
         os.execve(command[0], command, variables)
     except OSError as error:

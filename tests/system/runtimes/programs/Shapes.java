@@ -8,6 +8,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Date;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -63,6 +64,10 @@ public class Shapes {
             order.total += item.getCount();
         }
         return order;
+    }
+
+    public Odd odd(Odd odd) {
+        return odd;
     }
 
     public void bytes(InputStream in, OutputStream out, Context context) throws IOException {
@@ -131,6 +136,26 @@ public class Shapes {
 
         public void setTags(Set<String> tags) {
             this.tags = tags;
+        }
+    }
+
+    /** What JSON need not say in so many words. */
+    public static class Odd {
+        public Color color;
+        public Boolean truth;
+        public List<String> one;
+        public String single;
+        public Integer empty;
+        public Date moment;
+        public Integer cut;
+        private String urlName;
+
+        public String getURLName() {
+            return urlName;
+        }
+
+        public void setURLName(String urlName) {
+            this.urlName = urlName;
         }
     }
 

@@ -16,9 +16,10 @@ import java.util.concurrent.ConcurrentHashMap;
 /**
  * The properties of a class, by getters, setters, public fields, and components of a record.
  *
- * <p>Names are those of the JavaBeans convention as JSON libraries read it: getURL gives "url".
+ * <p>Names are those of the JavaBeans convention: getName gives "name", and getURL "URL".
  */
 final class Bean {
+    private static final String EVENTS = "com.amazonaws.services.lambda.runtime.events.";
     private static final Map<Class<?>, Bean> KNOWN = new ConcurrentHashMap<>();
 
     private final Class<?> type;
@@ -89,9 +90,17 @@ final class Bean {
         return KNOWN.computeIfAbsent(type, Bean::new);
     }
 
-    /** Whether a class is the customer's, rather than one of Java's own values. */
+    /** Whether a class is the customer's, rather than one of Java's own values or a moment. */
     static boolean isPlain(Class<?> type) {
-        return !type.getName().startsWith("java.") && !type.getName().startsWith("javax.");
+        String name = type.getName();
+        return !name.startsWith("java.")
+                && !name.startsWith("javax.")
+                && !name.startsWith("org.joda.time.");
+    }
+
+    /** Whether a class is one of AWS's own for events, which are read with some more leniency. */
+    boolean isEvent() {
+        return type.getName().startsWith(EVENTS);
     }
 
     /** The components of a record, or null. Java 8 does not know them by name. */
@@ -127,11 +136,8 @@ final class Bean {
     }
 
     private static String decapitalised(String name) {
-        int capitals = 0;
-        while (capitals < name.length() && Character.isUpperCase(name.charAt(capitals))) {
-            capitals++;
-        }
-        return name.substring(0, capitals).toLowerCase(Locale.ROOT) + name.substring(capitals);
+        boolean isAbbreviation = name.length() > 1 && Character.isUpperCase(name.charAt(1));
+        return isAbbreviation ? name : name.substring(0, 1).toLowerCase(Locale.ROOT) + name.substring(1);
     }
 
     private static void open(Property property) {
@@ -165,11 +171,14 @@ final class Bean {
         return ofFields;
     }
 
-    /** What is read: by its name, or by one that differs in capitals alone; null if there is none. */
+    /**
+     * What is read, null if there is none. For AWS's classes of events the name may differ in
+     * capitals and hyphens: an event has "Records" where its class has getRecords.
+     */
     Property writable(String name) {
         Property found = properties.get(name);
-        if (found == null) {
-            found = byLowerName.get(name.toLowerCase(Locale.ROOT));
+        if (found == null && isEvent()) {
+            found = byLowerName.get(name.replace("-", "").toLowerCase(Locale.ROOT));
         }
         return found == null || found.setter == null && found.field == null ? null : found;
     }

@@ -12,10 +12,15 @@ import java.lang.reflect.WildcardType;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
+import java.time.DateTimeException;
+import java.time.LocalDate;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Date;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -28,7 +33,12 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.TreeMap;
 
-/** Turns what was read from JSON into values of the types that a handler declares. */
+/**
+ * Turns what was read from JSON into values of the types that a handler declares.
+ *
+ * <p>As lenient as AWS's runtime: one value does for a list of one and the reverse, an empty text for
+ * no value, a number for a truth value, and an unknown name of an enumeration for none.
+ */
 final class Binder {
     private static final Map<Class<?>, Class<?>> BOXES = new HashMap<>();
 
@@ -84,11 +94,23 @@ final class Binder {
         if (raw == Object.class) {
             return value;
         }
+        boolean takesMany = raw.isArray() && raw != byte[].class || Iterable.class.isAssignableFrom(raw);
+        if (value instanceof List && !takesMany) {
+            List<?> items = (List<?>) value;
+            if (items.size() > 1) {
+                throw mismatch(value, raw);
+            }
+            return bind(items.isEmpty() ? null : items.get(0), raw, arguments, known);
+        }
+        boolean isText = raw == String.class || raw == CharSequence.class;
+        if ("".equals(value) && !isText && !takesMany) {
+            return bind(null, raw, arguments, known);
+        }
         Class<?> boxed = BOXES.getOrDefault(raw, raw);
         if (Number.class.isAssignableFrom(boxed) || boxed == Boolean.class || boxed == Character.class) {
             return simple(value, boxed);
         }
-        if (raw == String.class || raw == CharSequence.class) {
+        if (isText) {
             return text(value, raw);
         }
         if (raw.isEnum()) {
@@ -100,8 +122,8 @@ final class Binder {
         if (raw == ByteBuffer.class) {
             return ByteBuffer.wrap(Base64.getDecoder().decode(text(value, raw)));
         }
-        if (raw == Date.class && value instanceof Number) {
-            return new Date(((Number) value).longValue());
+        if (raw == Date.class) {
+            return date(value);
         }
         if (raw.isArray()) {
             return array(value, raw.getComponentType(), known);
@@ -131,6 +153,9 @@ final class Binder {
             throw mismatch(value, type);
         }
         if (type == Boolean.class) {
+            if (value instanceof Number) {
+                return ((Number) value).doubleValue() != 0;
+            }
             if (text.equals("true") || text.equals("false")) {
                 return Boolean.valueOf(text);
             }
@@ -176,17 +201,39 @@ final class Binder {
     }
 
     private static Object constant(Object value, Class<?> type) {
-        for (Object each : type.getEnumConstants()) {
-            if (((Enum<?>) each).name().equals(value)) {
+        Object[] all = type.getEnumConstants();
+        if (value instanceof Integer) {
+            int ordinal = (Integer) value;
+            return ordinal >= 0 && ordinal < all.length ? all[ordinal] : null;
+        }
+        String name = text(value, type);
+        for (Object each : all) {
+            if (((Enum<?>) each).name().equals(name)) {
                 return each;
             }
         }
-        throw mismatch(value, type);
+        return null;
+    }
+
+    /** Milliseconds since 1970, or a moment or day as ISO 8601 writes it. */
+    private static Date date(Object value) {
+        if (value instanceof Number) {
+            return new Date(((Number) value).longValue());
+        }
+        String text = text(value, Date.class);
+        try {
+            if (text.indexOf('T') < 0) {
+                return Date.from(LocalDate.parse(text).atStartOfDay(ZoneOffset.UTC).toInstant());
+            }
+            return Date.from(OffsetDateTime.parse(text).toInstant());
+        } catch (DateTimeException e) {
+            throw mismatch(value, Date.class);
+        }
     }
 
     private static Object array(Object value, Type of, Map<TypeVariable<?>, Type> known)
             throws ReflectiveOperationException {
-        List<?> items = list(value, Object[].class);
+        List<?> items = list(value);
         Class<?> raw =
                 of instanceof Class
                         ? (Class<?>) of
@@ -200,11 +247,8 @@ final class Binder {
         return array;
     }
 
-    private static List<?> list(Object value, Class<?> type) {
-        if (value instanceof List) {
-            return (List<?>) value;
-        }
-        throw mismatch(value, type);
+    private static List<?> list(Object value) {
+        return value instanceof List ? (List<?>) value : Collections.singletonList(value);
     }
 
     private static Object collection(
@@ -224,7 +268,7 @@ final class Binder {
         } else {
             throw mismatch(value, raw);
         }
-        for (Object item : list(value, raw)) {
+        for (Object item : list(value)) {
             made.add(bind(item, of, known));
         }
         return made;
@@ -294,9 +338,15 @@ final class Binder {
         Object made = bean.create();
         for (Map.Entry<?, ?> member : members.entrySet()) {
             Bean.Property property = bean.writable(String.valueOf(member.getKey()));
-            if (property != null) {
-                property.set(made, bind(member.getValue(), property.type(), known));
+            if (property == null) {
+                continue;
             }
+            Object value = member.getValue();
+            if (bean.isEvent() && property.type() == Date.class && value instanceof Number) {
+                // Events have seconds where JSON has milliseconds else.
+                value = Math.round(((Number) value).doubleValue() * 1000);
+            }
+            property.set(made, bind(value, property.type(), known));
         }
         return made;
     }

@@ -9,7 +9,11 @@ import java.util.Date;
 import java.util.Map;
 import java.util.Optional;
 
-/** Writes values as JSON: maps, collections, arrays, texts, numbers, enumerations and beans. */
+/**
+ * Writes values as JSON: maps, collections, arrays, texts, numbers, enumerations and beans.
+ *
+ * <p>As AWS's runtime does, members without a value are left out.
+ */
 final class JsonWriter {
     private static final int DEPTH_MAX = 1000;
     private final StringBuilder out = new StringBuilder();
@@ -88,6 +92,9 @@ final class JsonWriter {
     private void object(Map<?, ?> members) {
         String comma = "{";
         for (Map.Entry<?, ?> member : members.entrySet()) {
+            if (member.getValue() == null) {
+                continue;
+            }
             out.append(comma);
             text(String.valueOf(member.getKey()));
             out.append(':');
@@ -100,20 +107,28 @@ final class JsonWriter {
     private void bean(Object value) {
         String comma = "{";
         for (Bean.Property property : Bean.of(value.getClass()).readable()) {
+            Object member = member(value, property);
+            if (member == null) {
+                continue;
+            }
             out.append(comma);
             text(property.name);
             out.append(':');
-            try {
-                value(property.get(value));
-            } catch (InvocationTargetException e) {
-                throw new IllegalArgumentException(
-                        "the getter of " + property.name + " failed", e.getCause());
-            } catch (ReflectiveOperationException e) {
-                throw new IllegalArgumentException(e);
-            }
+            value(member);
             comma = ",";
         }
         out.append(comma.equals("{") ? "{}" : "}");
+    }
+
+    private static Object member(Object bean, Bean.Property property) {
+        try {
+            return property.get(bean);
+        } catch (InvocationTargetException e) {
+            throw new IllegalArgumentException(
+                    "the getter of " + property.name + " failed", e.getCause());
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalArgumentException(e);
+        }
     }
 
     private void text(String text) {
