@@ -134,9 +134,7 @@ class NamespaceBackend:
             self.disks.prepare()
         name = program.name
         blanks = self._blanks.setdefault(name, deque())
-        missing = (
-            min(self._blank_target, program.blanks) - len(blanks) - self._refilling.get(name, 0)
-        )
+        missing = self._blank_target - len(blanks) - self._refilling.get(name, 0)
         if self._closing or missing <= 0:
             return
         self._refilling[name] = self._refilling.get(name, 0) + missing

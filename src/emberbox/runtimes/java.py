@@ -7,9 +7,12 @@ An archive of class data, where it can be made, halves the start of a function.
 
 import os
 import re
+import shutil
 import subprocess
+import threading
 import zipfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -21,12 +24,13 @@ from emberbox.runtimes.registry import Family, Version
 
 _PLACES = ("/usr/lib/jvm", "/usr/java", "/opt/java", "/opt/jdk", "/usr/local/lib/jvm")
 _MANAGED = (".sdkman/candidates/java/*", ".jdks/*", ".asdf/installs/java/*")
-_VERSION = re.compile(r'^JAVA_VERSION="(?:1\.)?(\d+)', re.MULTILINE)
+_VERSION = re.compile(r'^JAVA_VERSION="(?:1\.)?((\d+)[^"]*)"', re.MULTILINE)
 _SOURCES = BOOTSTRAPS / "java"
 _LIBRARY = "/var/runtime/lib"
 _MAIN = "emberbox.runtime.Main"
 _BUILD_S = 120.0
 _ARCHIVES_SINCE = (13,)
+_BUILDING = threading.Lock()
 # In a mount namespace where the jar has the path that it has in a sandbox: an archive is only good
 # for that.
 _ARCHIVE = """
@@ -35,7 +39,7 @@ mount --bind "$1" /mnt
 mount -t tmpfs tmpfs /var
 mkdir -p /var/runtime/lib
 mount --bind /mnt /var/runtime/lib
-exec "$2" -XX:+UseSerialGC -Xlog:disable "-XX:ArchiveClassesAtExit=/var/runtime/lib/$3.new" \\
+exec "$2" -XX:+UseSerialGC -Xlog:disable "-XX:ArchiveClassesAtExit=/var/runtime/lib/$3" \\
     -cp /var/runtime/lib/emberbox.jar emberbox.runtime.Main rehearse
 """
 
@@ -47,9 +51,26 @@ def _homes(home: Path) -> Iterable[Path]:
         yield from sorted(home.glob(pattern))
 
 
-def _installed(home: Path) -> dict[Version, Path]:
-    """Version -> home of a JDK or JRE; of one version a JDK rather than a JRE."""
-    found: dict[Version, Path] = {}
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    """A JDK or JRE. An archive is good for its full version alone."""
+
+    home: Path
+    version: Version
+    full_version: str
+
+    @property
+    def has_compiler(self) -> bool:
+        return os.access(self.home / "bin" / "javac", os.X_OK)
+
+    @property
+    def archive(self) -> str:
+        return f"java-{self.full_version}.jsa"
+
+
+def _installed(home: Path) -> dict[Version, _Installed]:
+    """By version; of one version a JDK rather than a JRE."""
+    found: dict[Version, _Installed] = {}
     for place in _homes(home):
         real = place.resolve()
         try:
@@ -58,39 +79,34 @@ def _installed(home: Path) -> dict[Version, Path]:
             continue
         if told is None or not os.access(real / "bin" / "java", os.X_OK):
             continue
-        version = (int(told[1]),)
-        if version not in found or (_compiler(real) and not _compiler(found[version])):
-            found[version] = real
+        java = _Installed(real, (int(told[2]),), told[1])
+        known = found.get(java.version)
+        if known is None or (java.has_compiler and not known.has_compiler):
+            found[java.version] = java
     return found
-
-
-def _compiler(home: Path) -> bool:
-    return os.access(home / "bin" / "javac", os.X_OK)
 
 
 def _find(search: Search) -> Iterable[Program]:
     installed = _installed(search.home)
-    compilers = [place for _, place in sorted(installed.items()) if _compiler(place)]
+    compilers = [java.home for _, java in sorted(installed.items()) if java.has_compiler]
     if not compilers:
         return
     library = search.cache / f"java-{_fingerprint()}"
-    for version, home in installed.items():
-        name = f"java{version[0]}"
-        java = home / "bin" / "java"
+    for version, java in installed.items():
         yield Program(
-            name=name,
+            name=f"java{version[0]}",
             family=Family.JAVA,
             version=version,
             zygote=search.zygote,
-            command=("/bin/sh", "/var/runtime/bootstrap", name),
+            command=("/bin/sh", "/var/runtime/bootstrap", java.archive),
             binds=(
-                *bind_prefix(str(home)),
-                *_configuration(home),
+                *bind_prefix(str(java.home)),
+                *_configuration(java.home),
                 (str(_SOURCES / "bootstrap"), "/var/runtime/bootstrap"),
                 (str(library), _LIBRARY),
             ),
-            links={"/var/lang/bin/java": str(java)},
-            build=partial(_build, compilers[-1], java, version, library),
+            links={"/var/lang/bin/java": str(java.home / "bin" / "java")},
+            build=partial(_build, compilers[-1], java, library),
         )
 
 
@@ -110,15 +126,18 @@ def _fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def _build(jdk: Path, java: Path, version: Version, library: Path) -> None:
+def _build(jdk: Path, java: _Installed, library: Path) -> None:
     """Make the jar and, for this Java, its archive, as far as they are not there."""
-    library.mkdir(parents=True, exist_ok=True, mode=0o755)
-    jar = library / "emberbox.jar"
-    if not jar.exists():
-        _compile(jdk, jar)
-    archive = library / f"java{version[0]}.jsa"
-    if version >= _ARCHIVES_SINCE and not archive.exists():
-        _archive(java, library, archive)
+    with _BUILDING:
+        for old in library.parent.glob("java-*"):
+            if old != library:
+                shutil.rmtree(old, ignore_errors=True)
+        library.mkdir(parents=True, exist_ok=True, mode=0o755)
+        jar = library / "emberbox.jar"
+        if not jar.exists():
+            _compile(jdk, jar)
+        if java.version >= _ARCHIVES_SINCE and not (library / java.archive).exists():
+            _archive(java, library)
 
 
 def _compile(jdk: Path, jar: Path) -> None:
@@ -136,17 +155,17 @@ def _compile(jdk: Path, jar: Path) -> None:
         fresh.replace(jar)
 
 
-def _archive(java: Path, library: Path, archive: Path) -> None:
+def _archive(java: _Installed, library: Path) -> None:
     """Without namespaces, or without these tools, functions start without one."""
     unshare = ["unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-c", _ARCHIVE, "sh"]
-    fresh = archive.with_name(f"{archive.stem}.new")
+    fresh = library / f"{java.archive}.new"
     try:
-        ran = _run([*unshare, str(library), str(java), archive.stem])
+        ran = _run([*unshare, str(library), str(java.home / "bin" / "java"), fresh.name])
     except (OSError, PlatformError):
         return
     if ran.returncode == 0 and fresh.exists():
         fresh.chmod(0o644)
-        fresh.replace(archive)
+        fresh.replace(library / java.archive)
 
 
 def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":

@@ -50,7 +50,7 @@ class Program:
     What makes it start quicker: with `forks` the zygote has loaded the runtime (Python alone can do
     that), and sandboxes are forks of it. `waiting` is a command that blank sandboxes run ahead of
     need, with `waiting_variables`: a runtime that is up and learns from descriptor 4 which function
-    it is. At most `blanks` of them are kept.
+    it is.
 
     `build`, if there is one, is called in a thread before the first sandbox is made.
     """
@@ -66,7 +66,6 @@ class Program:
     links: Mapping[str, str] = field(default_factory=dict)
     waiting: tuple[str, ...] = ()
     waiting_variables: Mapping[str, str] = field(default_factory=dict)
-    blanks: int = 1_000
     build: Callable[[], None] | None = None
 
 

@@ -174,3 +174,18 @@ def test_addresses_of_layers_are_known(node):
     path = node(source, runtime="nodejs22.x").json()
 
     assert path.startswith("/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:")
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("f.mjs", "import own from 'own'; export const handler = async () => own;"),
+        ("f.js", "const own = require('own'); exports.handler = async () => own;"),
+    ],
+)
+def test_packages_in_node_path_are_found(node, file, source):
+    """By require as in any Node.js, and by import as on AWS."""
+    files = {file: source, "more/node_modules/own/index.js": "module.exports = 7;"}
+    variables = {"NODE_PATH": "/var/task/more/node_modules"}
+
+    assert node(files, Environment={"Variables": variables}).json() == 7
