@@ -76,9 +76,13 @@ def join(mode, router, place):
     linux.unshare(linux.CLONE_NEWNET)
     inside = netlink.Netlink()
     link, ip = _FIRST_LINK + place, address_of(place)
-    inside.ask(
-        netlink.loopback_up(), netlink.veth("eth0", 2, "v%d" % place, link, router.namespace)
-    )
+    pair = netlink.veth("eth0", 2, "v%d" % place, link, router.namespace)
+    try:
+        inside.ask(netlink.loopback_up(), pair)
+    except FileExistsError:
+        # Of a sandbox that has ended, whose network the kernel has not yet taken apart.
+        outside.ask(netlink.remove(link))
+        inside.ask(pair)
     inside.ask(netlink.address(2, ip), netlink.up(2), netlink.route(2, gateway=GATEWAY))
     outside.ask(netlink.up(link, forwards=True), netlink.route(link, ip))
 

@@ -10,8 +10,9 @@ const { payload } = require('./failures');
 
 const BASE = '/2018-06-01/runtime/';
 const HEAD_END = '\r\n\r\n';
-// Node can name abstract sockets from here on.
+// Node can name abstract sockets from this version on, and fills shorter names with zeros.
 const ABSTRACT_SINCE = 20;
+const ABSTRACT_LENGTH = 108;
 
 class RuntimeClient {
   #socket;
@@ -21,19 +22,25 @@ class RuntimeClient {
 
   /** On an abstract Unix socket (`@name`) where the platform has one, else on TCP. */
   constructor(socketName) {
-    const isAbstract = socketName && parseInt(process.versions.node, 10) >= ABSTRACT_SINCE;
+    const isAbstract =
+      socketName?.length === ABSTRACT_LENGTH && parseInt(process.versions.node, 10) >= ABSTRACT_SINCE;
     const [host, port] = (process.env.AWS_LAMBDA_RUNTIME_API || '').split(':');
+    this.socketName = socketName;
     this.#socket = net.connect(
       isAbstract ? { path: `\0${socketName.slice(1)}` } : { host, port: Number(port), noDelay: true },
     );
     this.#socket.on('data', (data) => this.#receive(data));
-    // Without the platform there is nothing left to do.
-    this.#socket.on('error', () => process.exit(1));
-    this.#socket.on('close', () => process.exit(1));
+    this.#socket.on('error', () => this.#lost());
+    this.#socket.on('close', () => this.#lost());
     this.#socket.unref();
   }
 
-  /** What the Host header says. */
+  /** Without the platform there is nothing left to do; before it is needed, nothing is lost. */
+  #lost() {
+    if (this.#next !== undefined) process.exit(1);
+  }
+
+  /** What the Host header says; from here on the connection is needed. */
   set address(address) {
     this.#next = `GET ${BASE}invocation/next HTTP/1.1\r\nHost: ${address}\r\n\r\n`;
   }

@@ -27,7 +27,9 @@ async function main() {
   const client = new RuntimeClient(process.env._EMBERBOX_RUNTIME_SOCKET);
   await rehearse(client);
   become(JSON.parse(readToEnd(LAUNCH_DESCRIPTOR)));
-  await run(client);
+  const socketName = process.env._EMBERBOX_RUNTIME_SOCKET;
+  // Sandboxes on the host's own network each have another address, told only now.
+  await run(client.socketName === socketName ? client : new RuntimeClient(socketName));
 }
 
 /** What is done for the first time takes long: so it is done while there is time. */
