@@ -152,6 +152,29 @@ def test_the_console_writes_awss_lines(node):
     ]
 
 
+def test_the_console_writes_json_if_it_is_asked_to(node):
+    """AWS_LAMBDA_LOG_FORMAT=JSON: objects with time, level, request and message, errors apart."""
+    answer = node(
+        """
+        exports.handler = async () => {
+          console.debug('not heard');
+          console.info({ own: [1] });
+          console.warn('%s and', 'text', new TypeError('bad'));
+        };
+        """,
+        Environment={
+            "Variables": {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+        },
+    )
+
+    info, warn = (json.loads(line) for line in answer.log.splitlines() if line.startswith("{"))
+    assert (info["level"], info["message"]) == ("INFO", {"own": [1]})
+    assert info["requestId"] == answer.request_id
+    assert warn["message"].startswith("text and TypeError: bad")
+    assert (warn["errorType"], warn["errorMessage"]) == ("TypeError", "bad")
+    assert warn["stackTrace"][1].startswith("    at exports.handler (/var/task/f.js")
+
+
 def test_source_maps_are_heeded(node):
     """NODE_OPTIONS=--enable-source-maps: the trace names the original file."""
     mappings = json.dumps({"version": 3, "sources": ["origin.ts"], "names": [], "mappings": "AAAA"})

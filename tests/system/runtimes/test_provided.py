@@ -1,9 +1,13 @@
-"""Programs of the customer's own on the OS-only runtimes: Rust on AWS's library, and shell."""
+"""Programs of the customer's own on the OS-only runtimes: Rust on AWS's library, and shell.
+
+And what is said of a managed runtime that cannot be had.
+"""
 
 import json
 
 import pytest
 from builds import or_skip, rust_function
+from hands import ApiError
 
 SHELL = r"""#!/bin/bash
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
@@ -57,3 +61,17 @@ def test_a_rust_function_runs(boto, functions):
     assert told["arn"].endswith(f":function:{name}")
     assert "printed\nEND" in answer.log
     assert (failed.error, failed.json()["errorMessage"]) == ("Unhandled", "on purpose")
+
+
+@pytest.mark.parametrize("runtime", ["dotnet8", "dotnet10"])
+def test_a_language_without_a_runtime_says_what_to_do(boto, functions, runtime):
+    """The function can be created and read; its invocation names what is missing and the way."""
+    name = functions(runtime, runtime, "App::App.Function::Handle", {"App.dll": "no program"})
+
+    with pytest.raises(ApiError, match=r"^InvalidRuntimeException: ") as refused:
+        boto.invoke(name, b"{}")
+
+    found = boto.call("lambda", "GetFunctionConfiguration", FunctionName=name)
+    assert found["Runtime"] == runtime
+    assert f"{runtime} needs .NET" in refused.value.message
+    assert "provided.al2023" in refused.value.message
