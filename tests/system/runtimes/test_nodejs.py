@@ -175,6 +175,15 @@ def test_the_console_writes_json_if_it_is_asked_to(node):
     assert warn["stackTrace"][1].startswith("    at exports.handler (/var/task/f.js")
 
 
+def test_the_global_can_be_switched_off(node):
+    """AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA: some want no such name."""
+    source = "exports.handler = async () => typeof awslambda;"
+    variables = {"AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA": "1"}
+
+    assert node(source).json() == "object"
+    assert node(source, Environment={"Variables": variables}).json() == "undefined"
+
+
 def test_source_maps_are_heeded(node):
     """NODE_OPTIONS=--enable-source-maps: the trace names the original file."""
     mappings = json.dumps({"version": 3, "sources": ["origin.ts"], "names": [], "mappings": "AAAA"})

@@ -68,6 +68,8 @@ function hasCallbacks() {
 }
 
 function offerStreaming() {
+  // There already, if this process has rehearsed.
+  delete globalThis.awslambda;
   if (/^(1|true)$/.test(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA || '')) return;
   globalThis.awslambda = {
     streamifyResponse(handler, options) {
