@@ -58,17 +58,20 @@ def program(*names: str) -> Files:
     return lambda: {name: (PROGRAMS / name).read_bytes() for name in names}
 
 
-def java(*names: str) -> Files:
-    """A package of classes, compiled here from files of the programs folder."""
+def java(*names: str, jars: Callable[[], Path] | None = None) -> Files:
+    """A package of classes, compiled here from files of the programs folder, with these jars."""
 
     @cache
     def compiled() -> Mapping[str, bytes]:
         with TemporaryDirectory() as place:
             sources = [str(PROGRAMS / name) for name in names]
             options = ["--release", "8", "-nowarn", "-sourcepath", str(OUR_JAVA), "-d", place]
+            packed = sorted(jars().glob("*.jar")) if jars else []
+            options += ["-classpath", ":".join(map(str, packed))]
             subprocess.run(["javac", *options, *sources], check=True, capture_output=True)
             found = (Path(place) / "example").glob("*.class")
-            return {f"example/{file.name}": file.read_bytes() for file in found}
+            classes = {f"example/{file.name}": file.read_bytes() for file in found}
+            return classes | {f"lib/{jar.name}": jar.read_bytes() for jar in packed}
 
     return compiled
 

@@ -5,6 +5,7 @@ from io import BytesIO
 from zipfile import ZipFile
 
 import pytest
+from builds import java_client, or_skip
 from languages import JAVA, java
 
 pytestmark = pytest.mark.skipif(bool(JAVA.lacks()), reason=JAVA.lacks())
@@ -43,6 +44,30 @@ CASES = [
     ("bytes", "text", "TEXT"),
 ]
 
+EVENTS = java("Events.java", jars=java_client)
+EVENT_CASES = [
+    (
+        "queue",
+        {"Records": [{"messageId": "m", "body": "b", "eventSourceARN": "a"}]},
+        {"batchItemFailures": [{"itemIdentifier": "mb"}]},
+    ),
+    (
+        "bucket",
+        {"Records": [{"eventTime": "1970-01-01T00:00:01.500Z", "s3": {"bucket": {"name": "b"}}}]},
+        "b 1500",
+    ),
+    (
+        "stream",
+        {"Records": [{"kinesis": {"data": "AQI=", "approximateArrivalTimestamp": 1.25}}]},
+        "2 1250",
+    ),
+    (
+        "schedule",
+        {"detail-type": "Scheduled Event", "time": "2024-05-01T00:00:00Z"},
+        "Scheduled Event 2024",
+    ),
+]
+
 
 @pytest.fixture
 def shape(functions):
@@ -58,6 +83,16 @@ def shape(functions):
 def test_methods_take_and_give_what_they_declare(boto, shape, method, event, result):
     """Primitives, texts, lists, maps, arrays, enumerations, beans, streams, and a context."""
     name = shape(f"example.Shapes::{method}")
+
+    assert boto.invoke(name, json.dumps(event).encode()).json() == result
+
+
+@pytest.mark.parametrize(
+    ("method", "event", "result"), EVENT_CASES, ids=[case[0] for case in EVENT_CASES]
+)
+def test_awss_classes_of_events_are_read(boto, shape, method, event, result):
+    """The library aws-lambda-java-events, as functions pack it."""
+    name = shape(f"example.Events::{method}", files=or_skip(EVENTS))
 
     assert boto.invoke(name, json.dumps(event).encode()).json() == result
 
