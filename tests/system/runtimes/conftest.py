@@ -7,6 +7,13 @@ from languages import LANGUAGES, package
 from material import ROLE
 
 
+def pytest_collection_modifyitems(items):
+    """The first test that needs a program of another language waits until it is built."""
+    for item in items:
+        if "tests/system/runtimes" in str(item.path):
+            item.add_marker(pytest.mark.timeout(900))
+
+
 @pytest.fixture(scope="session")
 def functions(boto):
     """Makes a function of these files, once for each set of arguments; its name."""
