@@ -35,6 +35,8 @@ LIMITS = {
     "TIMEOUT_DEFAULT_S": "time limit of a function that says nothing, s",
     "TIMEOUT_MAX_S": "longest time limit, s",
     "INIT_TIMEOUT_S": "time for initialisation before the first invocation, s",
+    "INIT_AHEAD_TIMEOUT_S": "the same ahead of need, or the function's timeout if that is more, s",
+    "RESTORE_TIMEOUT_S": "time to begin from a snapshot, hooks included, s",
     "EPHEMERAL_DEFAULT_MB": "size of `/tmp` of a function that says nothing, MB",
     "EPHEMERAL_MAX_MB": "largest `/tmp`, MB",
     "ENVIRONMENT_MAX_BYTES": "all environment variables of a function together, bytes",

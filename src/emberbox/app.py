@@ -12,24 +12,28 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from emberbox.clock import Clock, SystemClock
-from emberbox.environment.fleet import Fleet, FleetSettings
-from emberbox.environment.planning import HostPlanner
+from emberbox.environment.fleet import Fleet
 from emberbox.errors import CallerError, PlatformError
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
 from emberbox.gateway.code_page import code_page
 from emberbox.gateway.connection import Serving
+from emberbox.gateway.credentials_page import credentials_page
+from emberbox.identity.container_credentials import PATH as CREDENTIALS_PATH
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.isolation.network.modes import Choice
+from emberbox.model.function import FunctionVersion
 from emberbox.parts.asynchronous import open_asynchronous
+from emberbox.parts.environments import make_environments
 from emberbox.parts.identity import open_identities
 from emberbox.parts.messaging import open_messaging, open_sources
 from emberbox.parts.metrics import open_metrics
@@ -84,8 +88,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         stack.callback(listener.close)
         backend = await open_sandboxes(settings, data, stack)
         runtimes = HostRuntimes(settings.home, data / "built", strict=settings.strict_runtimes)
-        with suppress(CallerError):
-            backend.prepare(runtimes.choose(RUNTIMES["python3.12"]))
+        _prepare_usual(backend, runtimes)
         recovered = backend.sweep()
 
         state = await Database.open(data / "state.db", _DATABASE, _QUERIES)
@@ -109,12 +112,12 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             checks=messaging.checks,
         )
         await functions.resources.load()
-        planner = HostPlanner(
-            backend,
-            runtimes,
-            identities.role_credentials(),
-            limit_cpu=settings.cpu_limit,
+        serving: list[Serving] = []
+        environments = make_environments(
+            settings, backend, runtimes, identities, secret, sink, clock, partial(_door, serving)
         )
+        fleet = environments.fleet
+        functions.make_snapshots_by(environments.templates.optimize)
         gateway = Gateway(
             [
                 functions,
@@ -127,29 +130,20 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             default_account=settings.account,
             default_region=settings.region,
             account_of=identities.sessions.account_of,
-            pages={"/_emberbox/code/": code_page(functions.downloads.resolve)},
-        )
-        serving: list[Serving] = []
-        fleet = Fleet(
-            planner,
-            planner,
-            sink,
-            FleetSettings(settings.idle_timeout_s, settings.freeze_after_s),
-            clock,
-            lambda _function: serving[0].door(),
+            pages={
+                "/_emberbox/code/": code_page(functions.downloads.resolve),
+                CREDENTIALS_PATH: credentials_page(environments.credentials.answer),
+            },
         )
         front_door = FrontDoor(catalog, fleet, clock, concurrency=settings.concurrency)
-        catalog.listeners += [
-            fleet.function_changed,
-            front_door.function_changed,
-            planner.function_changed,
-        ]
+        for part in (fleet, environments.templates, front_door, environments.planner):
+            catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, clock))
         stack.push_async_callback(functions.close)
         stack.push_async_callback(fleet.close)
         fleet.open()
         await functions.recover()
-        planner.prepare(catalog.runtimes())
+        environments.planner.prepare(catalog.runtimes())
         gateway.warm()
         housekeeping = asyncio.create_task(_keep_house(functions, fleet))
         stack.push_async_callback(_cancel, housekeeping)
@@ -195,6 +189,17 @@ async def _open_logs(data: Path, clock: Clock, stack: AsyncExitStack) -> tuple[L
     sink = await LogSink.open(store, data / "journal", clock)
     stack.push_async_callback(sink.close)
     return store, sink
+
+
+def _door(serving: list[Serving], _function: FunctionVersion) -> Callable[[], asyncio.Protocol]:
+    """What serves AWS calls from inside an environment, once there is a server."""
+    return serving[0].door()
+
+
+def _prepare_usual(backend: NamespaceBackend, runtimes: HostRuntimes) -> None:
+    """Sandboxes of the runtime that most functions have are made before there is any function."""
+    with suppress(CallerError):
+        backend.prepare(runtimes.choose(RUNTIMES["python3.12"]))
 
 
 async def _keep_house(functions: FunctionsService, fleet: Fleet) -> None:

@@ -10,20 +10,22 @@ from collections.abc import Callable
 from typing import Protocol
 
 from emberbox.clock import Clock, utc
+from emberbox.environment.beginning import ON_DEMAND, Beginning
 from emberbox.environment.console_log import ConsoleLog
 from emberbox.environment.current import CurrentInvocation
 from emberbox.environment.exits import exit_failure
 from emberbox.environment.init_phase import InitPhase
 from emberbox.environment.plan import Plan
+from emberbox.environment.restoring import EXIT_BROKEN_IMAGE, restore_failure
 from emberbox.environment.runtime_api import RuntimeConnection
 from emberbox.environment.runtime_side import RuntimeSide
 from emberbox.environment.states import TABLE, State
+from emberbox.errors import CallerError
 from emberbox.isolation.sandbox import CPU_PERIOD_S, Exit, Launch, Sandbox
 from emberbox.machine import Machine
 from emberbox.model import invocation as failures
 from emberbox.model import report
 from emberbox.model.invocation import Failure, Invocation, Outcome
-from emberbox.model.limits import INIT_TIMEOUT_S
 
 # An answer written just before the end of the process is read first.
 _EXIT_GRACE_S = 0.005
@@ -55,8 +57,12 @@ class Environment:
         stream_name: str,
         owner: Owner,
         clock: Clock,
+        beginning: Beginning = ON_DEMAND,
     ) -> None:
         self.plan = plan
+        self.beginning = beginning
+        self.failure: CallerError | None = None
+        self.is_image_broken = False
         self.sandbox = sandbox
         self.version = plan.function.version
         self.created = self.idle_since = clock.monotonic()
@@ -71,7 +77,7 @@ class Environment:
         self._loop = asyncio.get_running_loop()
         self._machine = Machine(TABLE, State.INIT)
         self._runtime = RuntimeSide(self)
-        self._init = InitPhase(plan, sandbox, log, clock)
+        self._init = InitPhase(plan, beginning, sandbox, log, clock)
         self._timer: asyncio.TimerHandle | None = None
         self._exit_timer: asyncio.TimerHandle | None = None
         self._killed_for_memory = 0
@@ -106,19 +112,21 @@ class Environment:
     def start(self) -> None:
         """Assign the sandbox and begin the INIT phase."""
         self._init.begin()
-        self._arm(INIT_TIMEOUT_S, self._init_timed_out)
+        self._arm(self.beginning.timeout_s(self.plan.function), self._init_timed_out)
         self.sandbox.assign(
             self.plan.function.package_id, self.plan.limits, self._launch(), self, boost=True
         )
 
     def _launch(self) -> Launch:
-        return self.plan.launch(self._stream_name, self.sandbox.addresses)
+        return self.beginning.launch(self.plan, self._stream_name, self.sandbox.addresses)
 
     def _init_timed_out(self) -> None:
         self._give_up_init("timeout", None)
 
     def _give_up_init(self, status: str, error_type: str | None) -> None:
         self._init.failed(status, error_type)
+        if self.beginning.image is not None:
+            self.failure = self.failure or restore_failure(status)
         self._reset("initialisation failed")
 
     # -- serving ------------------------------------------------------------------------------
@@ -220,10 +228,11 @@ class Environment:
             request_id=request_id,
             duration_ms=duration_ms,
             memory_mb=self.plan.function.memory_mb,
-            memory_peak_bytes=self.sandbox.memory_peak_bytes(),
+            memory_peak_bytes=self.sandbox.memory_peak_bytes() + self.beginning.shared_bytes,
             init_ms=self._init.take_ms(),
             status=failure.report_status if failure else None,
             error_type=failure.report_error_type if failure else None,
+            restored=self._init.take_restored(),
         )
         self._log.line(report.end(request_id))
         self._log.line(report.report(measured))
@@ -244,6 +253,15 @@ class Environment:
         else:
             self.fail(Failure(error_type, body, report_error_type=error_type or None))
             self._reset("initialisation failed")
+
+    def fail_restore(self, error_type: str, body: bytes) -> None:
+        """A hook has failed after RESTORE; the process will end by itself or be ended."""
+        self.failure = restore_failure("error")
+        self.fail_init(error_type, body)
+
+    def connected(self) -> None:
+        """A process has connected."""
+        self._init.connected()
 
     def stream_broke_off(self) -> None:
         """A streamed response ended in the middle; why may be known in a moment."""
@@ -268,6 +286,7 @@ class Environment:
     def _runtime_gone(self, how: Exit) -> None:
         state = self._machine.state
         if state is State.INIT:
+            self.is_image_broken = how.status == EXIT_BROKEN_IMAGE
             self._give_up_init("error", "Runtime.ExitError")
         elif state is State.BUSY:
             if self.current is not None:
@@ -294,6 +313,10 @@ class Environment:
             return
         self._disarm()
         self._forget_exit()
+        if self.beginning.image is not None:
+            # Another is restored in its place, with the /tmp of the snapshot.
+            self.stop(reason)
+            return
         self._machine.move(State.RESETTING, reason)
         self._arm(_RESET_MAX_S, lambda: self.stop("its processes could not be ended"))
         self.is_frozen = False

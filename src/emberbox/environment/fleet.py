@@ -5,17 +5,18 @@ changed, and runs invocations on them.
 """
 
 import asyncio
-import socket
-import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from emberbox.clock import Clock, utc
+from emberbox.clock import Clock
 from emberbox.environment.console_log import ConsoleLog
+from emberbox.environment.doors import Doors
 from emberbox.environment.environment import Environment
 from emberbox.environment.plan import Plan
 from emberbox.environment.pool import Pool
+from emberbox.environment.streams import stream_name
+from emberbox.environment.templates import Templates
 from emberbox.errors import EmberboxError, PlatformError
 from emberbox.isolation.sandbox import Sandbox
 from emberbox.model.function import FunctionVersion
@@ -66,6 +67,7 @@ class Fleet:
         settings: FleetSettings,
         clock: Clock,
         door: Callable[[FunctionVersion], Callable[[], asyncio.Protocol]],
+        templates: Templates,
     ) -> None:
         self._sandboxes = sandboxes
         self._planner = planner
@@ -73,6 +75,7 @@ class Fleet:
         self._settings = settings
         self._clock = clock
         self._door = door
+        self._templates = templates
         self._pools: dict[tuple[str, ...], Pool] = {}
         self._old_pools: set[Pool] = set()
         self._owners: dict[Environment, _Resident] = {}
@@ -88,8 +91,9 @@ class Fleet:
         self._tick = self._loop.call_later(_TICK_S, self._on_tick)
 
     async def close(self) -> None:
-        """End all environments."""
+        """End all environments, and the templates they begin from."""
         self._closing = True
+        await self._templates.close()
         for timer in (self._tick, self._freeze_timer):
             if timer is not None:
                 timer.cancel()
@@ -163,7 +167,7 @@ class Fleet:
 
     def _begin_start(self, pool: Pool) -> None:
         pool.starting += 1
-        self.own(self._start(pool))
+        self._own(self._start(pool))
 
     async def _start(self, pool: Pool) -> None:
         try:
@@ -177,29 +181,17 @@ class Fleet:
 
     async def _move_in(self, pool: Pool, sandbox: Sandbox) -> None:
         function = pool.plan.function
-        now = utc(self._clock.now())
-        prefix = f"{now:%Y/%m/%d}/"
-        if function.logging.group != f"/aws/lambda/{function.name}":
-            prefix += function.name
-        stream_name = f"{prefix}[{function.version}]{uuid.uuid4().hex}"
-        stream = self._logs.stream(
-            function.account, function.region, function.logging.group, stream_name
-        )
+        name = stream_name(function, self._clock.now())
+        stream = self._logs.stream(function.account, function.region, function.logging.group, name)
         log = ConsoleLog(sandbox.log_descriptor, stream, self._clock, self._is_congested)
         resident = _Resident(self, pool)
-        environment = Environment(pool.plan, sandbox, log, stream_name, resident, self._clock)
+        beginning = self._templates.beginning(function, sandbox.lineage)
+        environment = Environment(pool.plan, sandbox, log, name, resident, self._clock, beginning)
         environment.retire = bool(pool.retired)
         pool.all.add(environment)
         self._owners[environment] = resident
         try:
-            resident.servers.append(
-                await self._loop.create_unix_server(
-                    environment.connection, sock=sandbox.runtime_socket
-                )
-            )
-            resident.watch(sandbox.runtime_api, environment.connection)
-            if sandbox.door is not None:
-                resident.watch(sandbox.door, self._door(function))
+            await resident.doors.open(sandbox, environment.connection, self._door(function))
             environment.start()
         except (OSError, EmberboxError) as error:
             sandbox.destroy(f"it could not be set up: {error}")
@@ -208,7 +200,7 @@ class Fleet:
     def _is_congested(self) -> bool:
         return self._logs.pending_bytes > self._settings.log_backlog_bytes
 
-    def own(self, work: "Coroutine[Any, Any, None]") -> None:
+    def _own(self, work: "Coroutine[Any, Any, None]") -> None:
         """Run a task and keep it until it is done."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
@@ -252,6 +244,11 @@ class Fleet:
             for environment in [e for e in pool.idle if e.idle_since < limit]:
                 environment.stop("idle")
 
+    def start_without_image(self, pool: Pool) -> None:
+        """An image could not be taken up: whoever waits gets an environment that runs INIT."""
+        self._templates.spoil(pool.plan.function)
+        self._begin_start(pool)
+
     def stopped(self, environment: Environment, resident: "_Resident") -> None:
         """Forget an environment that is gone."""
         self._unfrozen.pop(environment, None)
@@ -270,8 +267,7 @@ class _Resident:
     def __init__(self, fleet: Fleet, pool: Pool) -> None:
         self._fleet = fleet
         self.pool = pool
-        self.servers: list[asyncio.Server] = []
-        self._watched: set[socket.socket] = set()
+        self.doors = Doors()
         self._started = False
 
     def on_available(self, environment: Environment) -> None:
@@ -283,34 +279,18 @@ class _Resident:
         """The environment is gone."""
         if not self._started:
             self._count_started()
-            self.pool.start_failed(PlatformError(f"the environment was lost: {reason}"))
-        loop = asyncio.get_running_loop()
-        for door in self._watched:
-            loop.remove_reader(door)
-        self._watched.clear()
-        for server in self.servers:
-            server.close()
+            if environment.is_image_broken:
+                self._fleet.start_without_image(self.pool)
+            else:
+                lost = PlatformError(f"the environment was lost: {reason}")
+                self.pool.start_failed(environment.failure or lost)
+        self.doors.close()
         self._fleet.stopped(environment, self)
 
     def _count_started(self) -> None:
         if not self._started:
             self._started = True
             self.pool.starting -= 1
-
-    def watch(self, door: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
-        """Serve a listening socket from its first connection on: most are never used."""
-        self._watched.add(door)
-        asyncio.get_running_loop().add_reader(door, self._open, door, protocol)
-
-    def _open(self, door: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
-        asyncio.get_running_loop().remove_reader(door)
-        self._watched.discard(door)
-        self._fleet.own(self._serve(door, protocol))
-
-    async def _serve(self, door: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
-        if door.fileno() >= 0:
-            server = await asyncio.get_running_loop().create_server(protocol, sock=door)
-            self.servers.append(server)
 
 
 def _same_environment(before: FunctionVersion, after: FunctionVersion) -> bool:

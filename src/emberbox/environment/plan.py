@@ -5,29 +5,35 @@ from dataclasses import dataclass
 
 from emberbox.isolation.sandbox import Addresses, Launch, Limits
 from emberbox.model.function import FunctionVersion
+from emberbox.model.initialization import Initialization
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How environments of one function version are made.
 
-    `variables` gives the environment variables for a log stream's name and the sandbox's
-    addresses. `command` and `entrypoints`
-    are those of `emberbox.isolation.sandbox.Launch`. `notice` is what the log and the caller should
-    know of how this host runs the function, mostly nothing.
+    `variables` gives the environment variables for a log stream's name, the sandbox's addresses and
+    a way to initialise. `command` and `entrypoints` are those of
+    `emberbox.isolation.sandbox.Launch`; with `forks` the runtime is a fork that has not become
+    another program. `notice` is what the log and the caller should know of how this host runs the
+    function, mostly nothing.
     """
 
     function: FunctionVersion
     limits: Limits
-    variables: Callable[[str, Addresses], Mapping[str, str]]
+    variables: Callable[[str, Addresses, Initialization], Mapping[str, str]]
     command: tuple[str, ...]
     runtime_version_arn: str
     notice: str = ""
     entrypoints: tuple[str, ...] = ()
+    forks: bool = False
 
-    def launch(self, stream_name: str, addresses: Addresses) -> Launch:
+    def launch(
+        self, stream_name: str, addresses: Addresses, initialization: Initialization
+    ) -> Launch:
         """The runtime process to start."""
-        return Launch(self.variables(stream_name, addresses), self.command, self.entrypoints)
+        variables = self.variables(stream_name, addresses, initialization)
+        return Launch(variables, self.command, self.entrypoints)
 
     @property
     def programs(self) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ from typing import Protocol
 
 from emberbox.environment.plan import Plan
 from emberbox.errors import CallerError
+from emberbox.identity.container_credentials import variables_of_token
 from emberbox.isolation.sandbox import Addresses, Limits, Sandbox
 from emberbox.model.function import FunctionVersion
+from emberbox.model.initialization import Initialization
 from emberbox.model.limits import MEMORY_MB_PER_VCPU
 from emberbox.model.names import role_name
 from emberbox.runtimes.host import HostRuntimes
@@ -23,6 +25,11 @@ _OURS = {
 """What a function's own configuration may replace, besides the standard variables."""
 _SOCKET = "_EMBERBOX_RUNTIME_SOCKET"
 _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+
+_ONE_THREAD = dict.fromkeys(
+    ("MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
+)
+"""A process with threads cannot be made an image of; libraries start theirs unasked."""
 
 Credentials = Callable[[str, str, str], Mapping[str, str]]
 """(account, role name, session name) -> the three AWS key variables."""
@@ -48,12 +55,14 @@ class HostPlanner:
         backend: Backend,
         runtimes: HostRuntimes,
         credentials: Credentials,
+        token: Callable[[str, str, str], str],
         *,
         limit_cpu: bool,
     ) -> None:
         self._backend = backend
         self._runtimes = runtimes
         self._credentials = credentials
+        self._token = token
         self._limit_cpu = limit_cpu
 
     async def take(self, function: FunctionVersion) -> Sandbox:
@@ -82,11 +91,13 @@ class HostPlanner:
         runtime = RUNTIMES[function.runtime]
         program = self._runtimes.choose(runtime)
         language = self._runtimes.language(runtime.family)
+        command = _command(function, language, program)
         return Plan(
             function=function,
             limits=self._limits(function),
             variables=self._variables_of(function, language),
-            command=_command(function, language, program),
+            command=command,
+            forks=program.forks and not command,
             entrypoints=program.entrypoints,
             runtime_version_arn=runtime_version_arn(function.region, function.runtime),
             notice=_notice(function, self._runtimes.notice(runtime, program)),
@@ -98,8 +109,9 @@ class HostPlanner:
 
     def _variables_of(
         self, function: FunctionVersion, language: Language
-    ) -> Callable[[str, Addresses], Mapping[str, str]]:
+    ) -> Callable[[str, Addresses, Initialization], Mapping[str, str]]:
         overridable = {
+            **(_ONE_THREAD if function.is_snapshot else {}),
             **STANDARD_VARIABLES,
             **_OURS,
             **language.variables(RUNTIMES[function.runtime]),
@@ -107,8 +119,16 @@ class HostPlanner:
         fixed = {**_fixed_variables(function), **language.fixed}
         own = function.environment or {}
 
-        def variables(stream_name: str, addresses: Addresses) -> Mapping[str, str]:
-            keys = self._credentials(function.account, role_name(function.role), function.name)
+        def variables(
+            stream_name: str, addresses: Addresses, initialization: Initialization
+        ) -> Mapping[str, str]:
+            whose = (function.account, role_name(function.role), function.name)
+            if initialization is Initialization.SNAP_START and addresses.endpoint:
+                keys: Mapping[str, str] = variables_of_token(
+                    addresses.endpoint, self._token(*whose)
+                )
+            else:
+                keys = self._credentials(*whose)
             return MappingProxyType(
                 {
                     **overridable,
@@ -117,6 +137,7 @@ class HostPlanner:
                     **fixed,
                     **_places(addresses, fixed),
                     **keys,
+                    "AWS_LAMBDA_INITIALIZATION_TYPE": initialization.value,
                     "AWS_LAMBDA_LOG_STREAM_NAME": stream_name,
                 }
             )
@@ -148,7 +169,6 @@ def _fixed_variables(function: FunctionVersion) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": function.logging.group,
         "AWS_REGION": function.region,
         "LAMBDA_RUNTIME_DIR": "/var/runtime",

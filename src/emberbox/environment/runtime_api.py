@@ -25,6 +25,8 @@ _PATH = re.compile(
     rb"(?P<next>invocation/next)"
     rb"|invocation/(?P<id>[^/]{1,128})/(?P<what>response|error)"
     rb"|(?P<init>init/error)"
+    rb"|(?P<restored>restore/next)"
+    rb"|(?P<restore>restore/error)"
     rb")/?\Z"
 )
 _ACCEPTED = (
@@ -41,7 +43,9 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MODE = b"lambda-runtime-function-response-mode"
 _ERROR_TYPE = b"lambda-runtime-function-error-type"
 _ERROR_BODY = b"lambda-runtime-function-error-body"
-_TRACKED = frozenset({b"content-type", b"expect", _MODE, _ERROR_TYPE, _ERROR_BODY})
+_SNAPSHOT = b"emberbox-snapshot"
+_SNAPSHOT_MAX = 512
+_TRACKED = frozenset({b"content-type", b"expect", _MODE, _ERROR_TYPE, _ERROR_BODY, _SNAPSHOT})
 
 
 class RefusedError(Exception):
@@ -108,6 +112,25 @@ class RuntimeHost(Protocol):
         """The initialisation's failure."""
         ...
 
+    def runtime_awaits_restore(self, connection: "RuntimeConnection", snapshot: str) -> None:
+        """The runtime has initialised and waits for RESTORE; answer later with `deliver`.
+
+        `snapshot` is what our own runtimes say of the image that they were to save, else empty.
+        """
+        ...
+
+    def expects_restore_error(self) -> None:
+        """Whether an error of a hook may come now."""
+        ...
+
+    def runtime_fails_restore(self, error_type: str, body: bytes) -> None:
+        """The failure of a hook after the environment was restored."""
+        ...
+
+    def runtime_connected(self) -> None:
+        """A process has connected."""
+        ...
+
     def connection_lost(self, connection: "RuntimeConnection") -> None:
         """A connection has ended."""
         ...
@@ -140,6 +163,7 @@ class RuntimeConnection(asyncio.Protocol):
             transport.close()
             return
         self._connections.add(self)
+        self._host.runtime_connected()
         self._transport = transport  # type: ignore[assignment]  # a stream transport is what we get
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -224,13 +248,16 @@ class RuntimeConnection(asyncio.Protocol):
     def _admit(self) -> None:
         route = self._route
         method = self._parser.get_method()
-        if route is None or method != (b"GET" if route["next"] else b"POST"):
+        waits = route is not None and (route["next"] or route["restored"])
+        if route is None or method != (b"GET" if waits else b"POST"):
             raise RefusedError(404, "NotFound", "404 page not found")
         if route["id"]:
             self._host.expects_answer(route["id"].decode("latin-1"))
         elif route["init"]:
             self._host.expects_init_error()
-        if not route["next"]:
+        elif route["restore"]:
+            self._host.expects_restore_error()
+        if not waits:
             self._answer_alone()
         if route["what"] == b"response" and _MODE in self._headers:
             self._begin_stream(route["id"].decode("latin-1"), self._headers[_MODE])
@@ -296,16 +323,13 @@ class RuntimeConnection(asyncio.Protocol):
         self._body = []
         too_large = self._body_bytes > RESPONSE_PAYLOAD_MAX_BYTES
         error_type = self._headers.get(_ERROR_TYPE, b"")[:256].decode("latin-1")
-        if route["next"]:
-            self._awaits_event = True
-            try:
-                self._host.runtime_asks_next(self)
-            except RefusedError:
-                self._awaits_event = False
-                raise
+        if route["next"] or route["restored"]:
+            self._await_event(is_restore=bool(route["restored"]))
             return
         if route["init"]:
             self._host.runtime_fails_init(error_type, body)
+        elif route["restore"]:
+            self._host.runtime_fails_restore(error_type, body)
         elif self._stream is not None:
             self._end_stream(self._stream, route["id"].decode("latin-1"), error_type)
         elif route["what"] == b"error" and not too_large:
@@ -319,6 +343,19 @@ class RuntimeConnection(asyncio.Protocol):
         # Held until this turn ends: a runtime that has already asked for the next invocation is
         # woken once, by that.
         self._held += _ACCEPTED
+
+    def _await_event(self, *, is_restore: bool) -> None:
+        self._awaits_event = True
+        try:
+            if is_restore:
+                text = self._headers.get(_SNAPSHOT, b"")[:_SNAPSHOT_MAX].decode("latin-1")
+                printable = "".join(c if " " <= c <= "~" else "?" for c in text)
+                self._host.runtime_awaits_restore(self, printable)
+            else:
+                self._host.runtime_asks_next(self)
+        except RefusedError:
+            self._awaits_event = False
+            raise
 
     def _end_stream(self, stream: ResponseStream, request_id: str, error_type: str) -> None:
         self._stream = None

@@ -6,11 +6,14 @@ follows from a valid call is for the environment to decide.
 
 from typing import Protocol
 
+from emberbox.environment.beginning import Beginning
 from emberbox.environment.current import CurrentInvocation
 from emberbox.environment.response_stream import ResponseStream
+from emberbox.environment.restoring import RESTORED_AT_ONCE
 from emberbox.environment.runtime_api import RefusedError, RuntimeConnection, illegal_transition
 from emberbox.environment.states import State
 from emberbox.model import invocation as failures
+from emberbox.model.initialization import Initialization
 from emberbox.model.invocation import Failure, Flow
 from emberbox.model.limits import RESPONSE_PAYLOAD_MAX_BYTES
 
@@ -21,6 +24,7 @@ class Phases(Protocol):
     """The environment, as its runtime sees it."""
 
     current: CurrentInvocation | None
+    beginning: Beginning
 
     @property
     def state(self) -> State:
@@ -46,6 +50,14 @@ class Phases(Protocol):
 
     def fail_init(self, error_type: str, body: bytes) -> None:
         """The function cannot be initialised."""
+        ...
+
+    def fail_restore(self, error_type: str, body: bytes) -> None:
+        """A hook has failed after RESTORE."""
+        ...
+
+    def connected(self) -> None:
+        """A process has connected."""
         ...
 
     def stream_broke_off(self) -> None:
@@ -167,6 +179,26 @@ class RuntimeSide:
         """The function cannot be initialised; the process will end by itself or be ended."""
         self.expects_init_error()
         self._environment.fail_init(error_type, body)
+
+    def runtime_awaits_restore(self, connection: RuntimeConnection, snapshot: str) -> None:
+        """Without a snapshot there is nothing to wait for: INIT goes on with the hooks."""
+        self.expects_restore_error()
+        connection.deliver(RESTORED_AT_ONCE, b"")
+
+    def expects_restore_error(self) -> None:
+        """Only while the runtime initialises, and only with SnapStart."""
+        if self._environment.beginning.initialization is not Initialization.SNAP_START:
+            raise _illegal(self._environment.state, "Restoring")
+        self.expects_init_error()
+
+    def runtime_fails_restore(self, error_type: str, body: bytes) -> None:
+        """A hook has failed after RESTORE; the process will end by itself or be ended."""
+        self.expects_restore_error()
+        self._environment.fail_restore(error_type, body)
+
+    def runtime_connected(self) -> None:
+        """A process has connected."""
+        self._environment.connected()
 
     def connection_lost(self, connection: RuntimeConnection) -> None:
         """A process has closed its connection."""

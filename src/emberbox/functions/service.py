@@ -11,7 +11,7 @@ from emberbox.functions.downloads import CodeDownloads
 from emberbox.functions.reading import Reading
 from emberbox.functions.resources import Resources
 from emberbox.functions.roles import RoleLookup
-from emberbox.functions.settling import Settling
+from emberbox.functions.settling import Optimize, Settling
 from emberbox.functions.sourcing import SourceCheck
 from emberbox.functions.standing import Standing
 from emberbox.functions.tagging import Tagging
@@ -66,6 +66,10 @@ class FunctionsService:
             **Standing(store, concurrency_limit).operations,
             **self.resources.operations,
         }
+
+    def make_snapshots_by(self, optimize: Optimize) -> None:
+        """Who makes the snapshots of versions with SnapStart; before any is published."""
+        self._settling.optimize = optimize
 
     async def recover(self) -> None:
         """Finish what a server that died has begun, and make sure of every function's code.

@@ -3,25 +3,37 @@
 import asyncio
 import logging
 import uuid
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from emberbox.errors import PlatformError
 from emberbox.model.configuration import SupersededError, is_unsettled, settled
 from emberbox.model.function import FunctionVersion
+from emberbox.model.snapstart import Optimization, optimized
 from emberbox.storage.catalog import FunctionKey
 from emberbox.storage.functions import FunctionMissingError, FunctionStore
 
 _PATIENCE_S = 1.0
 
+Optimize = Callable[[FunctionVersion], Awaitable[Optimization]]
+"""Makes the snapshot of a version; never fails."""
+
+
+async def _no_snapshots(_function: FunctionVersion) -> Optimization:
+    return Optimization("this server makes no snapshots")
+
+
 log = logging.getLogger("emberbox.functions")
 
 
 class Settling:
-    """Owns the tasks that do it. There is nothing to wait for here: it takes one more write."""
+    """Owns the tasks that do it. It takes one more write, and with SnapStart a snapshot."""
 
     def __init__(self, store: FunctionStore) -> None:
         self._store = store
+        self.optimize: Optimize = _no_snapshots
         self._tasks: dict[asyncio.Task[None], tuple[str, str, str]] = {}
+        self._optimizing: set[asyncio.Task[None]] = set()
 
     def function_changed(
         self, _before: FunctionVersion | None, after: FunctionVersion | None
@@ -31,6 +43,9 @@ class Settling:
             task = asyncio.get_running_loop().create_task(self._settle(after))
             self._tasks[task] = after.key
             task.add_done_callback(self._tasks.pop)
+            if after.is_snapshot:
+                self._optimizing.add(task)
+                task.add_done_callback(self._optimizing.discard)
 
     async def finished(self, key: FunctionKey) -> None:
         """Wait for what is under way with a function, but not for long.
@@ -44,16 +59,25 @@ class Settling:
     async def settle_all(self) -> None:
         """Settle what a server that died has left behind."""
         for function in await self._store.unsettled():
-            await self._settle(function)
+            if function.is_snapshot:
+                # Nobody waits for it but the callers of this version.
+                self.function_changed(None, function)
+            else:
+                await self._settle(function)
 
     async def close(self) -> None:
-        """Wait for what was begun."""
+        """Wait for what was begun; the versions of snapshots that are not made stay Pending."""
+        for task in self._optimizing:
+            task.cancel()
         if self._tasks:
             await asyncio.wait(list(self._tasks))
 
     async def _settle(self, function: FunctionVersion) -> None:
         key = FunctionKey(*function.key)
         end = partial(settled, revision_id=function.revision_id, next_revision_id=str(uuid.uuid4()))
+        if function.is_snapshot:
+            outcome = await self.optimize(function)
+            end = partial(optimized, outcome=outcome, **end.keywords)
         try:
             await self._store.update(key, end, version=function.version)
         except (FunctionMissingError, SupersededError):

@@ -42,7 +42,6 @@ _UNBUILT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "S3ObjectStorageMode": (_only("COPY"), _ZIP_FILE),
     "SourceKMSKeyArn": (_nothing, "give a ZipFile that is not encrypted."),
     "DeadLetterConfig": (_member("TargetArn", ""), _LEAVE_OUT),
-    "SnapStart": (_member("ApplyOn", "None"), "set ApplyOn to None."),
     "KMSKeyArn": (_nothing, _LEAVE_OUT),
     "TracingConfig": (_member("Mode", "PassThrough"), "set Mode to PassThrough."),
     "LoggingConfig": (_member("LogFormat", "Text"), "set LogFormat to Text."),

@@ -14,6 +14,7 @@ from emberbox.model.configuration import check_environment, check_sizes, check_t
 from emberbox.model.function import FunctionVersion, Logging
 from emberbox.model.names import function_arn
 from emberbox.model.request import Params
+from emberbox.model.snapstart import check_snap_start
 from emberbox.runtimes.registry import RUNTIMES, runtime_version_arn
 
 _VOLATILE: Final = (
@@ -27,9 +28,15 @@ _VOLATILE: Final = (
 )
 """What lists of functions leave out."""
 
+_ON_PUBLISHED: Final = "PublishedVersions"
+
 
 def _variables(value: Mapping[str, Any]) -> dict[str, str]:
     return dict(value.get("Variables") or {})
+
+
+def _applies(value: Mapping[str, Any]) -> bool:
+    return value.get("ApplyOn") == _ON_PUBLISHED
 
 
 _SETTINGS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
@@ -42,6 +49,7 @@ _SETTINGS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "EphemeralStorage": ("ephemeral_mb", itemgetter("Size")),
     "Environment": ("environment", _variables),
     "Architectures": ("architecture", itemgetter(0)),
+    "SnapStart": ("snap_start", _applies),
 }
 """Member -> field and how its value is read."""
 
@@ -69,7 +77,9 @@ def with_settings(function: FunctionVersion, params: Params) -> FunctionVersion:
         if params.get(member) is not None
     }
     group = (params.get("LoggingConfig") or {}).get("LogGroup") or function.logging.group
-    return replace(function, **changes, logging=replace(function.logging, group=group))
+    after = replace(function, **changes, logging=replace(function.logging, group=group))
+    check_snap_start(after)
+    return after
 
 
 def configuration(function: FunctionVersion, qualifier: str | None = None) -> Params:
@@ -99,7 +109,7 @@ def configuration(function: FunctionVersion, qualifier: str | None = None) -> Pa
         "PackageType": "Zip",
         "Architectures": [function.architecture],
         "EphemeralStorage": {"Size": function.ephemeral_mb},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": _snap_start(function),
         "RuntimeVersionConfig": {
             "RuntimeVersionArn": runtime_version_arn(function.region, function.runtime)
         },
@@ -112,6 +122,13 @@ def listed(function: FunctionVersion, qualifier: str | None = None) -> Params:
     """`FunctionConfiguration` as lists show it: without states."""
     shown = configuration(function, qualifier)
     return {member: value for member, value in shown.items() if member not in _VOLATILE}
+
+
+def _snap_start(function: FunctionVersion) -> Params:
+    return {
+        "ApplyOn": _ON_PUBLISHED if function.snap_start else "None",
+        "OptimizationStatus": "On" if function.snap_optimized else "Off",
+    }
 
 
 def _environment(function: FunctionVersion) -> Params | None:

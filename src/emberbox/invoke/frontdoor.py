@@ -34,6 +34,7 @@ from emberbox.model.names import (
     is_qualifier,
     parse_function_reference,
 )
+from emberbox.model.snapstart import not_ready
 
 _PENDING_WAIT_S = 5.0
 _STALE_TRIES = 5
@@ -303,6 +304,8 @@ class FrontDoor:
 
 
 def _busy(function: FunctionVersion) -> CallerError:
+    if function.is_snapshot and function.state is State.PENDING:
+        return not_ready()
     return CallerError(
         "ResourceConflictException",
         "The operation cannot be performed at this time. The function is currently in the "

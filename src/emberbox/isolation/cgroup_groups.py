@@ -106,6 +106,13 @@ class V1Cgroup(Group):
             put(self._pids / "pids.max", str(PROCESSES_MAX))
         self.set_cpus(limits.cpus)
 
+    def raise_memory(self, memory_bytes: int) -> None:
+        """The limit of memory and swap together may never be below that of memory."""
+        if self._memory is not None:
+            with suppress(OSError):
+                put(self._memory / "memory.memsw.limit_in_bytes", str(memory_bytes))
+            put(self._memory / "memory.limit_in_bytes", str(memory_bytes))
+
     def set_cpus(self, cpus: float) -> None:
         if self._cpu is None:
             return
@@ -149,6 +156,9 @@ class V2Cgroup(Group):
         put(self._place / "pids.max", str(PROCESSES_MAX))
         self.set_cpus(limits.cpus)
 
+    def raise_memory(self, memory_bytes: int) -> None:
+        put(self._place / "memory.max", str(memory_bytes))
+
     def set_cpus(self, cpus: float) -> None:
         quota = str(max(1000, int(cpus * _PERIOD_US))) if cpus else "max"
         with suppress(OSError):
@@ -182,6 +192,7 @@ class NoCgroup:
     join_descriptors: tuple[int, ...] = ()
 
     def limit(self, limits: Limits) -> None: ...
+    def raise_memory(self, memory_bytes: int) -> None: ...
     def set_cpus(self, cpus: float) -> None: ...
     def freeze(self) -> bool:
         return False

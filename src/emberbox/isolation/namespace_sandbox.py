@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +24,16 @@ class NamespaceSandbox:
     """One sandbox; see `emberbox.isolation.sandbox.Sandbox` for what callers may rely on."""
 
     def __init__(
-        self, name: str, uid: int, cgroup: Cgroup, control: socket.socket, log: int
+        self,
+        name: str,
+        uid: int,
+        cgroup: Cgroup,
+        control: socket.socket,
+        log: int,
+        lineage: int,
     ) -> None:
         self.name = name
+        self.lineage = lineage
         self.uid = uid
         self.log_descriptor = log
         self._cgroup = cgroup
@@ -93,15 +101,26 @@ class NamespaceSandbox:
         self._cgroup.limit(
             replace(limits, cpus=max(1.0, limits.cpus)) if boost and limits.cpus else limits
         )
-        prepare = {"code": code, "tmp_bytes": limits.tmp_bytes, "hostname": "sandbox"}
         disk, self.disk = self.disk, -1
-        self._send({"prepare": prepare, "launch": _launch_message(launch)}, disk)
+        prepare = {
+            "code": code,
+            "tmp_bytes": limits.tmp_bytes,
+            "hostname": "sandbox",
+            "disk": disk >= 0,
+        }
+        message = {"prepare": prepare, "launch": _launch_message(launch)}
+        self._send(message, [d for d in (disk, launch.image) if d >= 0])
         if disk >= 0:
             os.close(disk)
 
     def launch(self, launch: Launch) -> None:
         """Start a fresh runtime in a sandbox that is empty."""
-        self._send({"launch": _launch_message(launch)})
+        images = [launch.image] if launch.image >= 0 else []
+        self._send({"launch": _launch_message(launch)}, images)
+
+    def raise_memory(self, memory_bytes: int) -> None:
+        """Let it use more memory than it was assigned."""
+        self._cgroup.raise_memory(memory_bytes)
 
     def freeze(self) -> None:
         """No processor time until thawed."""
@@ -183,13 +202,13 @@ class NamespaceSandbox:
         """Listen to the sandbox's init."""
         asyncio.get_running_loop().add_reader(self._control, self._on_message)
 
-    def _send(self, message: dict[str, Any], descriptor: int = -1) -> None:
+    def _send(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         if self._destroyed:
             return
         data = json.dumps(message).encode()
         try:
-            if descriptor >= 0:
-                socket.send_fds(self._control, [data], [descriptor])
+            if descriptors:
+                socket.send_fds(self._control, [data], descriptors)
             else:
                 self._control.send(data)
         except OSError as error:
@@ -256,4 +275,5 @@ def _launch_message(launch: Launch) -> dict[str, Any]:
         "environment": dict(launch.environment),
         "command": list(launch.command),
         "entrypoints": list(launch.entrypoints),
+        "image": launch.image_use if launch.image >= 0 else "",
     }

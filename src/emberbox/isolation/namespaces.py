@@ -166,7 +166,7 @@ class NamespaceBackend:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         reading, writing = _log_pipe()
-        sandbox = NamespaceSandbox(name, uid, cgroup, ours, reading)
+        sandbox = NamespaceSandbox(name, uid, cgroup, ours, reading, zygote.lineage)
         sandbox.watch()
         try:
             pid, pidfd = await zygote.spawn(

@@ -8,7 +8,7 @@ time is announced through `SandboxEvents`.
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 CPU_PERIOD_S = 0.1
 """Processor shares are accounted over periods of this length, in seconds."""
@@ -42,11 +42,17 @@ class Launch:
 
     An empty command means the runtime that the blank sandbox holds already. The first of the
     `entrypoints` that exists in the sandbox is added to the command.
+
+    `image` is a descriptor of an image of a process, which stays the caller's: the process is to
+    "save" one of itself there, or to "resume" as the one that is there. Only a process that forks
+    from a zygote can, and only with an image made in a sandbox of the same lineage.
     """
 
     environment: Mapping[str, str]
     command: tuple[str, ...] = ()
     entrypoints: tuple[str, ...] = ()
+    image: int = -1
+    image_use: Literal["save", "resume"] = "resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,11 @@ class Sandbox(Protocol):
     @property
     def name(self) -> str:
         """Unique among the living sandboxes of this server."""
+        ...
+
+    @property
+    def lineage(self) -> int:
+        """The same for sandboxes that are forks of one process: they are mapped alike."""
         ...
 
     @property
@@ -117,6 +128,10 @@ class Sandbox(Protocol):
 
     def launch(self, launch: Launch) -> None:
         """Start a fresh runtime in a sandbox that is empty."""
+        ...
+
+    def raise_memory(self, memory_bytes: int) -> None:
+        """Let it use more memory than it was assigned."""
         ...
 
     def freeze(self) -> None:

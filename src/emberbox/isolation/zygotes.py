@@ -12,6 +12,7 @@ import socket
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from emberbox.runtimes.program import Program
 _MESSAGE_MAX = 262_144
 _DESCRIPTORS_MAX = 8
 _START_TIMEOUT_S = 15.0
+_LINEAGES = count(1)
 _INSIDE = Path(__file__).parent / "inside"
 
 Spawned = Callable[[int, int], None]
@@ -40,6 +42,7 @@ class Zygote:
         network: SandboxNetwork,
     ) -> None:
         self.program = program
+        self.lineage = next(_LINEAGES)
         self._on_ended = on_ended
         self._on_lost = on_lost
         self._network = network

@@ -56,7 +56,8 @@ class FunctionVersion:
 
     Units are in the names; `code_sha256` is base64 as the API shows it, `package_id` the same hash
     in hex and the name of the package in the package store. `environment` None means never given.
-    `state` None of `update_status` means that no update has happened yet.
+    `snap_start` is whether SnapStart applies to published versions, `snap_optimized` whether this
+    one has a snapshot. `state` None of `update_status` means that no update has happened yet.
     """
 
     account: str
@@ -86,6 +87,8 @@ class FunctionVersion:
     update_reason: str | None = None
     update_reason_code: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    snap_start: bool = False
+    snap_optimized: bool = False
 
     @property
     def number(self) -> int:
@@ -96,6 +99,11 @@ class FunctionVersion:
     def arn(self) -> str:
         """The unqualified ARN."""
         return function_arn(self.account, self.region, self.name)
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether environments of this version begin from a snapshot, if there is one."""
+        return self.snap_start and self.version != LATEST
 
     @property
     def key(self) -> tuple[str, str, str]:

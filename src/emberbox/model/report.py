@@ -10,10 +10,22 @@ from typing import NamedTuple
 _MB = 1 << 20
 
 
+class Restored(NamedTuple):
+    """How long RESTORE took, and the part of that when the process ran again, which is billed."""
+
+    total_ms: float
+    billed_ms: float
+
+    @classmethod
+    def between(cls, began: float, ran: float, ended: float) -> "Restored":
+        """From its beginning and the moments when the process ran and was ready; seconds."""
+        return cls((ended - began) * 1000, (ended - ran) * 1000)
+
+
 class Measurement(NamedTuple):
     """What one invocation used. The log line, the bill and the metrics are views of it.
 
-    `init_ms` is None for a warm start. `status` is None for success.
+    `init_ms` and `restored` are None for a warm start. `status` is None for success.
     """
 
     request_id: str
@@ -23,6 +35,7 @@ class Measurement(NamedTuple):
     init_ms: float | None = None
     status: str | None = None
     error_type: str | None = None
+    restored: Restored | None = None
 
     @property
     def billed_ms(self) -> int:
@@ -41,9 +54,30 @@ def init_start(runtime: str, version_arn: str) -> str:
     return f"INIT_START Runtime Version: {family}:{version}\tRuntime Version ARN: {version_arn}"
 
 
-def init_report(init_ms: float, phase: str, status: str, error_type: str | None) -> str:
-    """The line that tells of an initialisation that failed."""
-    line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
+def init_report(
+    init_ms: float, phase: str, status: str | None = None, error_type: str | None = None
+) -> str:
+    """The line that tells of an initialisation that failed, or of a template's."""
+    return _phase_report(f"INIT_REPORT Init Duration: {init_ms:.2f} ms", phase, status, error_type)
+
+
+def restore_start(runtime: str, version_arn: str) -> str:
+    """The line that opens a restoration from a snapshot."""
+    return init_start(runtime, version_arn).replace("INIT_START", "RESTORE_START", 1)
+
+
+def restore_report(
+    restore_ms: float, status: str | None = None, error_type: str | None = None
+) -> str:
+    """The line that ends a restoration."""
+    line = f"RESTORE_REPORT Restore Duration: {restore_ms:.2f} ms"
+    return line if status is None else _phase_report(line, "restore", status, error_type)
+
+
+def _phase_report(line: str, phase: str, status: str | None, error_type: str | None) -> str:
+    line += f"\tPhase: {phase}"
+    if status is not None:
+        line += f"\tStatus: {status}"
     return f"{line}\tError Type: {error_type}" if error_type else line
 
 
@@ -66,6 +100,11 @@ def report(measured: Measurement) -> str:
     )
     if measured.init_ms is not None:
         line += f"Init Duration: {measured.init_ms:.2f} ms\t"
+    if measured.restored is not None:
+        line += (
+            f"Restore Duration: {measured.restored.total_ms:.2f} ms\t"
+            f"Billed Restore Duration: {math.ceil(measured.restored.billed_ms)} ms\t"
+        )
     if measured.status is not None:
         line += f"Status: {measured.status}\t"
     if measured.error_type is not None:

@@ -40,13 +40,17 @@ def is_unchanged(latest: FunctionVersion, last: LastPublished) -> bool:
         update_reason=last.version.update_reason,
         update_reason_code=last.version.update_reason_code,
         tags=last.version.tags,
+        snap_optimized=last.version.snap_optimized,
     )
     return then == last.version and latest.description == last.description
 
 
 def numbered(latest: FunctionVersion, number: int, wanted: Publication) -> FunctionVersion:
-    """`$LATEST` as the version of that number: Active at once if `$LATEST` has settled."""
-    pending = is_unsettled(latest)
+    """`$LATEST` as the version of that number.
+
+    It is Active at once if `$LATEST` has settled and no snapshot has to be made.
+    """
+    pending = is_unsettled(latest) or latest.snap_start
     description = latest.description if wanted.description is None else wanted.description
     return replace(
         latest,

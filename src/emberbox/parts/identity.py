@@ -17,7 +17,7 @@ from emberbox.storage.database import Database
 from emberbox.storage.identities import IdentityStore
 from emberbox.storage.sessions import SessionStore
 
-_CREDENTIALS_S = 12 * 3_600
+CREDENTIALS_S = 12 * 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Identities:
         """Makes the key variables of a function's execution role."""
 
         def credentials(account: str, role: str, session_name: str) -> dict[str, str]:
-            issued = self.sessions.issue(account, role, session_name, _CREDENTIALS_S)
+            issued = self.sessions.issue(account, role, session_name, CREDENTIALS_S)
             return {
                 "AWS_ACCESS_KEY_ID": issued.access_key_id,
                 "AWS_SECRET_ACCESS_KEY": issued.secret_access_key,

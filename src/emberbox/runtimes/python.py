@@ -86,7 +86,7 @@ def _find(search: Search) -> Iterable[Program]:
 
 
 def _bootstrap() -> Iterable[tuple[str, str]]:
-    for name in ("bootstrap.py", "emberbox_bootstrap"):
+    for name in ("bootstrap.py", "emberbox_bootstrap", "snapshot_restore_py"):
         yield str(_OURS / name), f"/var/runtime/{name}"
 
 

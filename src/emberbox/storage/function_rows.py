@@ -44,6 +44,8 @@ def function_of(row: sqlite3.Row) -> FunctionVersion:
         update_reason=row["update_reason"],
         update_reason_code=row["update_reason_code"],
         tags=loads(row["tags"]),
+        snap_start=bool(row["snap_start"]),
+        snap_optimized=bool(row["snap_optimized"]),
     )
 
 
@@ -81,6 +83,8 @@ def row_of(function: FunctionVersion) -> dict[str, Any]:
         "update_reason": function.update_reason,
         "update_reason_code": function.update_reason_code,
         "tags": dumps(dict(function.tags)),
+        "snap_start": function.snap_start,
+        "snap_optimized": function.snap_optimized,
     }
 
 

@@ -39,10 +39,24 @@ class RecordingHost:
 
     def __init__(self) -> None:
         self.heard: list[tuple[object, ...]] = []
+        self.connected = 0
         self.waiting: RuntimeConnection | None = None
         self.lost = asyncio.Event()
         self.expected = asyncio.Event()
         self.sink = RecordingSink()
+
+    def runtime_connected(self) -> None:
+        self.connected += 1
+
+    def runtime_awaits_restore(self, connection: RuntimeConnection, snapshot: str) -> None:
+        self.heard.append(("restore", snapshot))
+        connection.deliver(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"")
+
+    def expects_restore_error(self) -> None:
+        return
+
+    def runtime_fails_restore(self, error_type: str, body: bytes) -> None:
+        self.heard.append(("restore error", error_type, body))
 
     def runtime_asks_next(self, connection: RuntimeConnection) -> None:
         if self.waiting is not None:
@@ -385,3 +399,34 @@ async def test_trailers_without_end_cost_the_connection() -> None:
         writer.transport.abort()
 
     assert host.heard[-1] == ("broken",)
+
+
+async def test_a_runtime_that_waits_for_a_snapshot_is_heard():
+    """With what it says of its image: printable, and no longer than a line."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(f"GET {BASE}restore/next HTTP/1.1\r\n\r\n".encode())
+        await answer(reader)
+        said = "unfit: \u00e9" + "x" * 1_000
+        writer.write(
+            f"GET {BASE}restore/next HTTP/1.1\r\nEmberbox-Snapshot: {said}\r\n\r\n".encode(
+                "latin-1"
+            )
+        )
+        status, _ = await answer(reader)
+
+    assert status == 200
+    assert host.heard == [("restore", ""), ("restore", ("unfit: ?" + "x" * 1_000)[:512])]
+    assert host.connected == 1
+
+
+async def test_a_failed_hook_is_heard():
+    """As an error of its own."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        kind = "Lambda-Runtime-Function-Error-Type: Runtime.AfterRestoreError"
+        writer.write(post("restore/error", b"{}", kind))
+        status, _ = await answer(reader)
+
+    assert status == 202
+    assert host.heard == [("restore error", "Runtime.AfterRestoreError", b"{}")]

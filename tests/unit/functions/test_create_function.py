@@ -233,7 +233,6 @@ async def test_bad_code_is_refused(api, code, message):
         ("PackageType", "Image"),
         ("ImageConfig", {"Command": ["x"]}),
         ("DeadLetterConfig", {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}),
-        ("SnapStart", {"ApplyOn": "PublishedVersions"}),
         ("KMSKeyArn", "arn:aws:kms:us-east-1:123456789012:key/k"),
         ("TracingConfig", {"Mode": "Active"}),
         ("LoggingConfig", {"LogFormat": "JSON"}),

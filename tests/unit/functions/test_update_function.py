@@ -130,7 +130,7 @@ async def test_empty_variables_empty_the_environment(api):
         {"Layers": ["l"]},
         {"TracingConfig": {"Mode": "Active"}},
         {"LoggingConfig": {"LogFormat": "JSON"}},
-        {"SnapStart": {"ApplyOn": "PublishedVersions"}},
+        {"SnapStart": {"ApplyOn": "PublishedVersions"}, "EphemeralStorage": {"Size": 513}},
     ],
 )
 async def test_settings_that_create_refuses_are_refused_by_updates(api, params):

@@ -11,6 +11,7 @@ launch with a command of its own gets a fresh process.
 
     server -> init   {"prepare": {"code", "tmp_bytes", "hostname"}, "launch": {...}}   first
     server -> init   {"launch": {...}}           a fresh runtime, after {"empty"}
+                     + descriptors: a disk for /tmp ("prepare" says so), an image ("launch" does)
     server -> init   {"kill": true}              all processes but init; also "stop", "continue"
     init -> server   {"ready": places} + descriptors   listening sockets, in the order of the doors
     init -> server   {"exited": status}          the runtime process itself (wait status)
@@ -40,6 +41,8 @@ _STACK_BYTES = 8 << 20
 _MEMLOCK_BYTES = 64 << 10
 _DESCRIPTORS = 1024
 _PROCESSES = 1024
+_IMAGE_DESCRIPTOR = 1000
+_TEMPLATE_PID = 30000
 _BACKLOG = 64
 
 
@@ -146,9 +149,11 @@ def _obey(init):
 
 def _command(init, message, descriptors):
     if "prepare" in message:
-        _mount_function(init.template, message["prepare"], descriptors)
+        prepare = message["prepare"]
+        _mount_function(init.template, prepare, descriptors.pop(0) if prepare["disk"] else -1)
     if "launch" in message:
-        _launch(init, message["launch"])
+        launch = message["launch"]
+        _launch(init, launch, descriptors.pop(0) if launch["image"] else -1)
     # Signals freeze only where the cgroup freezer is not to be had: a customer can undo them.
     if "stop" in message:
         _signal_all(signal.SIGSTOP)
@@ -159,18 +164,27 @@ def _command(init, message, descriptors):
         _reap(init)
 
 
-def _launch(init, launch):
+def _launch(init, launch, image):
     waits = bool(init.template.waiting) and not launch["command"]
-    if init.launch >= 0 and init.template.waiting and not waits:
+    # Libraries tell by its id whether a process is another than it was: what takes up the image of
+    # a template must never have the template's.
+    pid = _TEMPLATE_PID if launch["image"] == "save" else 0
+    if init.launch >= 0 and (pid or (init.template.waiting and not waits)):
         # A program that waits cannot become another one. Its end is of no interest.
         unwanted, init.runtime = init.runtime, 0
         os.close(init.launch)
-        _fork_runtime(init, waits=False)
+        _fork_runtime(init, waits, pid)
         os.kill(unwanted, signal.SIGKILL)
     elif init.launch < 0:
-        _fork_runtime(init, waits)
-    os.write(init.launch, json.dumps(launch).encode())
-    os.close(init.launch)
+        _fork_runtime(init, waits, pid)
+    data = json.dumps(launch).encode()
+    if image >= 0:
+        with socket.socket(fileno=init.launch) as channel:
+            socket.send_fds(channel, [data], [image])
+        os.close(image)
+    else:
+        os.write(init.launch, data)
+        os.close(init.launch)
     init.launch = -1
 
 
@@ -182,15 +196,15 @@ def _signal_all(number):
         pass
 
 
-def _mount_function(template, prepare, descriptors):
+def _mount_function(template, prepare, disk):
     socket.sethostname(prepare["hostname"])
     code = template.code_store + "/" + prepare["code"]
     linux.mount(code, "/var/task", "", linux.MS_BIND)
     # The store holds other functions' code: cover it before any code of a customer runs.
     linux.mount("empty", template.hidden, "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID, "size=4k")
-    if descriptors:
-        linux.attach_mount(descriptors[0], "/tmp")
-        os.close(descriptors[0])
+    if disk >= 0:
+        linux.attach_mount(disk, "/tmp")
+        os.close(disk)
     else:
         options = "mode=1777,size=%d,nr_inodes=%d" % (
             prepare["tmp_bytes"],
@@ -221,9 +235,9 @@ def _reap(init):
             init.send({"exited": status})
 
 
-def _fork_runtime(init, waits):
-    reading, writing = os.pipe()
-    pid, pidfd = linux.fork_into(0, init.birthplace)
+def _fork_runtime(init, waits, wanted_pid=0):
+    reading, writing = os.pipe() if waits else _socket_pair()
+    pid, pidfd = linux.fork_into(0, init.birthplace, wanted_pid)
     if pid == 0:
         try:
             _become_runtime(init, reading, waits)
@@ -257,6 +271,12 @@ def _become_runtime(init, reading, waits):
     _run(template, _read_launch())
 
 
+def _socket_pair():
+    """Like a pipe, but descriptors can be passed through it."""
+    reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    return reading.detach(), writing.detach()
+
+
 def _high(descriptor):
     """A copy that cannot collide with the numbers the runtime is given."""
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD, 64)
@@ -286,12 +306,15 @@ def _limit_and_drop(uid, seccomp):
 
 def _read_launch():
     parts = []
-    while True:
-        part = os.read(_LAUNCH_DESCRIPTOR, 65536)
-        if not part:
-            break
-        parts.append(part)
-    os.close(_LAUNCH_DESCRIPTOR)
+    with socket.socket(fileno=_LAUNCH_DESCRIPTOR) as channel:
+        while True:
+            part, descriptors, _, _ = socket.recv_fds(channel, 65536, 1)
+            if not part:
+                break
+            parts.append(part)
+            for descriptor in descriptors:
+                os.dup2(descriptor, _IMAGE_DESCRIPTOR, inheritable=False)
+                os.close(descriptor)
     if not parts:
         os._exit(0)
     return json.loads(b"".join(parts))
@@ -304,7 +327,7 @@ def _run(template, launch):
     command = launch["command"] + _entrypoint(launch["entrypoints"])
     if command:
         _execute(command, dict(os.environ))
-    _exit_as_python_does(template.run)
+    _exit_as_python_does(template.run, launch["image"])
 
 
 def _entrypoint(places):
@@ -323,11 +346,11 @@ def _execute(command, variables):
         os._exit(127)
 
 
-def _exit_as_python_does(run):
+def _exit_as_python_does(run, image):
     """Run to the end of a Python program: threads, exit functions, buffers, status."""
     status = 0
     try:
-        run()
+        run(image)
     except SystemExit as leaving:
         status = leaving.code
         if status is None:

@@ -149,8 +149,10 @@ def unshare(flags):
     _check(_libc.unshare(flags), "unshare %#x" % flags)
 
 
-def fork_into(flags, cgroup=-1):
+def fork_into(flags, cgroup=-1, wanted_pid=0):
     """fork() into new namespaces and a cgroup: (0, -1) in the child, (pid, pidfd) in the parent.
+
+    The child has the wanted process id, if one is wanted; that takes power over the pid namespace.
 
     `cgroup` is the descriptor of a cgroup v2 directory. To be born in it is cheap; to move there
     takes a lock that stops every fork of the machine.
@@ -163,7 +165,9 @@ def fork_into(flags, cgroup=-1):
     flags |= CLONE_PIDFD
     if cgroup >= 0:
         flags |= CLONE_INTO_CGROUP
-    where = (flags, ctypes.addressof(pidfd), 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, max(cgroup, 0))
+    wanted = ctypes.c_int(wanted_pid)
+    ids = (ctypes.addressof(wanted), 1) if wanted_pid else (0, 0)
+    where = (flags, ctypes.addressof(pidfd), 0, 0, signal.SIGCHLD, 0, 0, 0, *ids, max(cgroup, 0))
     arguments = struct.pack("=11Q", *where)
     remembered = _remembered_thread_id()
     pid = _syscall(_NR_CLONE3, arguments, len(arguments))

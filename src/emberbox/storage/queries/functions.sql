@@ -7,13 +7,14 @@ INSERT INTO functions (
     account, region, name, version, role, runtime, handler, package_id, code_sha256, code_size,
     revision_id, last_modified, description, timeout_s, memory_mb, ephemeral_mb, environment,
     architecture, tracing_mode, log_group, log_format, log_application_level, log_system_level,
-    state, state_reason, state_reason_code, update_status, update_reason, update_reason_code, tags
+    state, state_reason, state_reason_code, update_status, update_reason, update_reason_code, tags,
+    snap_start, snap_optimized
 ) VALUES (
     :account, :region, :name, :version, :role, :runtime, :handler, :package_id, :code_sha256,
     :code_size, :revision_id, :last_modified, :description, :timeout_s, :memory_mb, :ephemeral_mb,
     :environment, :architecture, :tracing_mode, :log_group, :log_format, :log_application_level,
     :log_system_level, :state, :state_reason, :state_reason_code, :update_status, :update_reason,
-    :update_reason_code, :tags
+    :update_reason_code, :tags, :snap_start, :snap_optimized
 )
 ON CONFLICT DO NOTHING;
 
@@ -44,7 +45,9 @@ UPDATE functions SET
     update_status = :update_status,
     update_reason = :update_reason,
     update_reason_code = :update_reason_code,
-    tags = :tags
+    tags = :tags,
+    snap_start = :snap_start,
+    snap_optimized = :snap_optimized
 WHERE account = :account AND region = :region AND name = :name AND version = :version;
 
 -- name: function_remove

@@ -9,7 +9,9 @@ Follows AWS's custom-runtime guide and the behaviour of AWS's own Python client.
 import os
 import sys
 import time
+from functools import partial
 
+from emberbox_bootstrap import snapstart
 from emberbox_bootstrap.client import RuntimeClient
 from emberbox_bootstrap.context import LambdaContext, learn_environment
 from emberbox_bootstrap.failures import describe, report_init, unmarshal_failure
@@ -28,17 +30,28 @@ def set_up():
     _STATE["is_set_up"] = True
 
 
-def main():
-    """Load the handler, then serve invocations until the process is ended."""
+def main(image=""):
+    """Load the handler, then serve invocations until the process is ended.
+
+    With `image` the platform has given this process a file at snapstart's descriptor: to "save" an
+    image of itself there, or to "resume" as the one that is there.
+    """
+    if image == "resume":
+        snapstart.take_up()
     environment = os.environ
+    beginning = snapstart.Beginning() if image == "save" else None
     task_root = environment.get("LAMBDA_TASK_ROOT", "/var/task")
     if not _STATE["is_set_up"]:
         set_up()
     elif brings_libraries(task_root):
         # A loader heeds LD_LIBRARY_PATH only if it starts with it, and the zygote's did not.
         os.execv(sys.executable, [sys.executable, "/var/runtime/bootstrap.py"])
-    address = environment["AWS_LAMBDA_RUNTIME_API"]
-    client = RuntimeClient(address, environment.pop("_EMBERBOX_RUNTIME_SOCKET", None))
+    connect = partial(
+        RuntimeClient,
+        environment["AWS_LAMBDA_RUNTIME_API"],
+        environment.pop("_EMBERBOX_RUNTIME_SOCKET", None),
+    )
+    client = connect()
     SINK.use(environment.pop("_LAMBDA_TELEMETRY_LOG_FD", None))
     write_as(environment.get("AWS_EXECUTION_ENV"))
     time.tzset()  # TZ is the function's, and the C library has read the zygote's
@@ -53,6 +66,8 @@ def main():
         flush()
         client.init_error(failure)
         sys.exit(1)
+    if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == snapstart.INITIALIZATION_TYPE:
+        client = snapstart.pass_snapshot(client, connect, beginning)
     serve(client, handler)
 
 

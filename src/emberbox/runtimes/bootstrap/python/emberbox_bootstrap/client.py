@@ -10,6 +10,7 @@ from emberbox_bootstrap.wire_json import failure_to_json
 
 _BASE = "/2018-06-01/runtime/"
 _CHUNK = 65536
+_SNAPSHOT_MAX = 512
 
 
 class Request:
@@ -44,6 +45,7 @@ class RuntimeClient:
             self._socket.connect((host, int(port or 80)))
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
+        self._address = address
         self._next = (
             "GET %sinvocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (_BASE, address)
         ).encode()
@@ -93,7 +95,29 @@ class RuntimeClient:
 
     def init_error(self, failure):
         """Report that the function cannot be initialised; the platform may end us at once."""
-        head, body = self._failure("init/error", failure)
+        self._report("init/error", failure)
+
+    def restore_next(self, snapshot=""):
+        """Wait for the environment to be restored from a snapshot; say how that stands."""
+        head = "GET %srestore/next HTTP/1.1\r\nHost: %s\r\n" % (_BASE, self._address)
+        if snapshot:
+            text = "".join(c if 32 <= ord(c) < 127 else "?" for c in snapshot[:_SNAPSHOT_MAX])
+            head += "Emberbox-Snapshot: %s\r\n" % text
+        self._socket.sendall((head + "\r\n").encode())
+        status, _, body = self._receive()
+        if status != 200:
+            raise RuntimeApiError("restore/next answered %d: %r" % (status, body[:200]))
+
+    def restore_error(self, failure):
+        """Report that a hook failed after the environment was restored."""
+        self._report("restore/error", failure)
+
+    def close(self):
+        """End the connection."""
+        self._socket.close()
+
+    def _report(self, path, failure):
+        head, body = self._failure(path, failure)
         try:
             self._socket.sendall(head + body)
             self._receive()

@@ -1,0 +1,61 @@
+"""Execution environments: how they are planned, where they begin from, and what they sign with."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emberbox.clock import Clock
+from emberbox.environment.fleet import Fleet, FleetSettings
+from emberbox.environment.planning import HostPlanner
+from emberbox.environment.templates import Templates
+from emberbox.identity.container_credentials import ContainerCredentials
+from emberbox.isolation.namespaces import NamespaceBackend
+from emberbox.model.function import FunctionVersion
+from emberbox.parts.identity import CREDENTIALS_S, Identities
+from emberbox.runtimes.host import HostRuntimes
+from emberbox.settings import Settings
+from emberbox.telemetry.logs import LogSink
+
+_TEMPLATE_IDLE_S = 24 * 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """What others need of it."""
+
+    planner: HostPlanner
+    templates: Templates
+    fleet: Fleet
+    credentials: ContainerCredentials
+
+
+def make_environments(
+    settings: Settings,
+    backend: NamespaceBackend,
+    runtimes: HostRuntimes,
+    identities: Identities,
+    secret: bytes,
+    sink: LogSink,
+    clock: Clock,
+    door: Callable[[FunctionVersion], Callable[[], asyncio.Protocol]],
+) -> Environments:
+    """Put them together; the fleet is to be opened, and closed at the end."""
+    credentials = ContainerCredentials(identities.sessions, secret, clock, duration_s=CREDENTIALS_S)
+    planner = HostPlanner(
+        backend,
+        runtimes,
+        identities.role_credentials(),
+        credentials.token,
+        limit_cpu=settings.cpu_limit,
+    )
+    templates = Templates(planner, sink, clock, door, idle_s=_TEMPLATE_IDLE_S)
+    fleet = Fleet(
+        planner,
+        planner,
+        sink,
+        FleetSettings(settings.idle_timeout_s, settings.freeze_after_s),
+        clock,
+        door,
+        templates,
+    )
+    return Environments(planner, templates, fleet, credentials)
