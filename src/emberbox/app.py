@@ -102,6 +102,19 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         writer = CatalogWriter(state, catalog)
         await FunctionStore(writer).load()
         packages = PackageStore(data / "packages")
+        serving: list[Serving] = []
+        environments = make_environments(
+            settings,
+            backend,
+            runtimes,
+            identities,
+            secret,
+            sink,
+            clock,
+            catalog,
+            partial(_door, serving),
+        )
+        fleet = environments.fleet
         messaging = await open_messaging(data, clock, stack)
         functions = FunctionsService(
             writer,
@@ -110,13 +123,9 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             secret=secret,
             concurrency_limit=settings.concurrency,
             checks=messaging.checks,
+            allocations=environments.provisioner.allocation,
         )
         await functions.resources.load()
-        serving: list[Serving] = []
-        environments = make_environments(
-            settings, backend, runtimes, identities, secret, sink, clock, partial(_door, serving)
-        )
-        fleet = environments.fleet
         functions.make_snapshots_by(environments.templates.optimize)
         gateway = Gateway(
             [
@@ -140,8 +149,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, clock))
         stack.push_async_callback(functions.close)
-        stack.push_async_callback(fleet.close)
-        fleet.open()
+        environments.open(stack)
         await functions.recover()
         environments.planner.prepare(catalog.runtimes())
         gateway.warm()

@@ -37,6 +37,16 @@ class Beginning:
     notice: str = ""
 
     @property
+    def is_provisioned(self) -> bool:
+        """Whether the environment is made ahead of need."""
+        return self.initialization is Initialization.PROVISIONED
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether another environment takes the place of one that fails."""
+        return self.image is not None or self.is_provisioned
+
+    @property
     def shared_bytes(self) -> int:
         """Memory that the environment shares, which is not counted as its own."""
         return self.image.size_bytes if self.image is not None else 0
@@ -54,3 +64,4 @@ class Beginning:
 
 
 ON_DEMAND = Beginning()
+AHEAD = Beginning(Initialization.PROVISIONED)

@@ -233,6 +233,7 @@ class Environment:
             status=failure.report_status if failure else None,
             error_type=failure.report_error_type if failure else None,
             restored=self._init.take_restored(),
+            is_init_billed=not self.beginning.is_provisioned,
         )
         self._log.line(report.end(request_id))
         self._log.line(report.report(measured))
@@ -313,8 +314,8 @@ class Environment:
             return
         self._disarm()
         self._forget_exit()
-        if self.beginning.image is not None:
-            # Another is restored in its place, with the /tmp of the snapshot.
+        if self.beginning.is_repeated:
+            # Another takes its place, with a /tmp of its own.
             self.stop(reason)
             return
         self._machine.move(State.RESETTING, reason)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from emberbox.clock import Clock
+from emberbox.environment.beginning import AHEAD, Beginning
 from emberbox.environment.console_log import ConsoleLog
 from emberbox.environment.doors import Doors
 from emberbox.environment.environment import Environment
@@ -21,6 +22,7 @@ from emberbox.errors import EmberboxError, PlatformError
 from emberbox.isolation.sandbox import Sandbox
 from emberbox.model.function import FunctionVersion
 from emberbox.model.invocation import Invocation, Outcome
+from emberbox.model.provisioned import Allocation
 from emberbox.telemetry.logs import LogSink
 
 _TICK_S = 1.0
@@ -169,23 +171,30 @@ class Fleet:
         pool.starting += 1
         self._own(self._start(pool))
 
-    async def _start(self, pool: Pool) -> None:
+    async def _start(self, pool: Pool, beginning: Beginning | None = None) -> None:
         try:
             sandbox = await self._sandboxes.take(pool.plan.function)
         except EmberboxError as error:
-            pool.starting -= 1
-            pool.start_failed(error)
+            self._start_failed(pool, error, ahead=beginning is not None)
             self._forget_retired(pool)
             return
-        await self._move_in(pool, sandbox)
+        await self._move_in(pool, sandbox, beginning)
 
-    async def _move_in(self, pool: Pool, sandbox: Sandbox) -> None:
+    def _start_failed(self, pool: Pool, error: EmberboxError, *, ahead: bool) -> None:
+        if ahead:
+            pool.provision.starting -= 1
+            pool.provision.fail(self._clock.monotonic())
+        else:
+            pool.starting -= 1
+            pool.start_failed(error)
+
+    async def _move_in(self, pool: Pool, sandbox: Sandbox, beginning: Beginning | None) -> None:
         function = pool.plan.function
         name = stream_name(function, self._clock.now())
         stream = self._logs.stream(function.account, function.region, function.logging.group, name)
         log = ConsoleLog(sandbox.log_descriptor, stream, self._clock, self._is_congested)
         resident = _Resident(self, pool)
-        beginning = self._templates.beginning(function, sandbox.lineage)
+        beginning = beginning or self._templates.beginning(function, sandbox.lineage)
         environment = Environment(pool.plan, sandbox, log, name, resident, self._clock, beginning)
         environment.retire = bool(pool.retired)
         pool.all.add(environment)
@@ -206,6 +215,35 @@ class Fleet:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    # -- provisioned --------------------------------------------------------------------------
+
+    def provision(self, function: FunctionVersion, count: int) -> None:
+        """Keep so many environments of a version initialised ahead of need; 0 for none.
+
+        To be said again now and then: what has failed, and what is too old, is replaced then.
+        """
+        key = (*function.key, function.version)
+        pool = self._pools.get(key)
+        if pool is None:
+            if not count:
+                return
+            pool = self._new_pool(function)
+        pool.provision.want(count)
+        now = self._clock.monotonic()
+        for environment in list(pool.idle_ahead):
+            if pool.provision.surplus:
+                environment.stop("it is not provisioned any more")
+            elif now - environment.created > self._settings.age_max_s:
+                environment.stop("old age")
+        for _ in range(0 if self._closing else pool.provision.to_start(now)):
+            pool.provision.starting += 1
+            self._own(self._start(pool, AHEAD))
+
+    def allocation(self, function: FunctionVersion) -> Allocation:
+        """How many environments of a version are initialised ahead of need."""
+        pool = self._pools.get((*function.key, function.version))
+        return Allocation() if pool is None else pool.provision.allocation
+
     # -- looking after ------------------------------------------------------------------------
 
     def became_available(self, environment: Environment, pool: Pool) -> None:
@@ -213,7 +251,8 @@ class Fleet:
         if self._clock.monotonic() - environment.created > self._settings.age_max_s:
             # Its credentials are good for twice as long: busy or not, another takes its place.
             environment.retire = True
-        if self._closing or (environment.retire and not pool.has_waiters):
+        surplus = environment.beginning.is_provisioned and pool.provision.surplus
+        if self._closing or ((environment.retire or surplus) and not pool.has_waiters):
             environment.stop("the server stops" if self._closing else pool.retired or "old age")
             return
         pool.offer(environment)
@@ -244,6 +283,14 @@ class Fleet:
             for environment in [e for e in pool.idle if e.idle_since < limit]:
                 environment.stop("idle")
 
+    def ahead_started(self, pool: Pool, environment: Environment, *, failed: bool) -> None:
+        """An environment has initialised ahead of need, or could not."""
+        pool.provision.starting -= 1
+        if failed:
+            pool.provision.fail(self._clock.monotonic())
+        else:
+            pool.provision.succeed(environment)
+
     def start_without_image(self, pool: Pool) -> None:
         """An image could not be taken up: whoever waits gets an environment that runs INIT."""
         self._templates.spoil(pool.plan.function)
@@ -257,7 +304,7 @@ class Fleet:
         self._forget_retired(resident.pool)
 
     def _forget_retired(self, pool: Pool) -> None:
-        if pool.retired and not pool.all and not pool.starting:
+        if pool.retired and not (pool.all or pool.starting or pool.provision.starting):
             self._old_pools.discard(pool)
 
 
@@ -272,24 +319,28 @@ class _Resident:
 
     def on_available(self, environment: Environment) -> None:
         """INIT has ended, or an invocation or a reset."""
-        self._count_started()
+        self._count_started(environment)
         self._fleet.became_available(environment, self.pool)
 
     def on_stopped(self, environment: Environment, reason: str) -> None:
         """The environment is gone."""
         if not self._started:
-            self._count_started()
+            self._count_started(environment, failed=True)
             if environment.is_image_broken:
                 self._fleet.start_without_image(self.pool)
-            else:
+            elif not environment.beginning.is_provisioned:
                 lost = PlatformError(f"the environment was lost: {reason}")
                 self.pool.start_failed(environment.failure or lost)
         self.doors.close()
         self._fleet.stopped(environment, self)
 
-    def _count_started(self) -> None:
-        if not self._started:
-            self._started = True
+    def _count_started(self, environment: Environment, *, failed: bool = False) -> None:
+        if self._started:
+            return
+        self._started = True
+        if environment.beginning.is_provisioned:
+            self._fleet.ahead_started(self.pool, environment, failed=failed)
+        else:
             self.pool.starting -= 1
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from emberbox.environment.environment import Environment
 from emberbox.environment.plan import Plan
+from emberbox.environment.provision import Provision
 from emberbox.errors import EmberboxError
 
 
@@ -19,6 +20,8 @@ class Pool:
     def __init__(self, plan: Plan, begin_start: Callable[["Pool"], None]) -> None:
         self.plan = plan
         self.idle: OrderedDict[Environment, None] = OrderedDict()
+        self.idle_ahead: OrderedDict[Environment, None] = OrderedDict()
+        self.provision = Provision()
         self.all: set[Environment] = set()
         self.starting = 0
         self._waiters: deque[asyncio.Future[Environment]] = deque()
@@ -32,11 +35,12 @@ class Pool:
         )
 
     def take(self) -> Environment | None:
-        """An idle environment, now."""
-        while self.idle:
-            environment, _ = self.idle.popitem()
-            if environment.is_available:
-                return environment
+        """An idle environment, now; provisioned ones first."""
+        for idle in (self.idle_ahead, self.idle):
+            while idle:
+                environment, _ = idle.popitem()
+                if environment.is_available:
+                    return environment
         return None
 
     async def wait(self) -> Environment:
@@ -65,10 +69,11 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(environment)
                 return
-        self.idle[environment] = None
+        idle = self.idle_ahead if environment.beginning.is_provisioned else self.idle
+        idle[environment] = None
         if environment.is_tired:
             # It would be made to wait for its share: let the others go first.
-            self.idle.move_to_end(environment, last=False)
+            idle.move_to_end(environment, last=False)
 
     def start_failed(self, error: EmberboxError) -> None:
         """An environment could not be started: tell one who waits."""
@@ -82,6 +87,8 @@ class Pool:
         """It is gone; if requests wait for more than is on its way, another start is begun."""
         self.all.discard(environment)
         self.idle.pop(environment, None)
+        self.idle_ahead.pop(environment, None)
+        self.provision.ready.discard(environment)
         if len(self._waiters) > self.starting + sum(1 for e in self.all if not e.is_available):
             self._begin_start(self)
 

@@ -17,10 +17,12 @@ from emberbox.functions.function_settings import FunctionSettings
 from emberbox.functions.invoke_async import InvokingAsync
 from emberbox.functions.mapping_settling import MappingSettling
 from emberbox.functions.permissions import Permissions
+from emberbox.functions.provisioning import Allocations, Provisioning, none_allocated
 from emberbox.functions.sourcing import SourceCheck, Sourcing
 from emberbox.functions.tagging import Tagged, tagged_mappings, tagged_resources
 from emberbox.functions.url_configs import UrlConfigs, UrlIndex
 from emberbox.model.attachment import Kind
+from emberbox.model.limits import CONCURRENT_EXECUTIONS
 from emberbox.model.mapping import SourceKind
 from emberbox.model.request import Operation
 from emberbox.storage.account_resources import AccountResourceStore
@@ -36,7 +38,7 @@ class Resources:
 
     `mappings` and `urls` are for pollers and for who serves URLs; `invoking_async` waits to be told
     who keeps events. `polled` are the kinds of sources whose mappings somebody else brings to rest;
-    `checks` look at sources before a mapping is made.
+    `checks` look at sources before a mapping is made; `allocations` says what is provisioned now.
     """
 
     queries = ("attachments", "mappings", "account_resources")
@@ -48,6 +50,8 @@ class Resources:
         *,
         polled: frozenset[SourceKind] = frozenset(),
         checks: Mapping[SourceKind, SourceCheck] = _NO_CHECKS,
+        allocations: Allocations = none_allocated,
+        concurrency_limit: int = CONCURRENT_EXECUTIONS,
     ) -> None:
         catalog = writer.catalog
         self._attachments = attachments = AttachmentStore(writer)
@@ -72,6 +76,9 @@ class Resources:
         )
         self.operations: Mapping[str, Operation] = {
             **Permissions(attaching(Kind.POLICY), catalog).operations,
+            **Provisioning(
+                attaching(Kind.PROVISIONED), catalog, allocations, concurrency_limit
+            ).operations,
             **EventInvoking(attaching(Kind.EVENT_INVOKE), catalog).operations,
             **UrlConfigs(attaching(Kind.URL), catalog, clock).operations,
             **Sourcing(self.mappings, catalog, self._settling, clock, checks).operations,

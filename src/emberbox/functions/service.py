@@ -8,6 +8,7 @@ from emberbox.errors import PlatformError
 from emberbox.functions.aliasing import Aliasing
 from emberbox.functions.changing import Changing
 from emberbox.functions.downloads import CodeDownloads
+from emberbox.functions.provisioning import Allocations, none_allocated
 from emberbox.functions.reading import Reading
 from emberbox.functions.resources import Resources
 from emberbox.functions.roles import RoleLookup
@@ -49,6 +50,7 @@ class FunctionsService:
         roles: RoleLookup | None = None,
         concurrency_limit: int = 1_000,
         checks: Mapping[SourceKind, SourceCheck] = _NO_CHECKS,
+        allocations: Allocations = none_allocated,
     ) -> None:
         catalog = writer.catalog
         self._store = store = FunctionStore(writer)
@@ -56,7 +58,14 @@ class FunctionsService:
         self._settling = Settling(store)
         catalog.listeners.append(self._settling.function_changed)
         self.downloads = CodeDownloads(packages, secret, clock)
-        self.resources = Resources(writer, clock, polled=frozenset(checks), checks=checks)
+        self.resources = Resources(
+            writer,
+            clock,
+            polled=frozenset(checks),
+            checks=checks,
+            allocations=allocations,
+            concurrency_limit=concurrency_limit,
+        )
         self.operations: Mapping[str, Operation] = {
             **Changing(store, catalog, packages, roles, clock, self.resources.signing).operations,
             **Reading(store, catalog, self._settling, self.downloads).operations,

@@ -18,6 +18,7 @@ class Kind(Enum):
     CODE_SIGNING = "code-signing"
     RUNTIME_MANAGEMENT = "runtime-management"
     RECURSION = "recursion"
+    PROVISIONED = "provisioned-concurrency"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,16 @@ class Measurement(NamedTuple):
     status: str | None = None
     error_type: str | None = None
     restored: Restored | None = None
+    is_init_billed: bool = True
 
     @property
     def billed_ms(self) -> int:
-        """Duration and initialisation, rounded up to whole milliseconds."""
-        return max(1, math.ceil(round(self.duration_ms + (self.init_ms or 0.0), 4)))
+        """Duration and initialisation, rounded up to whole milliseconds.
+
+        What was initialised ahead of need is not billed by the invocation.
+        """
+        init_ms = self.init_ms if self.init_ms and self.is_init_billed else 0.0
+        return max(1, math.ceil(round(self.duration_ms + init_ms, 4)))
 
     @property
     def memory_peak_mb(self) -> int:

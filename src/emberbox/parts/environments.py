@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from emberbox.clock import Clock
 from emberbox.environment.fleet import Fleet, FleetSettings
 from emberbox.environment.planning import HostPlanner
+from emberbox.environment.provisioner import Provisioner
 from emberbox.environment.templates import Templates
 from emberbox.identity.container_credentials import ContainerCredentials
 from emberbox.isolation.namespaces import NamespaceBackend
@@ -14,6 +16,7 @@ from emberbox.model.function import FunctionVersion
 from emberbox.parts.identity import CREDENTIALS_S, Identities
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.settings import Settings
+from emberbox.storage.catalog import FunctionCatalog
 from emberbox.telemetry.logs import LogSink
 
 _TEMPLATE_IDLE_S = 24 * 3_600.0
@@ -26,7 +29,15 @@ class Environments:
     planner: HostPlanner
     templates: Templates
     fleet: Fleet
+    provisioner: Provisioner
     credentials: ContainerCredentials
+
+    def open(self, stack: AsyncExitStack) -> None:
+        """Begin to look after environments; all end when the stack unwinds."""
+        stack.push_async_callback(self.fleet.close)
+        self.fleet.open()
+        stack.callback(self.provisioner.close)
+        self.provisioner.open()
 
 
 def make_environments(
@@ -37,9 +48,10 @@ def make_environments(
     secret: bytes,
     sink: LogSink,
     clock: Clock,
+    catalog: FunctionCatalog,
     door: Callable[[FunctionVersion], Callable[[], asyncio.Protocol]],
 ) -> Environments:
-    """Put them together; the fleet is to be opened, and closed at the end."""
+    """Put them together, before what hangs on functions is loaded: the provisioner hears of it."""
     credentials = ContainerCredentials(identities.sessions, secret, clock, duration_s=CREDENTIALS_S)
     planner = HostPlanner(
         backend,
@@ -58,4 +70,6 @@ def make_environments(
         door,
         templates,
     )
-    return Environments(planner, templates, fleet, credentials)
+    provisioner = Provisioner(catalog, fleet)
+    catalog.attachment_listeners.append(provisioner.attachment_changed)
+    return Environments(planner, templates, fleet, provisioner, credentials)

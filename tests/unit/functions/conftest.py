@@ -82,7 +82,7 @@ class Api:
         """A code package with one file."""
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as package:
-            package.writestr("app.py", text)
+            package.writestr(zipfile.ZipInfo("app.py", (2024, 1, 1, 0, 0, 0)), text)
         return out.getvalue()
 
 

@@ -1,0 +1,139 @@
+"""Provisioned concurrency of versions and aliases: Put, Get, Delete and List."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from emberbox.clock import utc
+from emberbox.errors import CallerError
+from emberbox.functions.attaching import Attaching, qualifier_of
+from emberbox.functions.finding import exists, found
+from emberbox.functions.references import Target, target_of
+from emberbox.model.attachment import Attachment, Kind
+from emberbox.model.provisioned import (
+    Allocation,
+    Status,
+    check_amount,
+    check_qualifier,
+    unpublished,
+)
+from emberbox.model.request import Operation, Params, Reply, RequestContext
+from emberbox.storage.catalog import FunctionCatalog, FunctionKey
+
+REQUESTED = "requested"
+Allocations = Callable[[FunctionKey, str], Allocation]
+"""(function, version) -> what the data plane has of it now."""
+
+
+class Provisioning:
+    """The operations. `concurrency_limit` is that of an account in a region."""
+
+    def __init__(
+        self,
+        configs: Attaching,
+        catalog: FunctionCatalog,
+        allocations: Allocations,
+        concurrency_limit: int,
+    ) -> None:
+        self._configs = configs
+        self._catalog = catalog
+        self._allocations = allocations
+        self._concurrency_limit = concurrency_limit
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """By their names in the model."""
+        return {
+            "DeleteProvisionedConcurrencyConfig": self.delete_config,
+            "GetProvisionedConcurrencyConfig": self.get_config,
+            "ListProvisionedConcurrencyConfigs": self.list_configs,
+            "PutProvisionedConcurrencyConfig": self.put_config,
+        }
+
+    async def put_config(self, context: RequestContext, params: Params) -> Reply:
+        """Ask for so many environments; they are made after the answer."""
+        target = self._published(context, params)
+        qualifier = qualifier_of(target)
+        requested = params["ProvisionedConcurrentExecutions"]
+        function = found(self._catalog, target)
+        amounts = self._amounts(target.key)
+        aliases = {alias.name: alias.version for alias in self._catalog.aliases(target.key)}
+        check_qualifier(qualifier, function, amounts, aliases)
+        of_others = sum(amount for name, amount in amounts.items() if name != qualifier)
+        check_amount(requested, of_others, self._concurrency_limit)
+        config = await self._configs.change(target, lambda _before: {REQUESTED: requested})
+        return Reply(_shown(config, Allocation(), Status.IN_PROGRESS), status=202)
+
+    async def get_config(self, context: RequestContext, params: Params) -> Params:
+        """What was asked for, and what there is."""
+        target = self._published(context, params)
+        found(self._catalog, target)
+        config = self._configs.get(target)
+        if config is None:
+            raise CallerError(
+                "ProvisionedConcurrencyConfigNotFoundException",
+                "No Provisioned Concurrency Config found for this function",
+                status=404,
+            )
+        return self._now(target, config)
+
+    async def delete_config(self, context: RequestContext, params: Params) -> Reply:
+        """Keep no environments any more; that there were none does not matter."""
+        target = self._published(context, params)
+        found(self._catalog, target)
+        await self._configs.change(target, _nothing)
+        return Reply(status=204)
+
+    async def list_configs(self, context: RequestContext, params: Params) -> Params:
+        """The configurations of a function's versions and aliases, a page of them."""
+        target = target_of(context, params)
+        if not exists(self._catalog, target.of(None)):
+            raise target.of(None).missing()
+        return self._configs.page(
+            target,
+            params,
+            "ProvisionedConcurrencyConfigs",
+            lambda each: {
+                "FunctionArn": target.of(each.qualifier).arn,
+                **self._now(target.of(each.qualifier), each),
+            },
+        )
+
+    def _published(self, context: RequestContext, params: Params) -> Target:
+        target = target_of(context, params)
+        if target.is_latest:
+            raise unpublished()
+        return target
+
+    def _amounts(self, key: FunctionKey) -> dict[str, int]:
+        configs = self._catalog.attachments(key, Kind.PROVISIONED)
+        return {each.qualifier: each.value[REQUESTED] for each in configs}
+
+    def _now(self, target: Target, config: Attachment) -> Params:
+        alias = self._catalog.alias(target.key, config.qualifier)
+        version = config.qualifier if alias is None else alias.version
+        requested = config.value[REQUESTED]
+        allocation = self._allocations(target.key, version).of(requested)
+        return _shown(config, allocation, allocation.status(requested))
+
+
+def none_allocated(_key: FunctionKey, _version: str) -> Allocation:
+    """Without a data plane nothing is ever allocated."""
+    return Allocation()
+
+
+def _nothing(_before: Mapping[str, Any] | None) -> None:
+    return None
+
+
+def _shown(config: Attachment, allocation: Allocation, status: Status) -> Params:
+    modified = utc(config.modified)
+    shown: Params = {
+        "RequestedProvisionedConcurrentExecutions": config.value[REQUESTED],
+        "AllocatedProvisionedConcurrentExecutions": allocation.allocated,
+        "AvailableProvisionedConcurrentExecutions": allocation.allocated,
+        "Status": status.value,
+        "LastModified": f"{modified:%Y-%m-%dT%H:%M:%S}+0000",
+    }
+    if status is Status.FAILED:
+        shown["StatusReason"] = allocation.failure
+    return shown
