@@ -16,7 +16,7 @@ from emberbox.environment.current import CurrentInvocation
 from emberbox.environment.exits import exit_failure
 from emberbox.environment.init_phase import InitPhase
 from emberbox.environment.plan import Plan
-from emberbox.environment.restoring import EXIT_BROKEN_IMAGE, restore_failure
+from emberbox.environment.restoring import restore_failure
 from emberbox.environment.runtime_api import RuntimeConnection
 from emberbox.environment.runtime_side import RuntimeSide
 from emberbox.environment.states import TABLE, State
@@ -287,7 +287,7 @@ class Environment:
     def _runtime_gone(self, how: Exit) -> None:
         state = self._machine.state
         if state is State.INIT:
-            self.is_image_broken = how.status == EXIT_BROKEN_IMAGE
+            self.is_image_broken = self._init.is_image_broken
             self._give_up_init("error", "Runtime.ExitError")
         elif state is State.BUSY:
             if self.current is not None:

@@ -45,6 +45,11 @@ class InitPhase:
         """A process has connected: what is restored runs again."""
         self._connected = self._connected or self._clock.monotonic()
 
+    @property
+    def is_image_broken(self) -> bool:
+        """Whether a process that ends now has never run again: the image is no good."""
+        return self._beginning.image is not None and not self._connected
+
     def end_boost(self) -> None:
         """INIT runs on a whole processor, as on AWS; what follows has the function's share."""
         if self._is_boosted:

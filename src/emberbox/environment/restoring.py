@@ -5,9 +5,6 @@ Source: the Lambda guide's pages on SnapStart; botocore's model for the errors.
 
 from emberbox.errors import CallerError
 
-EXIT_BROKEN_IMAGE = 112
-"""How our bootstrap ends when an image could not be mapped."""
-
 RESTORED_AT_ONCE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n"
 
 

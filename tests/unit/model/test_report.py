@@ -77,3 +77,32 @@ def test_failures_carry_awss_payloads() -> None:
     killed = invocation.exited("r", None, "killed", memory=True)
     assert b"signal: killed" in killed.payload
     assert killed.report_error_type == "Runtime.OutOfMemory"
+
+
+def test_a_restored_report_has_both_durations() -> None:
+    """What is billed of it is rounded up by itself, and Billed Duration leaves it out."""
+    restored = report.Restored.between(10.0, 10.0105, 10.012)
+    line = report.report(measured(restored=restored))
+
+    assert "Billed Duration: 13 ms" in line
+    assert line.endswith("Restore Duration: 12.00 ms\tBilled Restore Duration: 2 ms\t")
+
+
+def test_what_was_initialised_ahead_is_shown_but_not_billed() -> None:
+    """It is billed as provisioned time."""
+    line = report.report(measured(init_ms=100.12, is_init_billed=False))
+
+    assert "Billed Duration: 13 ms" in line
+    assert line.endswith("Init Duration: 100.12 ms\t")
+
+
+def test_restore_lines() -> None:
+    """RESTORE_START is like INIT_START; RESTORE_REPORT has a status only if it failed."""
+    assert report.restore_start("python3.13", "arn").startswith(
+        "RESTORE_START Runtime Version: python:3.13\t"
+    )
+    assert report.restore_report(1.234) == "RESTORE_REPORT Restore Duration: 1.23 ms"
+    assert report.restore_report(1.234, "error", "X").endswith(
+        "\tPhase: restore\tStatus: error\tError Type: X"
+    )
+    assert report.init_report(1.234, "init") == "INIT_REPORT Init Duration: 1.23 ms\tPhase: init"

@@ -28,6 +28,8 @@ _SLOT = 2048
 _TOP = 0x7FFF_FFFF_F000
 _BOTTOM = 0x1_0000
 IMAGE_DESCRIPTOR = 1000
+EXIT_BROKEN = 112
+"""How a process ends that cannot take up an image."""
 _MAGIC = b"EMBSNAP1"
 _HEADER = struct.Struct("<8s5Q")
 _CALL = struct.Struct("<8Q")
@@ -146,7 +148,7 @@ def capture(descriptor, baseline, facts):
 
 def _remembered_thread_id():
     """Where glibc keeps the id of this thread; None if that cannot be told."""
-    here = ctypes.pythonapi.PyThread_get_thread_ident()
+    here = threading.get_ident()
     words = (ctypes.c_int * _THREAD_WORDS).from_address(here)
     found = [n for n, word in enumerate(words) if word == threading.get_native_id()]
     return ctypes.c_int.from_address(here + 4 * found[0]) if len(found) == 1 else None

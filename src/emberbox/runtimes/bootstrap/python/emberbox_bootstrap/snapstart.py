@@ -36,11 +36,15 @@ class Beginning:
 
 def take_up():
     """Become the process of the image that this one was given; does not return."""
-    facts = memory_image.read_facts()
-    if facts["tmp"]:
-        _unpack_tmp()
-    carrying.take_up(facts)
-    memory_image.resume(json.dumps(dict(os.environ)).encode("utf-8", "surrogateescape"))
+    try:
+        facts = memory_image.read_facts()
+        if facts["tmp"]:
+            _unpack_tmp()
+        carrying.take_up(facts)
+        memory_image.resume(json.dumps(dict(os.environ)).encode("utf-8", "surrogateescape"))
+    except Exception as error:
+        os.write(2, ("%s: %s\n" % (type(error).__name__, error)).encode("utf-8", "replace"))
+    os._exit(memory_image.EXIT_BROKEN)
 
 
 def pass_snapshot(client, connect, beginning):

@@ -1,0 +1,121 @@
+"""Provisioned concurrency: what is to be kept, how it stands, and what is refused."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emberbox.environment.provision import Provision
+from emberbox.errors import CallerError
+from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.provisioned import (
+    INIT_FAILURE,
+    Allocation,
+    Status,
+    check_amount,
+    check_qualifier,
+    wanted,
+)
+
+VERSION = FunctionVersion(
+    account="123456789012",
+    region="us-east-1",
+    name="f",
+    role="r",
+    runtime="python3.12",
+    handler="a.b",
+    package_id="p",
+    code_sha256="s",
+    code_size=1,
+    revision_id="one",
+    last_modified=0.0,
+    logging=Logging("g"),
+    version="1",
+)
+
+
+def test_aliases_count_for_their_versions():
+    """Two aliases of one version add up."""
+    assert wanted({"a": 2, "b": 3, "7": 1}, {"a": "1", "b": "1", "c": "2"}) == {"1": 5, "7": 1}
+
+
+@pytest.mark.parametrize(
+    ("allocation", "status"),
+    [
+        (Allocation(), Status.IN_PROGRESS),
+        (Allocation(1), Status.IN_PROGRESS),
+        (Allocation(2), Status.READY),
+        (Allocation(3), Status.READY),
+        (Allocation(1, INIT_FAILURE), Status.FAILED),
+        (Allocation(2, INIT_FAILURE), Status.READY),
+    ],
+)
+def test_how_a_request_for_two_stands(allocation, status):
+    """Ready with as many, else failed if that is known, else in progress."""
+    assert allocation.status(2) is status
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "configured", "is_refused"),
+    [
+        ("1", [], False),
+        ("live", [], False),
+        ("live", ["live"], False),
+        ("live", ["2"], False),
+        ("live", ["1"], True),
+        ("1", ["live"], True),
+        ("2", ["live"], False),
+    ],
+)
+def test_a_version_and_its_alias_exclude_each_other(qualifier, configured, is_refused):
+    """Whichever comes first."""
+    aliases = {"live": "1"}
+    if not is_refused:
+        assert check_qualifier(qualifier, VERSION, configured, aliases) is None
+        return
+    with pytest.raises(CallerError) as refused:
+        check_qualifier(qualifier, VERSION, configured, aliases)
+    assert (refused.value.code, refused.value.status) == ("ResourceConflictException", 409)
+
+
+def test_snapstart_excludes_it():
+    """A version has the one or the other."""
+    with pytest.raises(CallerError, match="SnapStart"):
+        check_qualifier("1", replace(VERSION, snap_start=True), [], {})
+
+
+@given(st.integers(1, 2_000), st.integers(0, 2_000), st.integers(100, 5_000))
+def test_a_hundred_are_left_for_the_rest(requested, of_others, limit):
+    """No more than that is ever given away."""
+    fits = requested + of_others <= limit - 100
+    try:
+        check_amount(requested, of_others, limit)
+    except CallerError:
+        assert not fits
+    else:
+        assert fits
+
+
+def test_no_more_are_begun_than_are_missing():
+    """And not too many at once."""
+    provision = Provision()
+    provision.want(20)
+    first = provision.to_start(0.0)
+    provision.starting += first
+
+    assert 0 < first < 20
+    assert provision.to_start(0.0) == 0
+
+
+def test_a_failure_is_tried_again_later():
+    """Or at once if another number is wanted."""
+    provision = Provision()
+    provision.want(1)
+    provision.fail(100.0)
+
+    assert provision.allocation.failure == INIT_FAILURE
+    assert provision.to_start(101.0) == 0
+    assert provision.to_start(1_000.0) == 1
+    provision.want(2)
+    assert (provision.to_start(101.0), provision.allocation.failure) == (2, "")
