@@ -21,7 +21,7 @@ def clock():
 @pytest.fixture
 async def sessions(tmp_path, clock):
     database = await Database.open(tmp_path / "state.db", "state", ("identities",))
-    sessions = await Sessions.open(SessionStore(database), clock)
+    sessions = Sessions(SessionStore(database), bytes(32), clock)
     yield sessions
     await sessions.close()
     await database.close()
