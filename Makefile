@@ -61,6 +61,7 @@ soak: $(READY) ## ten thousand invocations with failures mixed in, then look for
 	@$(BIN)/python -m bench.soak $(ARGS)
 
 docs: $(READY) ## write the generated reference pages anew and check every link
+	$(BIN)/python -m tools.exercised
 	$(BIN)/python -m tools.reference
 	$(BIN)/pytest tests/unit/style $(ARGS)
 

@@ -22,6 +22,7 @@ from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sts.service import StsService
+from tools import lambda_operations
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 _NOTE = "<!-- Written by tools/reference.py: change the code, then run `make docs`. -->"
@@ -180,6 +181,7 @@ def _help(title: str, command: click.Command, context: click.Context) -> Iterato
 
 PAGES = {
     "cli.md": command_page,
+    "lambda-operations.md": lambda_operations.page,
     "limits.md": limits_page,
     "operations.md": operations_page,
     "runtimes.md": runtimes_page,

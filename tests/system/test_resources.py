@@ -1,12 +1,16 @@
 """What hangs on functions or stands beside them, through stock clients."""
 
+import itertools
 import json
+import os
 
 import boto3
 import pytest
 from botocore.config import Config
 from hands import ApiError
+from material import make_zip
 
+_numbers = itertools.count(1)
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders"
 SOURCE = """
     def lambda_handler(event, context):
@@ -173,3 +177,130 @@ def test_configurations_beside_functions_live_through_their_lives(hands):
 
     assert tags["Tags"] == {"team": "red"}
     assert provider["CapacityProvider"]["State"] == "Failed"
+
+
+def test_enforced_signing_keeps_new_code_out_of_a_function(hands, make_function):
+    """Until the function has no such configuration any more."""
+    name = make_function(SOURCE)
+    publishers = {"SigningProfileVersionArns": ["arn:aws:signer:us-east-1:123456789012:/x/p/1"]}
+    made = hands.call("lambda", "CreateCodeSigningConfig", AllowedPublishers=publishers)
+    arn = made["CodeSigningConfig"]["CodeSigningConfigArn"]
+    hands.call(
+        "lambda", "PutFunctionCodeSigningConfig", FunctionName=name, CodeSigningConfigArn=arn
+    )
+    hands.call(
+        "lambda",
+        "UpdateCodeSigningConfig",
+        CodeSigningConfigArn=arn,
+        CodeSigningPolicies={"UntrustedArtifactOnDeployment": "Enforce"},
+    )
+    code = make_zip(lambda_function="def lambda_handler(event, context): return 'new'")
+
+    with pytest.raises(ApiError) as caught:
+        hands.call("lambda", "UpdateFunctionCode", FunctionName=name, ZipFile=code)
+    assigned = hands.call("lambda", "GetFunctionCodeSigningConfig", FunctionName=name)
+    users = hands.call("lambda", "ListFunctionsByCodeSigningConfig", CodeSigningConfigArn=arn)
+    hands.call("lambda", "DeleteFunctionCodeSigningConfig", FunctionName=name)
+    hands.call("lambda", "UpdateFunctionCode", FunctionName=name, ZipFile=code)
+    shown = hands.call("lambda", "GetCodeSigningConfig", CodeSigningConfigArn=arn)
+    listed = hands.call("lambda", "ListCodeSigningConfigs")
+    hands.call("lambda", "DeleteCodeSigningConfig", CodeSigningConfigArn=arn)
+
+    assert caught.value.code == "CodeVerificationFailedException"
+    assert assigned["CodeSigningConfigArn"] == arn
+    assert [each.rpartition(":")[2] for each in users["FunctionArns"]] == [name]
+    assert shown["CodeSigningConfig"] in listed["CodeSigningConfigs"]
+
+
+def test_a_whole_policy_is_put_read_and_removed(boto, make_function):
+    """By the ARN of the function; the aws command line does not know these operations yet."""
+    arn = boto.call("lambda", "GetFunctionConfiguration", FunctionName=make_function(SOURCE))[
+        "FunctionArn"
+    ]
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "lambda:*", "Resource": arn}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    put = boto.call("lambda", "PutResourcePolicy", ResourceArn=arn, Policy=text)
+    got = boto.call("lambda", "GetResourcePolicy", ResourceArn=arn)
+    boto.call("lambda", "DeleteResourcePolicy", ResourceArn=arn, RevisionId=got["RevisionId"])
+    with pytest.raises(ApiError) as caught:
+        boto.call("lambda", "GetResourcePolicy", ResourceArn=arn)
+
+    assert json.loads(put["Policy"]) == json.loads(got["Policy"]) == json.loads(text)
+    assert caught.value.code == "ResourceNotFoundException"
+
+
+def test_settings_of_a_function_are_put_and_read(hands, make_function):
+    """Recursion, runtime management, asynchronous invocation, its URL; and who has none."""
+    name = make_function(SOURCE, Publish=True)
+
+    hands.call("lambda", "PutFunctionRecursionConfig", FunctionName=name, RecursiveLoop="Allow")
+    recursion = hands.call("lambda", "GetFunctionRecursionConfig", FunctionName=name)
+    hands.call(
+        "lambda",
+        "PutRuntimeManagementConfig",
+        FunctionName=name,
+        UpdateRuntimeOn="FunctionUpdate",
+    )
+    runtime = hands.call("lambda", "GetRuntimeManagementConfig", FunctionName=name)
+    hands.call("lambda", "PutFunctionEventInvokeConfig", FunctionName=name, MaximumRetryAttempts=0)
+    hands.call(
+        "lambda",
+        "UpdateFunctionEventInvokeConfig",
+        FunctionName=name,
+        MaximumEventAgeInSeconds=60,
+    )
+    events = hands.call("lambda", "GetFunctionEventInvokeConfig", FunctionName=name)
+    hands.call("lambda", "DeleteFunctionEventInvokeConfig", FunctionName=name)
+    hands.call("lambda", "CreateFunctionUrlConfig", FunctionName=name, AuthType="AWS_IAM")
+    url = hands.call("lambda", "GetFunctionUrlConfig", FunctionName=name)
+    scaling = hands.call("lambda", "GetFunctionScalingConfig", FunctionName=name, Qualifier="1")
+    durable = hands.call("lambda", "ListDurableExecutionsByFunction", FunctionName=name)
+    settings = hands.call("lambda", "GetAccountSettings")
+
+    assert recursion["RecursiveLoop"] == "Allow"
+    assert runtime["UpdateRuntimeOn"] == "FunctionUpdate"
+    assert (events["MaximumRetryAttempts"], events["MaximumEventAgeInSeconds"]) == (0, 60)
+    assert (url["AuthType"], url["InvokeMode"]) == ("AWS_IAM", "BUFFERED")
+    assert scaling["FunctionArn"].endswith(f":{name}:1")
+    assert durable["DurableExecutions"] == []
+    assert settings["AccountUsage"]["FunctionCount"] >= 1
+    with pytest.raises(ApiError) as caught:
+        hands.call("lambda", "PutFunctionScalingConfig", FunctionName=name, Qualifier="1")
+    assert caught.value.code == "InvalidParameterValueException"
+
+
+def test_a_capacity_provider_is_changed_listed_and_untagged(hands):
+    """By name or ARN."""
+    name = f"cp{os.getpid()}-{next(_numbers)}"
+    made = hands.call(
+        "lambda",
+        "CreateCapacityProvider",
+        CapacityProviderName=name,
+        VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
+        PermissionsConfig={
+            "CapacityProviderOperatorRoleArn": "arn:aws:iam::123456789012:role/operator"
+        },
+        Tags={"a": "1", "b": "2"},
+    )
+    arn = made["CapacityProvider"]["CapacityProviderArn"]
+
+    hands.call(
+        "lambda",
+        "UpdateCapacityProvider",
+        CapacityProviderName=name,
+        CapacityProviderScalingConfig={"MaxVCpuCount": 4},
+    )
+    got = hands.call("lambda", "GetCapacityProvider", CapacityProviderName=arn)
+    listed = hands.call("lambda", "ListCapacityProviders")
+    users = hands.call(
+        "lambda", "ListFunctionVersionsByCapacityProvider", CapacityProviderName=name
+    )
+    hands.call("lambda", "UntagResource", Resource=arn, TagKeys=["a"])
+    tags = hands.call("lambda", "ListTags", Resource=arn)
+    hands.call("lambda", "DeleteCapacityProvider", CapacityProviderName=name)
+
+    assert got["CapacityProvider"]["CapacityProviderScalingConfig"]["MaxVCpuCount"] == 4
+    assert got["CapacityProvider"] in listed["CapacityProviders"]
+    assert users["FunctionVersions"] == []
+    assert tags["Tags"] == {"b": "2"}

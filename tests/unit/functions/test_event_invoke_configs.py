@@ -179,6 +179,17 @@ async def test_something_must_be_set_on_something_that_is_there(api, operation):
     assert absent.message == version.message == "The function doesn't exist."
 
 
+async def test_a_configuration_can_be_removed(api):
+    """Defaults count again."""
+    await api.created()
+    await api("PutFunctionEventInvokeConfig", FunctionName="f", MaximumRetryAttempts=0)
+
+    await api("DeleteFunctionEventInvokeConfig", FunctionName="f")
+
+    error = await api.refusal(api("GetFunctionEventInvokeConfig", FunctionName="f"))
+    assert error.status == 404
+
+
 async def test_update_and_delete_need_a_configuration(api):
     """A function that never had one."""
     await api.created()
