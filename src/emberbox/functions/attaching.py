@@ -8,7 +8,7 @@ from typing import Any
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
-from emberbox.functions.pages import key_in, marker_after, page_size
+from emberbox.functions.pages import page_of
 from emberbox.functions.references import Target
 from emberbox.model.attachment import Attachment, Kind
 from emberbox.model.names import LATEST
@@ -65,14 +65,8 @@ class Attaching:
         self, target: Target, params: Params, member: str, show: Callable[[Attachment], Params]
     ) -> Params:
         """A page of a function's resources, by qualifier."""
-        after = (key_in(params.get("Marker"), 1) or ("",))[0]
-        size = page_size(params.get("MaxItems"))
-        all_of_them = self._catalog.attachments(target.key, self._kind)
-        rest = [each for each in all_of_them if each.qualifier > after]
-        page: Params = {member: [show(each) for each in rest[:size]]}
-        if len(rest) > size:
-            page["NextMarker"] = marker_after(rest[size - 1].qualifier)
-        return page
+        things = self._catalog.attachments(target.key, self._kind)
+        return page_of(member, things, params, lambda each: each.qualifier, show)
 
 
 def qualifier_of(target: Target) -> str:

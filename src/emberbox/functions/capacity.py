@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
-from emberbox.functions.pages import key_in, marker_after, page_size
+from emberbox.functions.pages import key_in, page_of
 from emberbox.functions.stamps import timestamp
 from emberbox.model.configuration import check_tags, invalid
 from emberbox.model.request import Operation, Params, RequestContext
@@ -126,13 +126,14 @@ class Capacity:
         """A page of providers by name, perhaps only those in a state."""
         if params.get("State") not in (None, _STATE):
             return {"CapacityProviders": []}
-        after = (key_in(params.get("Marker"), 1) or ("",))[0]
-        size = page_size(params.get("MaxItems"))
-        found = await self._store.page(context.account, context.region, after=after, limit=size + 1)
-        page: Params = {"CapacityProviders": [_shown(each, _STATE) for each in found[:size]]}
-        if len(found) > size:
-            page["NextMarker"] = marker_after(found[size - 1].name)
-        return page
+        found = await self._store.all(context.account, context.region)
+        return page_of(
+            "CapacityProviders",
+            found,
+            params,
+            lambda each: each.name,
+            lambda each: _shown(each, _STATE),
+        )
 
     async def list_versions(self, context: RequestContext, params: Params) -> Params:
         """The versions that use a provider: none can."""

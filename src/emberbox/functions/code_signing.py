@@ -14,7 +14,7 @@ from typing import Any, Final
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.functions.attaching import Attaching
-from emberbox.functions.pages import key_in, marker_after, page_size
+from emberbox.functions.pages import page_of
 from emberbox.functions.references import Target, latest_of
 from emberbox.functions.stamps import timestamp
 from emberbox.model.attachment import Attachment, Kind
@@ -173,26 +173,14 @@ class CodeSigning:
 
     async def list_configs(self, context: RequestContext, params: Params) -> Params:
         """A page of configurations, by id."""
-        after = (key_in(params.get("Marker"), 1) or ("",))[0]
-        size = page_size(params.get("MaxItems"))
-        found = await self._configs.page(
-            context.account, context.region, after=after, limit=size + 1
-        )
-        page: Params = {"CodeSigningConfigs": [_shown(each) for each in found[:size]]}
-        if len(found) > size:
-            page["NextMarker"] = marker_after(found[size - 1].name)
-        return page
+        found = await self._configs.all(context.account, context.region)
+        return page_of("CodeSigningConfigs", found, params, lambda each: each.name, _shown)
 
     async def list_functions(self, context: RequestContext, params: Params) -> Params:
         """A page of the functions that have a configuration, by name."""
         config = await self._named(context, params)
-        after = (key_in(params.get("Marker"), 1) or ("",))[0]
-        size = page_size(params.get("MaxItems"))
-        arns = [arn for arn in self._users(context, config.arn) if arn > after]
-        page: Params = {"FunctionArns": arns[:size]}
-        if len(arns) > size:
-            page["NextMarker"] = marker_after(arns[size - 1])
-        return page
+        users = self._users(context, config.arn)
+        return page_of("FunctionArns", users, params, str, str)
 
     async def assign(self, context: RequestContext, params: Params) -> Params:
         """Give a function a configuration; it counts from the next deployment on."""

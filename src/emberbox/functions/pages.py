@@ -2,9 +2,14 @@
 
 import base64
 import json
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid
+from emberbox.model.request import Params
+
+T = TypeVar("T")
 
 PAGE_MAX = 50
 """What AWS shows at once, whatever more is asked for."""
@@ -36,6 +41,27 @@ def key_in(marker: str | None, parts: int) -> tuple[str, ...] | None:
     if not all(isinstance(part, str) for part in found):
         raise bad_marker()
     return tuple(found)
+
+
+def page_of(
+    member: str,
+    things: Iterable[T],
+    params: Params,
+    mark: Callable[[T], str],
+    show: Callable[[T], object],
+    most: int = PAGE_MAX,
+) -> Params:
+    """The page of a list that `Marker` and `MaxItems` ask for, under the name of its member.
+
+    The things come in the order of their marks, which tell them apart.
+    """
+    after = (key_in(params.get("Marker"), 1) or ("",))[0]
+    size = min(params.get("MaxItems") or most, most)
+    rest = [thing for thing in things if mark(thing) > after]
+    page: Params = {member: [show(thing) for thing in rest[:size]]}
+    if len(rest) > size:
+        page["NextMarker"] = marker_after(mark(rest[size - 1]))
+    return page
 
 
 def bad_marker() -> CallerError:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from emberbox.errors import CallerError
+from emberbox.functions.absent import no_such_resource
 from emberbox.functions.attaching import Attaching
 from emberbox.functions.finding import exists
 from emberbox.functions.references import Target, target_of
@@ -98,7 +99,7 @@ class Permissions:
 
         def nothing(before: Document | None) -> None:
             if before is None:
-                raise _none()
+                raise no_such_resource()
 
         await self._change(target, params, nothing)
         return Reply(status=204)
@@ -113,7 +114,7 @@ class Permissions:
     def _shown(self, target: Target) -> Params:
         policy = self._policies.get(target)
         if policy is None:
-            raise _none()
+            raise no_such_resource()
         qualifier = target.qualifier or LATEST
         thing = self._catalog.alias(target.key, qualifier) or self._catalog.version(
             target.key, qualifier
@@ -130,7 +131,7 @@ class Permissions:
         """The function, version or alias that `ResourceArn` means; runtimes have no policies."""
         arn = params["ResourceArn"]
         if not _FUNCTION.match(arn):
-            raise _none()
+            raise no_such_resource()
         return self._existing(target_of(context, {"FunctionName": arn}))
 
 
@@ -141,10 +142,4 @@ def _not_for_latest() -> CallerError:
 def _no_policy() -> CallerError:
     return CallerError(
         "ResourceNotFoundException", "No policy is associated with the given resource.", status=404
-    )
-
-
-def _none() -> CallerError:
-    return CallerError(
-        "ResourceNotFoundException", "The resource you requested does not exist.", status=404
     )

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from emberbox.clock import Clock, utc
 from emberbox.errors import CallerError
+from emberbox.functions.absent import no_such_resource
 from emberbox.functions.finding import found
 from emberbox.functions.mapping_settling import MappingSettling
-from emberbox.functions.pages import key_in, marker_after
+from emberbox.functions.pages import page_of
 from emberbox.functions.references import Target, target_of
 from emberbox.model.configuration import check_tags, invalid
 from emberbox.model.function import FunctionVersion
@@ -117,17 +118,15 @@ class Sourcing:
     async def list_event_source_mappings(self, context: RequestContext, params: Params) -> Params:
         """The mappings of a function or of a source, or all; by UUID."""
         wanted = self._wanted(context, params)
-        after = (key_in(params.get("Marker"), 1) or ("",))[0]
-        size = min(params.get("MaxItems") or PAGE, PAGE)
-        matching = [
-            each
-            for each in self._store.of_account(context.account, context.region)
-            if each.uuid > after and wanted(each)
-        ]
-        page: Params = {"EventSourceMappings": [shown(each) for each in matching[:size]]}
-        if len(matching) > size:
-            page["NextMarker"] = marker_after(matching[size - 1].uuid)
-        return page
+        mappings = self._store.of_account(context.account, context.region)
+        return page_of(
+            "EventSourceMappings",
+            filter(wanted, mappings),
+            params,
+            lambda each: each.uuid,
+            shown,
+            PAGE,
+        )
 
     async def update_event_source_mapping(self, context: RequestContext, params: Params) -> Params:
         """Change the settings that are given; its source and where it began stay as they are."""
@@ -153,7 +152,7 @@ class Sourcing:
         try:
             return shown(await self._store.update(key, alter))
         except MappingMissingError:
-            raise _missing() from None
+            raise no_such_resource() from None
         except MappingExistsError as error:
             raise _duplicate(replace(before, function=target.key.name), str(error)) from None
 
@@ -172,7 +171,7 @@ class Sourcing:
         try:
             return shown(await self._store.update(key, alter))
         except MappingMissingError:
-            raise _missing() from None
+            raise no_such_resource() from None
 
     def _begun(self, mapping: EventSourceMapping, enabled: bool | None) -> EventSourceMapping:
         """As an update of it begins."""
@@ -202,7 +201,7 @@ class Sourcing:
         await self._settling.finished(key)
         mapping = self._store.get(key)
         if mapping is None:
-            raise _missing()
+            raise no_such_resource()
         return mapping
 
     def _wanted(
@@ -264,12 +263,6 @@ def _grouped(mapping: EventSourceMapping) -> EventSourceMapping:
         return mapping
     config = {"ConsumerGroupId": mapping.uuid, **(mapping.settings.get(member) or {})}
     return replace(mapping, settings={**mapping.settings, member: config})
-
-
-def _missing() -> CallerError:
-    return CallerError(
-        "ResourceNotFoundException", "The resource you requested does not exist.", status=404
-    )
 
 
 def _busy(verb: str) -> CallerError:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from emberbox.errors import CallerError
+from emberbox.functions.absent import no_such_resource
 from emberbox.functions.references import Target, tagged
 from emberbox.model.configuration import check_tag_keys, check_tags
 from emberbox.model.function import FunctionVersion
@@ -64,7 +64,7 @@ class Tagging:
             thing, where = other
             tags = await thing.read(*where)
             if tags is None:
-                raise _missing()
+                raise no_such_resource()
             return {"Tags": dict(tags)}
         target = tagged(context, params)
         function = await self._store.get(target.key)
@@ -104,7 +104,7 @@ class Tagging:
         try:
             await thing.change(*where, checked)
         except LookupError:
-            raise _missing() from None
+            raise no_such_resource() from None
 
     async def _change_function(self, target: Target, change: Change) -> None:
         revision_id = str(uuid.uuid4())
@@ -127,7 +127,7 @@ class Tagging:
         thing = self._others.get(found["kind"])
         here = (found["account"], found["region"]) == (context.account, context.region)
         if thing is None or not here:
-            raise _missing()
+            raise no_such_resource()
         return thing, (context.account, context.region, found["name"])
 
 
@@ -161,9 +161,3 @@ def tagged_resources(store: AccountResourceStore) -> Tagged:
         await store.update(account, region, name, work)
 
     return Tagged(read, change)
-
-
-def _missing() -> CallerError:
-    return CallerError(
-        "ResourceNotFoundException", "The resource you requested does not exist.", status=404
-    )

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from emberbox.clock import Clock, utc
 from emberbox.errors import CallerError
+from emberbox.functions.absent import no_such_resource
 from emberbox.functions.attaching import Attaching, qualifier_of
 from emberbox.functions.finding import exists
 from emberbox.functions.references import Target, target_of
@@ -99,7 +100,7 @@ class UrlConfigs:
         target = _target(context, params)
         config = self._configs.get(target)
         if config is None:
-            raise _none()
+            raise no_such_resource()
         return self._shown(context, target, config)
 
     async def update_config(self, context: RequestContext, params: Params) -> Params:
@@ -109,7 +110,7 @@ class UrlConfigs:
 
         def merged(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
             if before is None:
-                raise _none()
+                raise no_such_resource()
             return {**before, **_settings(params)}
 
         return self._shown(context, target, await self._configs.change(target, merged, _gone()))
@@ -120,9 +121,9 @@ class UrlConfigs:
 
         def nothing(before: Mapping[str, Any] | None) -> None:
             if before is None:
-                raise _none()
+                raise no_such_resource()
 
-        await self._configs.change(target, nothing, _none())
+        await self._configs.change(target, nothing, no_such_resource())
         return Reply(status=204)
 
     async def list_configs(self, context: RequestContext, params: Params) -> Params:
@@ -194,9 +195,3 @@ def _exists(target: Target) -> CallerError:
 
 def _gone() -> CallerError:
     return CallerError("ResourceNotFoundException", "Function does not exist", status=404)
-
-
-def _none() -> CallerError:
-    return CallerError(
-        "ResourceNotFoundException", "The resource you requested does not exist.", status=404
-    )

@@ -101,19 +101,10 @@ class AccountResourceStore:
 
         await self._database.write(work)
 
-    async def page(
-        self, account: str, region: str, *, after: str, limit: int
-    ) -> list[AccountResource]:
-        """The things whose names come after `after`, by name."""
+    async def all(self, account: str, region: str) -> list[AccountResource]:
+        """The things by name; `most` of `create` bounds them."""
         rows = await self._database.read(
-            lambda tx: tx.all(
-                "account_resources",
-                account=account,
-                region=region,
-                kind=self._kind,
-                after=after,
-                limit=limit,
-            )
+            lambda tx: tx.all("account_resources", account=account, region=region, kind=self._kind)
         )
         return list(map(_resource_of, rows))
 

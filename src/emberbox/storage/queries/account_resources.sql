@@ -4,8 +4,8 @@ WHERE account = :account AND region = :region AND kind = :kind AND name = :name;
 
 -- name: account_resources
 SELECT * FROM account_resources
-WHERE account = :account AND region = :region AND kind = :kind AND name > :after
-ORDER BY name LIMIT :limit;
+WHERE account = :account AND region = :region AND kind = :kind
+ORDER BY name;
 
 -- name: account_resource_count
 SELECT COUNT(*) AS resources FROM account_resources
