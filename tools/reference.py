@@ -20,6 +20,7 @@ from emberbox.runtimes.registry import RUNTIMES, Family, Phase
 from emberbox.services.cloudwatch.service import CloudWatchService
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
+from emberbox.services.sns.service import SnsService
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sts.service import StsService
 from tools import lambda_operations
@@ -91,6 +92,7 @@ def services() -> list[Any]:
         LogsService(nothing, nothing, nothing),
         CloudWatchService(nothing, nothing, nothing, nothing, nothing),
         SqsService(nothing, nothing),
+        SnsService(nothing, nothing, nothing, nothing, nothing),
         StsService(nothing, nothing, nothing, nothing, nothing),
     ]
 

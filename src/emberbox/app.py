@@ -24,6 +24,7 @@ from emberbox.environment.fleet import Fleet
 from emberbox.errors import CallerError, PlatformError
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
+from emberbox.gateway.certificate_page import certificate_page
 from emberbox.gateway.code_page import code_page
 from emberbox.gateway.connection import Serving
 from emberbox.gateway.credentials_page import credentials_page
@@ -35,7 +36,7 @@ from emberbox.model.function import FunctionVersion
 from emberbox.parts.asynchronous import open_asynchronous
 from emberbox.parts.environments import make_environments
 from emberbox.parts.identity import open_identities
-from emberbox.parts.messaging import open_messaging, open_sources
+from emberbox.parts.messaging import CERTIFICATES, open_deliveries, open_messaging, open_sources
 from emberbox.parts.metrics import open_metrics
 from emberbox.parts.sandboxes import open_sandboxes
 from emberbox.runtimes.host import HostRuntimes
@@ -115,7 +116,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             partial(_door, serving),
         )
         fleet = environments.fleet
-        messaging = await open_messaging(data, clock, stack)
+        messaging = await open_messaging(data, _own_url(listener), clock, stack)
         functions = FunctionsService(
             writer,
             packages,
@@ -134,6 +135,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 metrics.service,
                 identities.iam,
                 messaging.sqs,
+                messaging.sns,
                 identities.sts,
             ],
             default_account=settings.account,
@@ -142,6 +144,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             pages={
                 "/_emberbox/code/": code_page(functions.downloads.resolve),
                 CREDENTIALS_PATH: credentials_page(environments.credentials.answer),
+                CERTIFICATES: certificate_page(messaging.signer.name, messaging.signer.certificate),
             },
         )
         front_door = FrontDoor(catalog, fleet, clock, concurrency=settings.concurrency)
@@ -164,6 +167,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             LambdaMetrics(metrics.sink),
             slots=settings.async_concurrency,
         )
+        await open_deliveries(messaging, asynchronous, metrics.sink, stack)
 
         functions.resources.invoking_async.send = asynchronous.entry.send
         loop = asyncio.get_running_loop()
@@ -297,6 +301,14 @@ def _bind(host: str, port: int) -> socket.socket:
         raise
     listener.setblocking(False)
     return listener
+
+
+def _own_url(listener: socket.socket) -> str:
+    """The server's address as others on this machine reach it."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _secret(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Queues, and the mappings that feed functions from them."""
+"""Queues and topics, and the mappings that feed functions from queues."""
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -9,9 +9,16 @@ from pathlib import Path
 from emberbox.clock import Clock
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.model.mapping import EventSourceMapping, SourceKind
+from emberbox.model.metrics import Dimension, SeriesKey
+from emberbox.model.notification import Urls
 from emberbox.model.poller_pace import Pace, limits_of
+from emberbox.model.topic import Subscription
+from emberbox.parts.asynchronous import Asynchronous
+from emberbox.services.sns.service import SnsService
+from emberbox.services.sns.signing import Signer
 from emberbox.services.sqs.port import LocalQueues
 from emberbox.services.sqs.service import SqsService
+from emberbox.services.sqs.sink import QueueSink
 from emberbox.sources.engine import Engine
 from emberbox.sources.invoking import FunctionWatch, Invoker
 from emberbox.sources.queue_checks import ACTIONS, QueueCheck
@@ -21,7 +28,9 @@ from emberbox.sources.rights import Rights
 from emberbox.sources.worker import Report, Worker
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.mappings import MappingStore
+from emberbox.telemetry.metrics import MetricSink
 
+CERTIFICATES = "/_emberbox/sns/"
 _READING = tuple(f"sqs:{action}" for action in ACTIONS)
 
 
@@ -30,18 +39,39 @@ class Messaging:
     """What others need of it. `checks` look at a source before a mapping of it is made."""
 
     sqs: SqsService
+    sns: SnsService
+    signer: Signer
     queues: QueuePort
     rights: Rights
     checks: Mapping[SourceKind, QueueCheck]
 
 
-async def open_messaging(data: Path, clock: Clock, stack: AsyncExitStack) -> Messaging:
-    """Open the queues; they close when the stack unwinds."""
+async def open_messaging(data: Path, base: str, clock: Clock, stack: AsyncExitStack) -> Messaging:
+    """Open queues and topics; they close when the stack unwinds. `base` is the server's own URL."""
     sqs = await SqsService.start(data / "queues.db", clock, stack)
+    signer = Signer.open(data / "sns.pem", clock.now())
+    urls = Urls(base, f"{base}{CERTIFICATES}{signer.name}")
+    sns = await SnsService.start(data / "topics.db", clock, signer, urls, stack)
     queues = LocalQueues(sqs.broker)
     check = QueueCheck(queues, _anything)
     checks = {kind: check for kind in SourceKind if kind.is_queue}
-    return Messaging(sqs, queues, _anything, checks)
+    return Messaging(sqs, sns, signer, queues, _anything, checks)
+
+
+async def open_deliveries(
+    messaging: Messaging, asynchronous: Asynchronous, metrics: MetricSink, stack: AsyncExitStack
+) -> None:
+    """Begin to deliver messages of topics; queues and topics become targets of invocations."""
+    sink = QueueSink(messaging.sqs.broker)
+    asynchronous.targets["sqs"] = sink.deliver
+    asynchronous.targets["sns"] = messaging.sns.deliver
+
+    def counted(metric: str, subscription: Subscription) -> None:
+        account, region, name = subscription.topic
+        dimensions = (Dimension("TopicName", name),)
+        metrics.add(SeriesKey(account, region, "AWS/SNS", metric, dimensions, "Count"), 1.0)
+
+    await messaging.sns.open(sink.send, asynchronous.entry.send, counted, stack)
 
 
 def open_sources(

@@ -1,0 +1,1 @@
+"""Amazon SNS: topics that deliver to functions, queues and web servers."""

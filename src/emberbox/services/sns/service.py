@@ -1,0 +1,106 @@
+"""The service `sns`, put together from its groups of operations."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Self
+
+from emberbox.clock import Clock
+from emberbox.model.async_deliveries import Delivery
+from emberbox.model.notification import Urls
+from emberbox.model.request import Operation
+from emberbox.model.topic import Subscription, invalid_parameter
+from emberbox.services.sns.delivering import Counted, Deliveries
+from emberbox.services.sns.naming import topic_at
+from emberbox.services.sns.publishing import Publisher, PublishOperations
+from emberbox.services.sns.senders import InvokeAsync, Senders, SendToQueue
+from emberbox.services.sns.signing import Signer
+from emberbox.services.sns.subscriptions import SubscriptionOperations
+from emberbox.services.sns.topics import TopicOperations
+from emberbox.storage.database import Database
+from emberbox.storage.publications import PublicationStore
+from emberbox.storage.topics import TopicStore
+
+
+class SnsService:
+    """Amazon SNS. What is published before `open` waits on disk."""
+
+    name = "sns"
+
+    def __init__(
+        self,
+        store: TopicStore,
+        publications: PublicationStore,
+        clock: Clock,
+        signer: Signer,
+        urls: Urls,
+    ) -> None:
+        self._store = store
+        self._publications = publications
+        self._clock = clock
+        self._signer = signer
+        self._urls = urls
+        self._deliveries: Deliveries | None = None
+        self._publisher = publisher = Publisher(store, publications, clock, self._poke)
+        self.operations: Mapping[str, Operation] = {
+            **TopicOperations(store).operations,
+            **SubscriptionOperations(store, publisher, clock).operations,
+            **PublishOperations(store, publisher).operations,
+        }
+        store.subscriptions.listeners.append(self._subscription_changed)
+
+    @classmethod
+    async def start(
+        cls, path: Path, clock: Clock, signer: Signer, urls: Urls, stack: AsyncExitStack
+    ) -> Self:
+        """The service over a database file; it closes when the stack unwinds."""
+        database = await Database.open(path, "topics")
+        stack.push_async_callback(database.close)
+        store = TopicStore(database)
+        await store.load()
+        return cls(store, PublicationStore(database), clock, signer, urls)
+
+    async def open(
+        self,
+        send: SendToQueue,
+        invoke: InvokeAsync,
+        counted: Counted,
+        stack: AsyncExitStack,
+    ) -> None:
+        """Begin to deliver, by these ways into queues and functions."""
+        senders = Senders(self._store, self._signer, self._urls, send, invoke)
+        self._deliveries = Deliveries(
+            self._store,
+            self._publications,
+            self._clock,
+            senders.by_protocol,
+            senders.bury,
+            counted,
+        )
+        stack.push_async_callback(self._deliveries.close)
+        await self._deliveries.open()
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """A topic as the target of what is told of an asynchronous invocation."""
+        topic = topic_at(self._store, delivery.target)
+        if topic.is_fifo:
+            raise invalid_parameter("a FIFO topic is no target of asynchronous invocations")
+        attributes = {
+            name: {"DataType": kind, "StringValue": value}
+            for name, (kind, value) in delivery.attributes.items()
+        }
+        message = self._publisher.new(
+            delivery.target, delivery.body.decode(), attributes=attributes
+        )
+        await self._publisher.publish(topic, [message])
+
+    def _poke(self, subscriptions: Sequence[str]) -> None:
+        if self._deliveries is not None:
+            self._deliveries.poke(subscriptions)
+
+    def _subscription_changed(
+        self, before: Subscription | None, after: Subscription | None
+    ) -> None:
+        """Deliveries to one that is gone are dropped."""
+        if before is not None and after is None:
+            self._poke([before.id])
