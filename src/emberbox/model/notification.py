@@ -18,8 +18,7 @@ from emberbox.model.topic import Publication, Subscription
 _VERSION: Final = "2010-03-31"
 CONFIRMATION: Final = "SubscriptionConfirmation"
 _SIGNED: Final = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
-_SIGNED__VERSION: Final = "2010-03-31"
-CONFIRMATION: Final = (
+_SIGNED_CONFIRMATION: Final = (
     "Message",
     "MessageId",
     "SubscribeURL",

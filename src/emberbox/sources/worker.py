@@ -47,6 +47,7 @@ class Worker:
     def start(self) -> None:
         """Begin to read."""
         self._reader = asyncio.create_task(self._read())
+        self._reader.add_done_callback(_told)
 
     async def retire(self) -> None:
         """Read no more; the batches that are with the function come to their end by themselves."""
@@ -100,6 +101,7 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        _told(task)
         self._freed.set()
 
     async def _process(self, batches: Sequence[Batch]) -> None:
@@ -120,3 +122,9 @@ class Worker:
         except EmberboxError as error:
             log.warning("a batch could not be run: %s", error)
         return Verdict(None)
+
+
+def _told(task: asyncio.Task[None]) -> None:
+    """What nobody expected is at least logged."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("the work of a mapping has stopped", exc_info=task.exception())

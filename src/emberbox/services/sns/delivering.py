@@ -9,6 +9,7 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from emberbox.clock import Clock
@@ -76,7 +77,13 @@ class Deliveries:
             self._lanes[subscription] = asyncio.Event()
             task = asyncio.create_task(self._serve(subscription))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(partial(self._ended, subscription))
+
+    def _ended(self, subscription: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._lanes.pop(subscription, None)
+            log.error("deliveries to %s have stopped", subscription, exc_info=task.exception())
 
     async def _serve(self, id_: str) -> None:
         lane = self._lanes[id_]
