@@ -36,7 +36,13 @@ from emberbox.model.function import FunctionVersion
 from emberbox.parts.asynchronous import open_asynchronous
 from emberbox.parts.environments import make_environments
 from emberbox.parts.identity import open_identities
-from emberbox.parts.messaging import CERTIFICATES, open_deliveries, open_messaging, open_sources
+from emberbox.parts.messaging import (
+    CERTIFICATES,
+    open_deliveries,
+    open_messaging,
+    open_sources,
+    role_rights,
+)
 from emberbox.parts.metrics import open_metrics
 from emberbox.parts.sandboxes import open_sandboxes
 from emberbox.runtimes.host import HostRuntimes
@@ -116,7 +122,8 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             partial(_door, serving),
         )
         fleet = environments.fleet
-        messaging = await open_messaging(data, _own_url(listener), clock, stack)
+        rights = role_rights(identities.authority, settings.auth)
+        messaging = await open_messaging(data, _own_url(listener), rights, clock, stack)
         functions = FunctionsService(
             writer,
             packages,

@@ -171,3 +171,48 @@ def test_a_web_server_confirms_and_then_gets_what_is_published(boto, web):
     assert boto.call("sns", "ListSubscriptionsByTopic", TopicArn=topic)["Subscriptions"] == []
     with suppress(ApiError):
         boto.call("sns", "DeleteTopic", TopicArn=topic)
+
+
+def test_what_becomes_of_an_event_is_told_to_a_queue_and_to_a_topic(
+    boto, make_queue, make_function
+):
+    """Destinations of asynchronous invocations: success to a queue, failure to a topic."""
+    good, good_url = make_queue()
+    bad, bad_url = make_queue()
+    topic = boto.call("sns", "CreateTopic", Name=f"t{os.getpid()}-{next(_numbers)}")["TopicArn"]
+    boto.call(
+        "sns",
+        "Subscribe",
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=ARN + bad,
+        Attributes={"RawMessageDelivery": "true"},
+    )
+    name = make_function(
+        """
+        def lambda_handler(event, context):
+            if event["fail"]:
+                raise ValueError("on purpose")
+            return "done"
+        """
+    )
+    boto.call(
+        "lambda",
+        "PutFunctionEventInvokeConfig",
+        FunctionName=name,
+        MaximumRetryAttempts=0,
+        DestinationConfig={
+            "OnSuccess": {"Destination": ARN + good},
+            "OnFailure": {"Destination": topic},
+        },
+    )
+    for fail in (False, True):
+        payload = json.dumps({"fail": fail}).encode()
+        assert boto.invoke(name, payload, InvocationType="Event").status == 202
+    (success,) = bodies(boto, good_url, 1)
+    assert json.loads(success)["responsePayload"] == "done"
+    (failure,) = bodies(boto, bad_url, 1)
+    record = json.loads(failure)
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestPayload"] == {"fail": True}
+    boto.call("sns", "DeleteTopic", TopicArn=topic)

@@ -7,7 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from emberbox.clock import Clock
+from emberbox.errors import CallerError
+from emberbox.identity.authority import Authority, Question
+from emberbox.invoke.deliveries import Deliver
 from emberbox.invoke.frontdoor import FrontDoor
+from emberbox.model.async_deliveries import Delivery
 from emberbox.model.mapping import EventSourceMapping, SourceKind
 from emberbox.model.metrics import Dimension, SeriesKey
 from emberbox.model.notification import Urls
@@ -19,6 +23,7 @@ from emberbox.services.sns.signing import Signer
 from emberbox.services.sqs.port import LocalQueues
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sqs.sink import QueueSink
+from emberbox.settings import AuthMode
 from emberbox.sources.engine import Engine
 from emberbox.sources.invoking import FunctionWatch, Invoker
 from emberbox.sources.queue_checks import ACTIONS, QueueCheck
@@ -46,16 +51,18 @@ class Messaging:
     checks: Mapping[SourceKind, QueueCheck]
 
 
-async def open_messaging(data: Path, base: str, clock: Clock, stack: AsyncExitStack) -> Messaging:
+async def open_messaging(
+    data: Path, base: str, rights: Rights, clock: Clock, stack: AsyncExitStack
+) -> Messaging:
     """Open queues and topics; they close when the stack unwinds. `base` is the server's own URL."""
     sqs = await SqsService.start(data / "queues.db", clock, stack)
     signer = Signer.open(data / "sns.pem", clock.now())
     urls = Urls(base, f"{base}{CERTIFICATES}{signer.name}")
     sns = await SnsService.start(data / "topics.db", clock, signer, urls, stack)
     queues = LocalQueues(sqs.broker)
-    check = QueueCheck(queues, _anything)
+    check = QueueCheck(queues, rights)
     checks = {kind: check for kind in SourceKind if kind.is_queue}
-    return Messaging(sqs, sns, signer, queues, _anything, checks)
+    return Messaging(sqs, sns, signer, queues, rights, checks)
 
 
 async def open_deliveries(
@@ -63,8 +70,9 @@ async def open_deliveries(
 ) -> None:
     """Begin to deliver messages of topics; queues and topics become targets of invocations."""
     sink = QueueSink(messaging.sqs.broker)
-    asynchronous.targets["sqs"] = sink.deliver
-    asynchronous.targets["sns"] = messaging.sns.deliver
+    rights = messaging.rights
+    asynchronous.targets["sqs"] = _permitted("sqs:SendMessage", sink.deliver, rights)
+    asynchronous.targets["sns"] = _permitted("sns:Publish", messaging.sns.deliver, rights)
 
     def counted(metric: str, subscription: Subscription) -> None:
         account, region, name = subscription.topic
@@ -103,7 +111,26 @@ def open_sources(
     return engine
 
 
-async def _anything(role: str, action: str, resource: str) -> bool:
-    """Roles are not looked at: they may do everything."""
-    del role, action, resource
-    return True
+def role_rights(authority: Authority, mode: AuthMode) -> Rights:
+    """What execution roles may do: by their policies, or everything where nobody is checked."""
+
+    async def may(role: str, action: str, resource: str) -> bool:
+        if mode is AuthMode.OPEN:
+            return True
+        question = Question(action, resource, resource.split(":")[4], {})
+        return (await authority.may_role(role, "awslambda", question)).is_allowed
+
+    return may
+
+
+def _permitted(action: str, deliver: Deliver, rights: Rights) -> Deliver:
+    """Deliveries in the name of a role, refused if it may not do that."""
+
+    async def checked(delivery: Delivery) -> None:
+        if not await rights(delivery.role, action, delivery.target):
+            raise CallerError(
+                "AccessDeniedException", f"{delivery.role} may not do {action}", status=403
+            )
+        await deliver(delivery)
+
+    return checked
