@@ -15,7 +15,12 @@ import pytest
 from tools.running import client_environment, running
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "docs/tutorial/first-function.md", "docs/how-to/bring-a-runtime.md"]
+PAGES = [
+    "README.md",
+    "docs/tutorial/first-function.md",
+    "docs/how-to/bring-a-runtime.md",
+    "docs/how-to/feed-a-function-from-a-queue.md",
+]
 _BLOCK = re.compile(
     r"<!-- (tested|file)(?:: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE
 )
