@@ -15,6 +15,7 @@ import uvloop
 
 from bench import processes, raw, report
 from bench.budgets import BUDGETS
+from bench.many import measure_many
 from bench.measures import MEASURES as OF_THE_SERVER
 from bench.measures import Bench, Figures, measure_starting
 from bench.runtimes import measure_runtimes
@@ -22,20 +23,23 @@ from bench.subjects import Subjects
 from tools.running import running
 
 RESULTS = Path(__file__).parent / "results"
-_STARTING, _RAW = "start", "raw"
+_STARTING, _MANY, _RAW = "start", "many", "raw"
 MEASURES = {**OF_THE_SERVER, "runtimes": measure_runtimes}
 
 
 def main() -> int:
     """Run what is asked for; status 1 if a budget is missed and --strict was given."""
     arguments = _arguments()
-    wanted = arguments.only or [_STARTING, *MEASURES, _RAW]
+    wanted = arguments.only or [_STARTING, _MANY, *MEASURES, _RAW]
     began = time.time()
     figures: Figures = {}
     others: dict[str, float] = {}
     if _STARTING in wanted:
         _say(_STARTING)
         figures.update(measure_starting())
+    if _MANY in wanted:
+        _say(_MANY)
+        figures.update(measure_many())
     with (
         tempfile.TemporaryDirectory(prefix="emberbox-bench-") as place,
         running(Path(place) / "data", Path(place) / "log") as server,
@@ -63,7 +67,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--only", nargs="+", choices=[_STARTING, *MEASURES, _RAW], help="measure only these"
+        "--only", nargs="+", choices=[_STARTING, _MANY, *MEASURES, _RAW], help="measure only these"
     )
     parser.add_argument(
         "--seconds", type=float, default=4.0, help="length of each closed loop (default: 4)"

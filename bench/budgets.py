@@ -38,6 +38,11 @@ BUDGETS: dict[str, Budget] = {
     "create_ms": Budget("create until Active", "ms", 20, 5),
     "update_ms": Budget("update until new code answers", "ms", 30, 10),
     "start_ms": Budget("server start until ready", "ms", 600, 300),
+    "many_start_ms": Budget("start with 2,000 functions of 5 versions", "ms", 1_000, 500),
+    "many_list_ms": Budget("a page of 50 of them, p50", "ms", 10, 5),
+    "many_get_ms": Budget("GetFunction among them, p50", "ms", 10, 3),
+    "many_create_ms": Budget("CreateFunction beside them, p50", "ms", 10, 5),
+    "many_update_ms": Budget("UpdateFunctionConfiguration among them, p50", "ms", 10, 5),
     "freeze_ms": Budget("freeze and thaw, added to a warm invoke", "ms", 0.1, 0.03),
 }
 

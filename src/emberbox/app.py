@@ -52,6 +52,7 @@ from emberbox.settings import Settings
 from emberbox.storage.catalog import CatalogWriter, FunctionCatalog
 from emberbox.storage.database import Database
 from emberbox.storage.functions import FunctionStore
+from emberbox.storage.hot_code import HotCode
 from emberbox.storage.logs import LogStore
 from emberbox.storage.packages import PackageStore
 from emberbox.telemetry.lambda_metrics import LambdaMetrics
@@ -114,6 +115,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             settings,
             backend,
             runtimes,
+            packages,
             identities,
             secret,
             sink,
@@ -130,6 +132,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             clock=clock,
             secret=secret,
             concurrency_limit=settings.concurrency,
+            hot_directories=settings.hot_reload,
             checks=messaging.checks,
             allocations=environments.provisioner.allocation,
         )
@@ -155,6 +158,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             },
         )
         front_door = FrontDoor(catalog, fleet, clock, concurrency=settings.concurrency)
+        front_door.hot_code = HotCode(packages)
         for part in (fleet, environments.templates, front_door, environments.planner):
             catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, clock))
@@ -224,7 +228,7 @@ def _prepare_usual(backend: NamespaceBackend, runtimes: HostRuntimes) -> None:
 async def _keep_house(functions: FunctionsService, fleet: Fleet) -> None:
     """Remove code that nobody uses, at the start and then every hour."""
     while True:
-        mounted = {e.plan.function.package_id for e in fleet.environments()}
+        mounted = {tree for e in fleet.environments() for tree in e.plan.trees.names}
         try:
             removed = await functions.collect_packages(mounted)
         except OSError as error:

@@ -41,6 +41,7 @@ class Settings:
     drain_s: float = 10.0
     cpu_limit: bool = True
     strict_runtimes: bool = False
+    hot_reload: tuple[Path, ...] = ()
     network: str | None = None
     isolation: str | None = None
     home: Path = field(default_factory=Path.home)

@@ -92,6 +92,12 @@ from emberbox.settings import Settings
     help="Refuse to run a function on another Python version than it asks for.",
 )
 @click.option(
+    "--hot-reload",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A directory whose content may be a function's code as it is; may be given again.",
+)
+@click.option(
     "--network",
     type=click.Choice([mode.value for mode in Mode]),
     help="What functions can reach: nothing, this server's AWS endpoint, the internet too, or "
@@ -118,6 +124,7 @@ def serve(
     blank_sandboxes: int,
     cpu_limit: bool,
     strict_runtimes: bool,
+    hot_reload: tuple[Path, ...],
     network: str | None,
     log_format: str,
 ) -> None:
@@ -143,6 +150,7 @@ def serve(
         freeze_after_s=freeze_after,
         cpu_limit=cpu_limit,
         strict_runtimes=strict_runtimes,
+        hot_reload=hot_reload,
         network=network,
     )
     try:

@@ -113,9 +113,7 @@ class Environment:
         """Assign the sandbox and begin the INIT phase."""
         self._init.begin()
         self._arm(self.beginning.timeout_s(self.plan.function), self._init_timed_out)
-        self.sandbox.assign(
-            self.plan.function.package_id, self.plan.limits, self._launch(), self, boost=True
-        )
+        self.sandbox.assign(self.plan.trees, self.plan.limits, self._launch(), self, boost=True)
 
     def _launch(self) -> Launch:
         return self.beginning.launch(self.plan, self._stream_name, self.sandbox.addresses)

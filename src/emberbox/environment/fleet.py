@@ -160,6 +160,12 @@ class Fleet:
             pool.retire("the function was updated" if after else "the function was deleted")
             self._forget_retired(pool)
 
+    def show(self, function: FunctionVersion) -> None:
+        """The function is like this from now on, though the catalog does not say so."""
+        pool = self._pools.get((*function.key, function.version))
+        if pool is not None:
+            self.function_changed(pool.plan.function, function)
+
     # -- starting -----------------------------------------------------------------------------
 
     def _new_pool(self, function: FunctionVersion) -> Pool:
@@ -353,6 +359,7 @@ def _shape(function: FunctionVersion) -> tuple[object, ...]:
     environment: Mapping[str, str] | None = function.environment
     return (
         function.package_id,
+        function.layers,
         function.runtime,
         function.handler,
         function.role,

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from emberbox.isolation.sandbox import Addresses, Launch, Limits
-from emberbox.model.function import FunctionVersion
+from emberbox.isolation.sandbox import Addresses, Launch, Limits, Trees
+from emberbox.model.function import FunctionVersion, opt_name
 from emberbox.model.initialization import Initialization
 
 
@@ -27,6 +27,11 @@ class Plan:
     notice: str = ""
     entrypoints: tuple[str, ...] = ()
     forks: bool = False
+
+    @property
+    def trees(self) -> Trees:
+        """What its sandboxes show of the code store."""
+        return Trees(self.function.package_id, opt_name(self.function.layers))
 
     def launch(
         self, stream_name: str, addresses: Addresses, initialization: Initialization

@@ -1,6 +1,6 @@
 """Decides how environments of a function are made on this host: program, command, variables."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
@@ -9,7 +9,7 @@ from emberbox.environment.plan import Plan
 from emberbox.errors import CallerError
 from emberbox.identity.container_credentials import variables_of_token
 from emberbox.isolation.sandbox import Addresses, Limits, Sandbox
-from emberbox.model.function import FunctionVersion
+from emberbox.model.function import FunctionVersion, Layer
 from emberbox.model.initialization import Initialization
 from emberbox.model.limits import MEMORY_MB_PER_VCPU
 from emberbox.model.names import role_name
@@ -47,6 +47,14 @@ class Backend(Protocol):
         ...
 
 
+class LayerTrees(Protocol):
+    """Makes what functions see at /opt."""
+
+    async def ensure_opt(self, layers: Sequence[Layer]) -> None:
+        """Make it if it is not there; PlatformError if that fails."""
+        ...
+
+
 class HostPlanner:
     """Plans for this host; also the fleet's source of sandboxes."""
 
@@ -54,6 +62,7 @@ class HostPlanner:
         self,
         backend: Backend,
         runtimes: HostRuntimes,
+        trees: LayerTrees,
         credentials: Credentials,
         token: Callable[[str, str, str], str],
         *,
@@ -61,19 +70,22 @@ class HostPlanner:
     ) -> None:
         self._backend = backend
         self._runtimes = runtimes
+        self._trees = trees
         self._credentials = credentials
         self._token = token
         self._limit_cpu = limit_cpu
 
     async def take(self, function: FunctionVersion) -> Sandbox:
-        """A blank sandbox for this function's runtime."""
+        """A blank sandbox for this function's runtime; the function's trees are there."""
+        if function.layers:
+            await self._trees.ensure_opt(function.layers)
         return await self._backend.take(self._program(function), function.ephemeral_mb * _MB)
 
     def function_changed(
         self, _before: FunctionVersion | None, after: FunctionVersion | None
     ) -> None:
         """Listener of the catalog: blank sandboxes for a new function's runtime are made ahead."""
-        if after is not None:
+        if after is not None and after.runtime:
             self.prepare({after.runtime})
 
     def prepare(self, identifiers: Iterable[str]) -> None:

@@ -87,7 +87,7 @@ class TemplateBuild(Unasked):
         variables = self._plan.variables(self._stream_name, self._sandbox.addresses, kind)
         launch = Launch(variables, image=descriptor, image_use="save")
         limits = self._plan.limits
-        self._sandbox.assign(function.package_id, limits, launch, self, boost=True)
+        self._sandbox.assign(self._plan.trees, limits, launch, self, boost=True)
 
     def close(self) -> None:
         """End what is left of it."""

@@ -5,14 +5,19 @@ from dataclasses import replace
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
+from emberbox.functions.code import CodeSource
 from emberbox.functions.code_signing import CodeSigning
+from emberbox.functions.hot_reload import HotDirectories, check_publishable, with_directory
+from emberbox.functions.layer_use import LayerUse
+from emberbox.functions.package_type import NO_PACKAGE, check_kind_of_code, check_package_type
 from emberbox.functions.references import Target, latest_of, new_key, target_of
 from emberbox.functions.roles import RoleLookup, check_role
 from emberbox.functions.unbuilt import refuse_unbuilt
 from emberbox.functions.versioning import code_storage_full
 from emberbox.functions.wire import check_settings, configuration, with_settings
 from emberbox.model.configuration import begun, invalid
-from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.function import FunctionVersion, Layer, Logging
+from emberbox.model.layers import check_together
 from emberbox.model.limits import CODE_STORAGE_MAX_BYTES
 from emberbox.model.names import LATEST, log_group_name
 from emberbox.model.request import Operation, Params, Reply, RequestContext
@@ -37,6 +42,9 @@ class Changing:
         store: FunctionStore,
         catalog: FunctionCatalog,
         packages: PackageStore,
+        code: CodeSource,
+        hot: HotDirectories,
+        layers: LayerUse,
         roles: RoleLookup | None,
         clock: Clock,
         signing: CodeSigning,
@@ -44,6 +52,9 @@ class Changing:
         self._store = store
         self._catalog = catalog
         self._packages = packages
+        self._code = code
+        self._hot = hot
+        self._layers = layers
         self._roles = roles
         self._clock = clock
         self._signing = signing
@@ -64,18 +75,19 @@ class Changing:
         code = params["Code"]
         refuse_unbuilt(code)
         check_settings(params)
-        if params.get("Runtime") is None or params.get("Handler") is None:
-            raise invalid(
-                "Runtime and Handler are mandatory parameters for functions created with "
-                "deployment packages."
-            )
+        is_image = check_package_type(params)
         await check_role(self._roles, context, params["Role"])
         if self._catalog.lookup(*key) is not None:
             raise _exists(key)
         signing = params.get("CodeSigningConfigArn") or None
         await self._signing.check_deployment(context, signing, key.name)
-        package = await self._packages.put(_zip_file(code))
-        function = self._new_function(key, package, params)
+        layers = await self._layers.held(context, params.get("Layers"))
+        directory = self._hot.asked_for(code)
+        is_empty = is_image or directory is not None
+        package = NO_PACKAGE if is_empty else await self._package(context, code)
+        function = with_directory(self._new_function(key, package, params, layers), directory)
+        if params.get("Publish"):
+            check_publishable(function)
         try:
             made = await self._store.create(
                 function, CODE_STORAGE_MAX_BYTES, _wanted(params), self._signing.attached(signing)
@@ -90,17 +102,23 @@ class Changing:
         """Replace the code; DryRun only says what would come of it."""
         target = latest_of(context, params)
         refuse_unbuilt(params)
-        code = _zip_file(params)
         current = self._catalog.lookup(*target.key)
         if current is None:
             raise target.missing()
         begun(current, params.get("RevisionId"))
         signing = self._signing.assigned_to(target.key)
         await self._signing.check_deployment(context, signing, target.key.name)
-        package = await self._packages.put(code)
+        check_kind_of_code(current, params)
+        directory = self._hot.asked_for(params)
+        package = NO_PACKAGE if directory else await self._package(context, params)
 
         def alter(before: FunctionVersion) -> FunctionVersion:
-            return _with_code(with_settings(before, params), package)
+            after = _with_code(with_settings(before, params), package)
+            after = with_directory(after, directory)
+            check_together(after)
+            if params.get("Publish"):
+                check_publishable(after)
+            return after
 
         if params.get("DryRun"):
             return configuration(alter(current))
@@ -113,7 +131,10 @@ class Changing:
         target = latest_of(context, params)
         check_settings(params)
         await check_role(self._roles, context, params.get("Role"))
-        return await self._update(target, params, lambda before: with_settings(before, params))
+        layers = await self._layers.held(context, params.get("Layers"))
+        return await self._update(
+            target, params, lambda before: with_settings(before, params, layers)
+        )
 
     async def delete_function(self, context: RequestContext, params: Params) -> Reply:
         """Remove the function with everything that is only part of it, or one version of it."""
@@ -138,6 +159,9 @@ class Changing:
             ) from None
         return Reply(status=204)
 
+    async def _package(self, context: RequestContext, code: Params) -> Package:
+        return await self._packages.put(await self._code.read(context, code))
+
     async def _update(self, target: Target, params: Params, alter: Alter) -> Params:
         """Begin an update, as one write; it is Successful a moment later."""
         wanted, revision_id, now = params.get("RevisionId"), str(uuid.uuid4()), self._clock.now()
@@ -156,14 +180,20 @@ class Changing:
             raise code_storage_full() from None
         return configuration(after, None if after.version == LATEST else after.version)
 
-    def _new_function(self, key: FunctionKey, package: Package, params: Params) -> FunctionVersion:
+    def _new_function(
+        self,
+        key: FunctionKey,
+        package: Package,
+        params: Params,
+        layers: tuple[Layer, ...] | None,
+    ) -> FunctionVersion:
         bare = FunctionVersion(
             account=key.account,
             region=key.region,
             name=key.name,
             role=params["Role"],
-            runtime=params["Runtime"],
-            handler=params["Handler"],
+            runtime=params.get("Runtime") or "",
+            handler=params.get("Handler") or "",
             package_id=package.package_id,
             code_sha256=package.code_sha256,
             code_size=package.code_size,
@@ -171,8 +201,10 @@ class Changing:
             last_modified=self._clock.now(),
             logging=Logging(log_group_name(key.name)),
             tags=dict(params.get("Tags") or {}),
+            unzipped_size=package.unzipped_size,
         )
-        return with_settings(bare, params)
+        settings = {**params, "ImageUri": params["Code"].get("ImageUri")}
+        return with_settings(bare, settings, layers)
 
 
 def _with_code(function: FunctionVersion, package: Package) -> FunctionVersion:
@@ -181,14 +213,8 @@ def _with_code(function: FunctionVersion, package: Package) -> FunctionVersion:
         package_id=package.package_id,
         code_sha256=package.code_sha256,
         code_size=package.code_size,
+        unzipped_size=package.unzipped_size,
     )
-
-
-def _zip_file(code: Params) -> bytes:
-    found = code.get("ZipFile")
-    if not isinstance(found, bytes):
-        raise invalid("Please provide a source for function code.")
-    return found
 
 
 def _exists(key: FunctionKey) -> CallerError:

@@ -6,7 +6,6 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from emberbox.clock import Clock
-from emberbox.model.function import FunctionVersion
 from emberbox.storage.packages import PackageStore
 
 PREFIX = "/_emberbox/code/"
@@ -22,9 +21,9 @@ class CodeDownloads:
         self._key = hmac.digest(secret, b"code downloads", "sha256")
         self._clock = clock
 
-    def link(self, endpoint: str, function: FunctionVersion) -> str:
-        """A URL below `endpoint` that is good for ten minutes."""
-        place = "/".join((*function.key, function.package_id))
+    def link(self, endpoint: str, owner: tuple[str, ...], package_id: str) -> str:
+        """A URL below `endpoint` that is good for ten minutes; `owner` only makes it readable."""
+        place = "/".join((*owner, package_id))
         expires = str(int(self._clock.now()) + _VALID_S)
         path = f"{PREFIX}{place}"
         signature = self._signature(path, expires)

@@ -37,19 +37,27 @@ class Reading:
         }
 
     async def get_function(self, context: RequestContext, params: Params) -> Params:
-        """Configuration, a link to the code, and the function's tags if there are any."""
+        """Configuration, a link to the code; tags and reserved concurrency if there are any."""
         function, qualifier = await self._found(context, params)
-        shown = {
+        shown: Params = {
             "Configuration": configuration(function, qualifier),
-            "Code": {
-                "RepositoryType": "S3",
-                "Location": self._downloads.link(context.endpoint, function),
-            },
+            "Code": self._code(context, function),
         }
+        reserved = self._catalog.reserved(function.key)
+        if reserved is not None:
+            shown["Concurrency"] = {"ReservedConcurrentExecutions": reserved}
         latest = self._catalog.lookup(*function.key)
         if latest is not None and latest.tags:
             shown["Tags"] = dict(latest.tags)
         return shown
+
+    def _code(self, context: RequestContext, function: FunctionVersion) -> Params:
+        if function.image is not None:
+            return {"RepositoryType": "ECR", "ImageUri": function.image.uri}
+        if function.source_directory:
+            return {"RepositoryType": "S3", "Location": f"file://{function.source_directory}"}
+        link = self._downloads.link(context.endpoint, function.key, function.package_id)
+        return {"RepositoryType": "S3", "Location": link}
 
     async def get_function_configuration(self, context: RequestContext, params: Params) -> Params:
         """Configuration alone."""

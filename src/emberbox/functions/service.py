@@ -1,27 +1,35 @@
 """The control plane of the service `lambda`, put together from its groups of operations."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from emberbox.clock import Clock
 from emberbox.errors import PlatformError
 from emberbox.functions.aliasing import Aliasing
 from emberbox.functions.changing import Changing
+from emberbox.functions.code import Blobs, CodeSource, NoBuckets
+from emberbox.functions.concurrency import Concurrency
 from emberbox.functions.downloads import CodeDownloads
+from emberbox.functions.hot_reload import HotDirectories
+from emberbox.functions.layer_policies import LayerPolicies
+from emberbox.functions.layer_use import LayerUse
+from emberbox.functions.layering import Layering
 from emberbox.functions.provisioning import Allocations, none_allocated
 from emberbox.functions.reading import Reading
 from emberbox.functions.resources import Resources
 from emberbox.functions.roles import RoleLookup
 from emberbox.functions.settling import Optimize, Settling
 from emberbox.functions.sourcing import SourceCheck
-from emberbox.functions.standing import Standing
 from emberbox.functions.tagging import Tagging
 from emberbox.functions.versioning import Versioning
 from emberbox.model.mapping import SourceKind
 from emberbox.model.request import Operation
 from emberbox.storage.aliases import AliasStore
 from emberbox.storage.catalog import CatalogWriter
+from emberbox.storage.concurrency import ConcurrencyStore
 from emberbox.storage.functions import FunctionStore
+from emberbox.storage.layers import LayerStore
 from emberbox.storage.packages import PackageStore
 
 log = logging.getLogger("emberbox.functions")
@@ -32,13 +40,13 @@ _NO_CHECKS: Mapping[SourceKind, SourceCheck] = {}
 class FunctionsService:
     """Functions as resources; Invoke is not among the operations.
 
-    `secret` signs links to code. `roles` None means that execution roles are not looked up.
-    `checks` look at the sources of mappings, for all kinds that are polled. Call `recover` once
-    before serving and `close` before the database closes.
+    `secret` signs links to code. `roles` None means that execution roles are not looked up, `blobs`
+    None that there are no buckets. `checks` look at the sources of mappings, for all kinds that are
+    polled. Call `recover` once before serving and `close` before the database closes.
     """
 
     name = "lambda"
-    queries = ("functions", *Resources.queries)
+    queries = ("functions", "layers", *Resources.queries)
 
     def __init__(
         self,
@@ -48,7 +56,9 @@ class FunctionsService:
         clock: Clock,
         secret: bytes,
         roles: RoleLookup | None = None,
+        blobs: Blobs | None = None,
         concurrency_limit: int = 1_000,
+        hot_directories: Sequence[Path] = (),
         checks: Mapping[SourceKind, SourceCheck] = _NO_CHECKS,
         allocations: Allocations = none_allocated,
     ) -> None:
@@ -66,13 +76,28 @@ class FunctionsService:
             allocations=allocations,
             concurrency_limit=concurrency_limit,
         )
+        self._layers = layers = LayerStore(writer.database)
+        code = CodeSource(blobs or NoBuckets())
+        hot = HotDirectories(hot_directories)
         self.operations: Mapping[str, Operation] = {
-            **Changing(store, catalog, packages, roles, clock, self.resources.signing).operations,
+            **Changing(
+                store,
+                catalog,
+                packages,
+                code,
+                hot,
+                LayerUse(layers, packages),
+                roles,
+                clock,
+                self.resources.signing,
+            ).operations,
+            **Layering(layers, packages, code, self.downloads, clock).operations,
+            **LayerPolicies(layers).operations,
             **Reading(store, catalog, self._settling, self.downloads).operations,
             **Versioning(store, catalog, self._settling).operations,
             **Aliasing(AliasStore(writer), catalog).operations,
             **Tagging(store, self.resources.tagged).operations,
-            **Standing(store, concurrency_limit).operations,
+            **Concurrency(ConcurrencyStore(writer), store, catalog, concurrency_limit).operations,
             **self.resources.operations,
         }
 
@@ -87,20 +112,24 @@ class FunctionsService:
         """
         await self._settling.settle_all()
         await self.resources.recover()
-        for package_id in await self._store.package_ids():
+        in_use = await self._store.package_ids() | await self._layers.package_ids()
+        for package_id in in_use:
             try:
                 await self._packages.ensure_tree(package_id)
             except PlatformError:
                 log.exception("functions with the code %s cannot run", package_id)
 
     async def collect_packages(self, mounted: Collection[str]) -> int:
-        """Remove the packages that no function uses, but for those `mounted`; how many went.
+        """Remove the trees that neither function nor layer uses, but for `mounted`; how many went.
 
         To be called soon after the start, off its critical path, and from time to time: a package
         goes with the second call that finds it unused.
         """
-        in_use = await self._store.package_ids()
-        return await self._packages.collect(in_use.union(mounted))
+        in_use = set(mounted)
+        in_use |= await self._store.package_ids()
+        in_use |= await self._store.opt_names()
+        in_use |= await self._layers.package_ids()
+        return await self._packages.collect(in_use)
 
     async def close(self) -> None:
         """Let what has been begun come to its end."""

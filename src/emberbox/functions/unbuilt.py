@@ -30,20 +30,9 @@ def _member(name: str, *defaults: object) -> Callable[[Any], bool]:
 
 
 _UNBUILT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "Layers": (_nothing, "put the files of the layers into the code package."),
-    "VpcConfig": (_nothing, _LEAVE_OUT),
     "FileSystemConfigs": (_nothing, _LEAVE_OUT),
-    "PackageType": (_only("Zip"), f"use Zip and {_ZIP_FILE}"),
-    "ImageConfig": (_nothing, _LEAVE_OUT),
-    "ImageUri": (_nothing, _ZIP_FILE),
-    "S3Bucket": (_nothing, _ZIP_FILE),
-    "S3Key": (_nothing, _ZIP_FILE),
-    "S3ObjectVersion": (_nothing, _ZIP_FILE),
     "S3ObjectStorageMode": (_only("COPY"), _ZIP_FILE),
     "SourceKMSKeyArn": (_nothing, "give a ZipFile that is not encrypted."),
-    "DeadLetterConfig": (_member("TargetArn", ""), _LEAVE_OUT),
-    "KMSKeyArn": (_nothing, _LEAVE_OUT),
-    "TracingConfig": (_member("Mode", "PassThrough"), "set Mode to PassThrough."),
     "LoggingConfig": (_member("LogFormat", "Text"), "set LogFormat to Text."),
     "PublishTo": (_nothing, _LEAVE_OUT),
     "Runtime": (lambda value: value != "custom", "use provided.al2023 for a runtime of your own."),
@@ -65,5 +54,5 @@ def refuse_unbuilt(params: Params) -> None:
 
 
 def _not_built(member: str, value: object, instead: str) -> CallerError:
-    asked = f"{member} {value}" if member in ("PackageType", "Runtime") else member
+    asked = f"{member} {value}" if member == "Runtime" else member
     return invalid(f"Emberbox does not build {asked} yet; {instead}")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from emberbox.errors import CallerError
 from emberbox.functions.finding import found
+from emberbox.functions.hot_reload import check_publishable
 from emberbox.functions.pages import bad_marker, key_in, marker_after, page_size
 from emberbox.functions.references import latest_of
 from emberbox.functions.settling import Settling
@@ -45,6 +46,7 @@ class Versioning:
         def alter(latest: FunctionVersion) -> FunctionVersion:
             check_steady(latest, params.get("RevisionId"))
             check_code(latest, params.get("CodeSha256"))
+            check_publishable(latest)
             return replace(latest, revision_id=next_revision)
 
         wanted = Publication(str(uuid.uuid4()), params.get("Description"))

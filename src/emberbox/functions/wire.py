@@ -8,10 +8,12 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
 
+from emberbox.functions.optional import SETTINGS, check_optional, shown_optional, with_image
 from emberbox.functions.stamps import timestamp
 from emberbox.functions.unbuilt import refuse_unbuilt
 from emberbox.model.configuration import check_environment, check_sizes, check_tags, invalid
-from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.function import FunctionVersion, Layer, Logging
+from emberbox.model.layers import check_together
 from emberbox.model.names import function_arn
 from emberbox.model.request import Params
 from emberbox.model.snapstart import check_snap_start
@@ -49,6 +51,8 @@ _SETTINGS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "EphemeralStorage": ("ephemeral_mb", itemgetter("Size")),
     "Environment": ("environment", _variables),
     "Architectures": ("architecture", itemgetter(0)),
+    "TracingConfig": ("tracing_mode", lambda config: config.get("Mode") or "PassThrough"),
+    **SETTINGS,
     "SnapStart": ("snap_start", _applies),
 }
 """Member -> field and how its value is read."""
@@ -64,20 +68,27 @@ def check_settings(params: Params) -> None:
     )
     if params.get("Runtime") is not None:
         _check_runtime(params["Runtime"])
+    check_optional(params)
     check_environment(_variables(params.get("Environment") or {}))
     _check_logging(params.get("LoggingConfig") or {})
     check_tags(params.get("Tags") or {})
 
 
-def with_settings(function: FunctionVersion, params: Params) -> FunctionVersion:
-    """The function with what a checked request sets; what is absent stays."""
+def with_settings(
+    function: FunctionVersion, params: Params, layers: tuple[Layer, ...] | None = None
+) -> FunctionVersion:
+    """The function with what a checked request sets; what is absent stays, so do layers of None."""
     changes = {
         field: read(params[member])
         for member, (field, read) in _SETTINGS.items()
         if params.get(member) is not None
     }
     group = (params.get("LoggingConfig") or {}).get("LogGroup") or function.logging.group
+    if layers is not None:
+        changes["layers"] = layers
+    changes["image"] = with_image(function.image, params)
     after = replace(function, **changes, logging=replace(function.logging, group=group))
+    check_together(after)
     check_snap_start(after)
     return after
 
@@ -87,15 +98,15 @@ def configuration(function: FunctionVersion, qualifier: str | None = None) -> Pa
     shown = {
         "FunctionName": function.name,
         "FunctionArn": function_arn(*function.key, qualifier),
-        "Runtime": function.runtime,
+        "Runtime": function.runtime or None,
         "Role": function.role,
-        "Handler": function.handler,
+        "Handler": function.handler or None,
         "CodeSize": function.code_size,
         "Description": function.description,
         "Timeout": function.timeout_s,
         "MemorySize": function.memory_mb,
         "LastModified": timestamp(function.last_modified),
-        "CodeSha256": function.code_sha256,
+        "CodeSha256": function.code_sha256 or None,
         "Version": function.version,
         "Environment": _environment(function),
         "TracingConfig": {"Mode": function.tracing_mode},
@@ -106,14 +117,17 @@ def configuration(function: FunctionVersion, qualifier: str | None = None) -> Pa
         "LastUpdateStatus": function.update_status.value if function.update_status else None,
         "LastUpdateStatusReason": function.update_reason,
         "LastUpdateStatusReasonCode": function.update_reason_code,
-        "PackageType": "Zip",
+        "PackageType": "Zip" if function.image is None else "Image",
         "Architectures": [function.architecture],
         "EphemeralStorage": {"Size": function.ephemeral_mb},
         "SnapStart": _snap_start(function),
-        "RuntimeVersionConfig": {
-            "RuntimeVersionArn": runtime_version_arn(function.region, function.runtime)
-        },
+        "RuntimeVersionConfig": (
+            {"RuntimeVersionArn": runtime_version_arn(function.region, function.runtime)}
+            if function.runtime
+            else None
+        ),
         "LoggingConfig": _logging(function.logging),
+        **shown_optional(function),
     }
     return {member: value for member, value in shown.items() if value is not None}
 

@@ -8,6 +8,7 @@ from emberbox.errors import CallerError
 from emberbox.invoke.asynchronous import AsyncInvoker
 from emberbox.invoke.cross_account import Attachments
 from emberbox.invoke.frontdoor import FrontDoor, InvokeRequest
+from emberbox.model.alias import Alias
 from emberbox.model.async_deliveries import Delivery
 from emberbox.model.async_invocation import AsyncPolicy, QueuedEvent, Ran
 from emberbox.model.attachment import Kind
@@ -27,6 +28,14 @@ class Catalog(Attachments, Protocol):
 
     def version(self, key: tuple[str, str, str], version: str) -> FunctionVersion | None:
         """A version by its number or `$LATEST`, or None."""
+        ...
+
+    def alias(self, key: tuple[str, str, str], name: str) -> Alias | None:
+        """An alias of a function, or None."""
+        ...
+
+    def reserved(self, key: tuple[str, str, str]) -> int | None:
+        """The concurrency that is set aside for a function, or None."""
         ...
 
     def has_qualifier(self, key: tuple[str, str, str], qualifier: str) -> bool:
@@ -89,12 +98,17 @@ class FunctionPolicies:
         qualifier = event.qualifier or LATEST
         config = self._catalog.attachment(event.lane, Kind.EVENT_INVOKE, qualifier)
         given = event_invoke_of(None if config is None else config.value)
+        alias = self._catalog.alias(event.lane, qualifier)
+        version = qualifier if alias is None else alias.version
+        meant = self._catalog.version(event.lane, version) or function
         return AsyncPolicy(
             retries=given.retries,
             age_max_s=given.age_s,
             on_success=given.on_success or "",
             on_failure=given.on_failure or "",
-            role=function.role,
+            dead_letters=meant.dead_letter_arn,
+            role=meant.role,
+            is_switched_off=self._catalog.reserved(event.lane) == 0,
         )
 
 

@@ -9,20 +9,20 @@ import binascii
 import json
 import os
 import re
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import orjson
 
 from emberbox.clock import Clock
 from emberbox.environment.fleet import Fleet, StaleFunctionError
 from emberbox.errors import CallerError, PlatformError
+from emberbox.invoke.admission import Admission, Admitted, Reservations
 from emberbox.invoke.cross_account import check_invoke
-from emberbox.invoke.turns import Catalog, Turn, Turns
+from emberbox.invoke.turns import Turn, Turns, Versions
 from emberbox.model.async_invocation import EVENT_PAYLOAD_MAX_BYTES, QueuedEvent
 from emberbox.model.function import FunctionVersion, State
 from emberbox.model.invocation import Invocation, Outcome, ResponseSink
@@ -35,6 +35,7 @@ from emberbox.model.names import (
     parse_function_reference,
 )
 from emberbox.model.snapstart import not_ready
+from emberbox.storage.hot_code import HotCode
 
 _PENDING_WAIT_S = 5.0
 _STALE_TRIES = 5
@@ -84,6 +85,10 @@ class InvokeAnswer(NamedTuple):
     streamed: bool = False
 
 
+class Catalog(Versions, Reservations, Protocol):
+    """The functions as the control plane has them now."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     """Invocations that wait for a function to leave the state Pending."""
@@ -105,6 +110,7 @@ class FrontDoor:
     """Runs invocations; `concurrency` is the limit per account and region.
 
     `accept` is what keeps the events of asynchronous ones; it returns once an event is on disk.
+    `hot_code` reads the code of functions whose code is a directory.
     """
 
     def __init__(self, catalog: Catalog, fleet: Fleet, clock: Clock, *, concurrency: int) -> None:
@@ -112,16 +118,16 @@ class FrontDoor:
         self._turns = Turns(catalog)
         self._fleet = fleet
         self._clock = clock
-        self._concurrency = concurrency
-        self._in_flight: Counter[tuple[str, str]] = Counter()
+        self._admission = Admission(catalog, concurrency)
         self._waiting = _Waiting()
         self.is_draining = False
         self.accept: Callable[[QueuedEvent], Awaitable[None]] | None = None
+        self.hot_code: HotCode | None = None
 
     @property
     def in_flight(self) -> int:
         """Invocations that run or wait now."""
-        return self._in_flight.total()
+        return self._admission.total
 
     def function_changed(
         self, before: FunctionVersion | None, after: FunctionVersion | None
@@ -143,13 +149,12 @@ class FrontDoor:
             return False
         function = turn.function
         invocation = self._invocation(request, reference, function)
-        place = (request.account, request.region)
-        self._admit(place)
-        finish = partial(self._finish, place, function, invocation.trace, done)
+        admitted = self._admit(function.key)
+        finish = partial(self._finish, admitted, function, invocation.trace, done)
         if self._fleet.begin(function, invocation, finish):
             self._turns.taken(turn)
             return True
-        self._in_flight[place] -= 1
+        self._admission.release(admitted)
         return False
 
     def _at_hand(self, request: InvokeRequest, reference: FunctionReference) -> Turn | None:
@@ -159,6 +164,7 @@ class FrontDoor:
         is_plain = (
             turn is not None
             and turn.function.state is State.ACTIVE
+            and not turn.function.source_directory
             and request.invocation_type == "RequestResponse"
             and reference.account in (None, request.account)
             and reference.region in (None, request.region)
@@ -167,13 +173,13 @@ class FrontDoor:
 
     def _finish(
         self,
-        place: tuple[str, str],
+        admitted: Admitted,
         function: FunctionVersion,
         trace: str,
         done: Callable[[InvokeAnswer], None],
         outcome: Outcome,
     ) -> None:
-        self._in_flight[place] -= 1
+        self._admission.release(admitted)
         done(self._answer(function, trace, outcome))
 
     def _answer(self, function: FunctionVersion, trace: str, outcome: Outcome) -> InvokeAnswer:
@@ -193,7 +199,7 @@ class FrontDoor:
             _checked_payload(request.payload),
             function.timeout_s,
             arn,
-            _trace(request.trace, self._clock.now()),
+            _trace(request.trace, self._clock.now(), sampled=function.is_traced),
             _client_context(context) if context else None,
             _wants_tail(request.log_type),
             request.sink,
@@ -209,13 +215,12 @@ class FrontDoor:
         if request.invocation_type != "RequestResponse":
             return _other_type(request)
         invocation = self._invocation(request, reference, function)
-        place = (function.account, function.region)
-        self._admit(place)
+        admitted = self._admit(function.key)
         self._turns.taken(turn)
         try:
             function, outcome = await self._run(request, reference, function, invocation)
         finally:
-            self._in_flight[place] -= 1
+            self._admission.release(admitted)
         return self._answer(function, invocation.trace, outcome)
 
     async def _accept(
@@ -229,7 +234,7 @@ class FrontDoor:
             raise _too_large(len(request.payload), "Event", EVENT_PAYLOAD_MAX_BYTES)
         if request.client_context:
             _client_context(request.client_context)
-        trace = _trace(request.trace, now)
+        trace = _trace(request.trace, now, sampled=function.is_traced)
         event = QueuedEvent(
             *function.key,
             reference.qualifier or "",
@@ -251,23 +256,19 @@ class FrontDoor:
         invocation: Invocation,
     ) -> tuple[FunctionVersion, Outcome]:
         for _ in range(_STALE_TRIES):
+            if function.source_directory and self.hot_code is not None:
+                function = await self.hot_code.current(function)
+                self._fleet.show(function)
             try:
                 return function, await self._fleet.run(function, invocation)
             except StaleFunctionError:
                 function = (await self._resolve(request, reference)).function
         raise _busy(function)
 
-    def _admit(self, place: tuple[str, str]) -> None:
+    def _admit(self, key: tuple[str, str, str]) -> Admitted:
         if self.is_draining:
             raise CallerError("ServiceException", "The server is shutting down.", status=500)
-        if self._in_flight[place] >= self._concurrency:
-            raise CallerError(
-                "TooManyRequestsException",
-                "Rate Exceeded.",
-                status=429,
-                fields={"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User"},
-            )
-        self._in_flight[place] += 1
+        return self._admission.admit(key)
 
     async def _resolve(self, request: InvokeRequest, reference: FunctionReference) -> Turn:
         region = request.region
@@ -413,9 +414,9 @@ def _client_context(encoded: str | None) -> str | None:
     return json.dumps(context, separators=(",", ":"))
 
 
-def _trace(given: str | None, now: float) -> str:
-    """The caller's trace header if it is one, else a new root that is not sampled."""
+def _trace(given: str | None, now: float, *, sampled: bool) -> str:
+    """The caller's trace header if it is one, else a new root, sampled or not."""
     if given and _TRACE.match(given) and "Root=" in given:
         return given
     random = os.urandom(20).hex()
-    return f"Root=1-{int(now):08x}-{random[:24]};Parent={random[24:]};Sampled=0"
+    return f"Root=1-{int(now):08x}-{random[:24]};Parent={random[24:]};Sampled={sampled:d}"

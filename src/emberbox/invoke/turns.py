@@ -8,7 +8,7 @@ from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST
 
 
-class Catalog(Attachments, Protocol):
+class Versions(Attachments, Protocol):
     """The functions as the control plane has them now."""
 
     def version(self, key: tuple[str, str, str], version: str) -> FunctionVersion | None:
@@ -33,9 +33,9 @@ class Turns:
     The count begins anew whenever the alias changes.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Versions) -> None:
         self._catalog = catalog
-        self._counts: dict[str, tuple[str, int]] = {}
+        self._counts: dict[tuple[str, str, str], dict[str, tuple[str, int]]] = {}
 
     def next(self, key: tuple[str, str, str], qualifier: str | None) -> Turn | None:
         """The version whose turn it is, or None if there is no such function or qualifier.
@@ -57,15 +57,16 @@ class Turns:
         """An invocation runs it."""
         alias = turn.alias
         if alias is not None:
-            self._counts[alias.arn] = (alias.revision_id, self._count(alias) + 1)
+            counts = self._counts.setdefault(alias.key, {})
+            counts[alias.name] = (alias.revision_id, self._count(alias) + 1)
 
     def function_changed(
-        self, _before: FunctionVersion | None, after: FunctionVersion | None
+        self, before: FunctionVersion | None, after: FunctionVersion | None
     ) -> None:
-        """Listener of the catalog: counts of aliases that are gone are forgotten."""
-        if after is None:
-            self._counts.clear()
+        """Listener of the catalog: the counts of a function that is gone are forgotten."""
+        if after is None and before is not None and before.version == LATEST:
+            self._counts.pop(before.key, None)
 
     def _count(self, alias: Alias) -> int:
-        revision_id, count = self._counts.get(alias.arn, ("", 0))
+        revision_id, count = self._counts.get(alias.key, {}).get(alias.name, ("", 0))
         return count if revision_id == alias.revision_id else 0

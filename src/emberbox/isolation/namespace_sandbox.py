@@ -14,7 +14,7 @@ from typing import Any
 
 from emberbox.errors import PlatformError
 from emberbox.isolation.cgroups import Cgroup
-from emberbox.isolation.sandbox import Addresses, Exit, Launch, Limits, SandboxEvents
+from emberbox.isolation.sandbox import Addresses, Exit, Launch, Limits, SandboxEvents, Trees
 
 _MESSAGE_MAX = 65_536
 _VM_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
@@ -90,7 +90,7 @@ class NamespaceSandbox:
             self._end_processes()
 
     def assign(
-        self, code: str, limits: Limits, launch: Launch, events: SandboxEvents, *, boost: bool
+        self, trees: Trees, limits: Limits, launch: Launch, events: SandboxEvents, *, boost: bool
     ) -> None:
         """Give the blank sandbox its code, limits and runtime."""
         self._events = events
@@ -103,7 +103,8 @@ class NamespaceSandbox:
         )
         disk, self.disk = self.disk, -1
         prepare = {
-            "code": code,
+            "code": trees.task,
+            "opt": trees.opt,
             "tmp_bytes": limits.tmp_bytes,
             "hostname": "sandbox",
             "disk": disk >= 0,

@@ -37,6 +37,19 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True)
+class Trees:
+    """What a sandbox shows of the code store, by names in it; `opt` None shows nothing at /opt."""
+
+    task: str
+    opt: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.task,) if self.opt is None else (self.task, self.opt)
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """A runtime process to start: its environment, and its command.
 
@@ -118,9 +131,9 @@ class Sandbox(Protocol):
         ...
 
     def assign(
-        self, code: str, limits: Limits, launch: Launch, events: SandboxEvents, *, boost: bool
+        self, trees: Trees, limits: Limits, launch: Launch, events: SandboxEvents, *, boost: bool
     ) -> None:
-        """Give the blank sandbox its code (a name in the code store), limits and runtime.
+        """Give the blank sandbox its code, limits and runtime.
 
         With `boost` it starts on at least a whole processor, see the method of that name.
         """

@@ -141,12 +141,14 @@ def is_unsettled(function: FunctionVersion) -> bool:
 
 
 def settled(before: FunctionVersion, revision_id: str, next_revision_id: str) -> FunctionVersion:
-    """The function once its creation or its update has come to a good end.
+    """The function once its creation or its update has come to an end, which is mostly a good one.
 
     SupersededError if it is not at the given revision any more.
     """
     if before.revision_id != revision_id:
         raise SupersededError(before.name)
+    if before.image is not None and before.state is State.PENDING:
+        return _without_images(before, next_revision_id)
     state = Machine(STATE_TABLE, before.state)
     if before.state is State.PENDING:
         state.move(State.ACTIVE)
@@ -162,6 +164,19 @@ def settled(before: FunctionVersion, revision_id: str, next_revision_id: str) ->
         update_reason=None,
         update_reason_code=None,
         revision_id=next_revision_id,
+    )
+
+
+def _without_images(before: FunctionVersion, revision_id: str) -> FunctionVersion:
+    state = Machine(STATE_TABLE, before.state)
+    state.move(State.FAILED)
+    return replace(
+        before,
+        state=state.state,
+        state_reason="Emberbox does not run container images yet: create the function from a zip "
+        "file, PackageType Zip.",
+        state_reason_code="InvalidConfiguration",
+        revision_id=revision_id,
     )
 
 

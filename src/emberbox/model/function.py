@@ -1,6 +1,7 @@
 """A function version as it is configured, and the states it goes through."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -51,13 +52,61 @@ class Logging:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """What a function holds of a layer version: enough to run when that has been deleted."""
+
+    arn: str
+    code_size: int
+    package_id: str
+    unzipped_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vpc:
+    """The subnets and security groups that a function was given; they have no effect here."""
+
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+    ipv6_allowed: bool = False
+
+    @property
+    def vpc_id(self) -> str:
+        """An id of the form that AWS gives, always the same for the same subnets."""
+        digest = hashlib.sha256(":".join(sorted(self.subnet_ids)).encode()).hexdigest()
+        return f"vpc-{digest[:17]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A container image and what a function changes of it; None and empty are the image's own."""
+
+    uri: str
+    entry_point: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    working_directory: str | None = None
+
+
+def opt_name(layers: Sequence[Layer]) -> str | None:
+    """The name of the tree that a function with these layers sees at /opt; None for no layers.
+
+    One layer alone is its own tree. The same layers in the same order give the same name.
+    """
+    ids = [layer.package_id for layer in layers]
+    if len(ids) <= 1:
+        return ids[0] if ids else None
+    return f"opt-{hashlib.sha256(':'.join(ids).encode()).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionVersion:
     """One version of one function: code and configuration, immutable but for its states.
 
     Units are in the names; `code_sha256` is base64 as the API shows it, `package_id` the same hash
     in hex and the name of the package in the package store. `environment` None means never given.
     `snap_start` is whether SnapStart applies to published versions, `snap_optimized` whether this
-    one has a snapshot. `state` None of `update_status` means that no update has happened yet.
+    one has a snapshot. `update_status` None means that no update has happened yet, `unzipped_size`
+    0 that it was not recorded. A function with an `image` has no runtime, handler and package: they
+    are empty; one with a `source_directory` has no package, its code is what is in there.
     """
 
     account: str
@@ -89,6 +138,18 @@ class FunctionVersion:
     tags: Mapping[str, str] = field(default_factory=dict)
     snap_start: bool = False
     snap_optimized: bool = False
+    layers: tuple[Layer, ...] = ()
+    unzipped_size: int = 0
+    vpc: Vpc | None = None
+    dead_letter_arn: str = ""
+    kms_key_arn: str = ""
+    image: Image | None = None
+    source_directory: str = ""
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether its invocations are sampled for X-Ray without being asked."""
+        return self.tracing_mode == "Active"
 
     @property
     def number(self) -> int:

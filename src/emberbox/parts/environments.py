@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from emberbox.clock import Clock
 from emberbox.environment.fleet import Fleet, FleetSettings
-from emberbox.environment.planning import HostPlanner
+from emberbox.environment.planning import HostPlanner, LayerTrees
 from emberbox.environment.provisioner import Provisioner
 from emberbox.environment.templates import Templates
 from emberbox.identity.container_credentials import ContainerCredentials
@@ -44,6 +44,7 @@ def make_environments(
     settings: Settings,
     backend: NamespaceBackend,
     runtimes: HostRuntimes,
+    trees: LayerTrees,
     identities: Identities,
     secret: bytes,
     sink: LogSink,
@@ -56,6 +57,7 @@ def make_environments(
     planner = HostPlanner(
         backend,
         runtimes,
+        trees,
         identities.role_credentials(),
         credentials.token,
         limit_cpu=settings.cpu_limit,

@@ -6,9 +6,10 @@ It shows what the last committed write left; only the stores beside it change it
 import asyncio
 import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from emberbox.model.alias import Alias
 from emberbox.model.attachment import Attachment, Kind
@@ -33,16 +34,21 @@ class FunctionKey(NamedTuple):
     name: str
 
 
+UNCHANGED: Final = -1
+
+
 @dataclass(slots=True)
 class Delta:
     """What a write has made of one function: its versions and aliases by name, None for gone.
 
-    Attachments go with what they hang on, and need not be named then.
+    Attachments go with what they hang on, and need not be named then. `reserved` is the concurrency
+    that is set aside for it, None for none.
     """
 
     versions: dict[str, FunctionVersion | None] = field(default_factory=dict)
     aliases: dict[str, Alias | None] = field(default_factory=dict)
     attachments: dict[tuple[Kind, str], Attachment | None] = field(default_factory=dict)
+    reserved: int | None = UNCHANGED
 
     @classmethod
     def of(cls, *versions: FunctionVersion) -> "Delta":
@@ -57,6 +63,7 @@ class _Entry:
     versions: dict[str, FunctionVersion | sqlite3.Row] = field(default_factory=dict)
     aliases: dict[str, Alias] = field(default_factory=dict)
     attachments: dict[tuple[Kind, str], Attachment] = field(default_factory=dict)
+    reserved: int | None = None
 
     def version(self, version: str) -> FunctionVersion | None:
         found = self.versions.get(version)
@@ -82,6 +89,7 @@ class FunctionCatalog:
 
     def __init__(self) -> None:
         self._functions: dict[Key, _Entry] = {}
+        self._reserved: Counter[tuple[str, str]] = Counter()
         self.listeners: list[Listener] = []
         self.attachment_listeners: list[AttachmentListener] = []
 
@@ -128,10 +136,20 @@ class FunctionCatalog:
                 if attachment.kind is kind:
                     yield key, attachment
 
+    def reserved(self, key: Key) -> int | None:
+        """The concurrency that is set aside for a function; None for none, or no function."""
+        entry = self._functions.get(key)
+        return None if entry is None else entry.reserved
+
+    def reserved_in(self, account: str, region: str) -> int:
+        """The concurrency that is set aside for all functions of an account in a region."""
+        return self._reserved[(account, region)]
+
     def runtimes(self) -> set[str]:
         """Identifiers of all runtimes that functions use."""
         entries = self._functions.values()
-        return {_runtime(version) for entry in entries for version in entry.versions.values()}
+        found = {_runtime(version) for entry in entries for version in entry.versions.values()}
+        return found - {""}
 
     def fill(self, versions: Iterable[sqlite3.Row], aliases: Iterable[Alias]) -> None:
         """Begin with these; no listener hears of it."""
@@ -141,6 +159,10 @@ class FunctionCatalog:
             self._functions.setdefault(key, _Entry()).versions[row["version"]] = row
         for alias in aliases:
             self._functions.setdefault(alias.key, _Entry()).aliases[alias.name] = alias
+
+    def reserve(self, key: Key, concurrency: int) -> None:
+        """Begin with this, too."""
+        self._reserve(key, self._functions[key], concurrency)
 
     def attach(self, key: Key, attachment: Attachment) -> None:
         """Begin with this, too; listeners hear of it, so that they need not look for more."""
@@ -158,10 +180,17 @@ class FunctionCatalog:
             _put(entry.versions, version, after)
         for name, alias in delta.aliases.items():
             _put(entry.aliases, name, alias)
+        if delta.reserved != UNCHANGED:
+            self._reserve(key, entry, delta.reserved)
         if not entry.versions:
+            self._reserve(key, entry, None)
             del self._functions[key]
         for before, after in heard:
             self._tell(before, after)
+
+    def _reserve(self, key: Key, entry: _Entry, concurrency: int | None) -> None:
+        self._reserved[key[:2]] += (concurrency or 0) - (entry.reserved or 0)
+        entry.reserved = concurrency
 
     def _attach(
         self, key: Key, entry: _Entry, changes: dict[tuple[Kind, str], Attachment | None]

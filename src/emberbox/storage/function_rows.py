@@ -6,6 +6,7 @@ from typing import Any
 
 from emberbox.model.alias import Alias
 from emberbox.model.function import FunctionVersion, Logging, State, UpdateStatus
+from emberbox.storage.function_settings import settings_from, settings_text
 
 
 def function_of(row: sqlite3.Row) -> FunctionVersion:
@@ -46,6 +47,7 @@ def function_of(row: sqlite3.Row) -> FunctionVersion:
         tags=loads(row["tags"]),
         snap_start=bool(row["snap_start"]),
         snap_optimized=bool(row["snap_optimized"]),
+        **settings_from(row["settings"]),
     )
 
 
@@ -85,6 +87,7 @@ def row_of(function: FunctionVersion) -> dict[str, Any]:
         "tags": dumps(dict(function.tags)),
         "snap_start": function.snap_start,
         "snap_optimized": function.snap_optimized,
+        "settings": settings_text(function),
     }
 
 

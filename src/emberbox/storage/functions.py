@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from emberbox.model.attachment import Attachment
-from emberbox.model.function import FunctionVersion, State, UpdateStatus
+from emberbox.model.function import FunctionVersion, Layer, State, UpdateStatus, opt_name
 from emberbox.model.names import LATEST
 from emberbox.model.versions import LastPublished, Publication, is_unchanged, numbered
 from emberbox.storage.attachments import put_attachment
 from emberbox.storage.catalog import CatalogWriter, Delta, FunctionKey
 from emberbox.storage.database import Transaction
 from emberbox.storage.function_rows import alias_of, function_of, row_of
+from emberbox.storage.function_settings import settings_from
 
 Alter = Callable[[FunctionVersion], FunctionVersion]
 
-_BELONGINGS = ("function_aliases_remove",)
+_BELONGINGS = ("function_aliases_remove", "reserved_remove")
 """What goes with a function: statements that take its account, region and name."""
 
 
@@ -40,7 +41,7 @@ class VersionInUseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an account has in a region."""
+    """What an account has in a region; layers are code too."""
 
     code_size: int
     functions: int
@@ -57,7 +58,11 @@ class FunctionStore:
         """Fill the catalog; before the first write."""
         versions = await self._database.read(lambda tx: tx.all("functions_of_all"))
         aliases = await self._database.read(lambda tx: tx.all("aliases_of_all"))
-        self._writer.catalog.fill(versions, map(alias_of, aliases))
+        reserved = await self._database.read(lambda tx: tx.all("reserved_of_all"))
+        catalog = self._writer.catalog
+        catalog.fill(versions, map(alias_of, aliases))
+        for row in reserved:
+            catalog.reserve((row["account"], row["region"], row["name"]), row["reserved"])
 
     async def create(
         self,
@@ -82,7 +87,7 @@ class FunctionStore:
             if wanted is not None:
                 answer = _publish(tx, function, wanted)
                 delta = Delta.of(function, answer)
-            _check_code_size(tx, function, code_max_bytes)
+            check_code_size(tx, key.account, key.region, code_max_bytes)
             for attachment in attachments:
                 put_attachment(tx, key, attachment)
                 delta.attachments[attachment.kind, attachment.qualifier] = attachment
@@ -115,7 +120,7 @@ class FunctionStore:
             if wanted is not None:
                 answer = _publish(tx, after, wanted)
             if code_max_bytes is not None and (wanted or after.code_size > before.code_size):
-                _check_code_size(tx, after, code_max_bytes)
+                check_code_size(tx, key.account, key.region, code_max_bytes)
             tx.changed("function", *key)
             return answer, Delta.of(after, answer)
 
@@ -137,7 +142,7 @@ class FunctionStore:
                 return last.version, Delta()
             tx.run("function_put", **row_of(after))
             answer = _publish(tx, after, wanted)
-            _check_code_size(tx, after, code_max_bytes)
+            check_code_size(tx, key.account, key.region, code_max_bytes)
             tx.changed("function", *key)
             return answer, Delta.of(after, answer)
 
@@ -229,10 +234,13 @@ class FunctionStore:
 
     async def usage(self, account: str, region: str) -> Usage:
         """What an account has in a region."""
-        row = await self._database.read(
-            lambda tx: tx.all("functions_usage", account=account, region=region)[0]
-        )
-        return Usage(row["code_size"], row["functions"])
+
+        def work(tx: Transaction) -> Usage:
+            [size] = tx.all("code_size", account=account, region=region)
+            [count] = tx.all("functions_count", account=account, region=region, version=LATEST)
+            return Usage(size["code_size"], count["functions"])
+
+        return await self._database.read(work)
 
     async def unsettled(self) -> list[FunctionVersion]:
         """Versions whose creation, or an update of them, has not come to an end."""
@@ -246,9 +254,19 @@ class FunctionStore:
         return [function_of(row) for row in rows]
 
     async def package_ids(self) -> set[str]:
-        """The code packages that functions use."""
+        """The packages that functions use: their code, and the layers that they hold."""
         rows = await self._database.read(lambda tx: tx.all("functions_packages"))
-        return {row["package_id"] for row in rows}
+        layers = await self._layers()
+        held = {layer.package_id for each in layers for layer in each}
+        return held.union(row["package_id"] for row in rows)
+
+    async def opt_names(self) -> set[str]:
+        """The trees that functions see at /opt."""
+        return {name for each in await self._layers() if (name := opt_name(each)) is not None}
+
+    async def _layers(self) -> set[tuple[Layer, ...]]:
+        rows = await self._database.read(lambda tx: tx.all("functions_layers"))
+        return {settings_from(row["settings"]).get("layers", ()) for row in rows}
 
 
 def _existing(tx: Transaction, key: FunctionKey, version: str = LATEST) -> FunctionVersion:
@@ -297,7 +315,8 @@ def _publish(tx: Transaction, latest: FunctionVersion, wanted: Publication) -> F
     return version
 
 
-def _check_code_size(tx: Transaction, function: FunctionVersion, code_max_bytes: int) -> None:
-    [row] = tx.all("functions_code_size", account=function.account, region=function.region)
+def check_code_size(tx: Transaction, account: str, region: str, code_max_bytes: int) -> None:
+    """CodeStorageFullError if functions and layers have more code than allowed."""
+    [row] = tx.all("code_size", account=account, region=region)
     if row["code_size"] > code_max_bytes:
-        raise CodeStorageFullError(function.name)
+        raise CodeStorageFullError(account)

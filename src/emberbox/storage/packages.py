@@ -12,15 +12,19 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from emberbox.errors import CallerError, PlatformError
+from emberbox.model.function import Layer, opt_name
 from emberbox.model.limits import ZIPPED_MAX_BYTES
+from emberbox.storage.layer_trees import merge
 from emberbox.storage.unpacking import unpack
 
 _PACKAGE_ID = re.compile(r"[0-9a-f]{64}\Z")
+_MADE_NAME = re.compile(r"(opt|hot)-[0-9a-f]{64}\Z")
 _PARALLEL = 2
 
 
@@ -38,7 +42,8 @@ class PackageStore:
     """Packages below `root`, which must belong to one server alone.
 
     `root/trees/<package id>` is a package unpacked: files 0644 or 0755, directories 0755. A tree
-    that stands there is complete.
+    that stands there is complete. `root/trees/opt-<hash>` is what functions with the same several
+    layers see at /opt, see `opt_name`; `root/trees/hot-<hash>` a copy of a directory.
     """
 
     def __init__(self, root: Path) -> None:
@@ -55,8 +60,13 @@ class PackageStore:
         ):
             place.mkdir(parents=True, exist_ok=True)
             place.chmod(mode)
-        for marker in self._zips.glob("*.unsettled"):
-            self._move_away(self._trees / marker.stem)
+        # These are not trusted after a start either; they are quickly made again.
+        for place in (
+            *(self._trees / marker.stem for marker in self._zips.glob("*.unsettled")),
+            *self._trees.glob("opt-*"),
+            *self._trees.glob("hot-*"),
+        ):
+            self._move_away(place)
         self._wipe()
 
     async def put(self, zip_bytes: bytes) -> Package:
@@ -88,6 +98,42 @@ class PackageStore:
             async with self._slots:
                 await asyncio.to_thread(self._rebuild, package_id)
         return tree
+
+    async def ensure_opt(self, layers: Sequence[Layer]) -> None:
+        """Make what a function with these layers sees at /opt, if that is not there.
+
+        PlatformError if a layer's package is not stored.
+        """
+        name = opt_name(layers)
+        if name is None or _exists(self._trees / name):
+            return
+        trees = [await self.ensure_tree(layer.package_id) for layer in layers]
+        if len(trees) > 1:
+            try:
+                await self.ensure_made(name, partial(merge, trees))
+            except OSError as error:
+                raise PlatformError(f"the layers could not be merged: {error}") from error
+
+    async def ensure_made(self, name: str, make: Callable[[Path], Path]) -> None:
+        """Make a tree under a name, if there is none.
+
+        `make` runs in a thread; it is given a directory to make the tree in, and gives the tree.
+        """
+        if not _exists(self.tree_path(name)):
+            async with self._slots:
+                await asyncio.to_thread(
+                    lambda: self._publish(make(self._incoming), self.tree_path(name))
+                )
+
+    def tree_path(self, name: str) -> Path:
+        """Where a made tree is, if it is there."""
+        if not _MADE_NAME.match(name):
+            raise PlatformError(f"{name!r} is no name of a tree")
+        return self._trees / name
+
+    async def unzipped_size(self, package_id: str) -> int:
+        """The number of bytes that a package unpacks to; PlatformError if it is not stored."""
+        return await asyncio.to_thread(_size, await self.ensure_tree(package_id))
 
     def zip_path(self, package_id: str) -> Path:
         """Where the zip file of a package is, if it is stored."""
@@ -169,13 +215,14 @@ class PackageStore:
     def _stored(self) -> list[str]:
         names = {place.stem for place in self._zips.iterdir()}
         names.update(place.name for place in self._trees.iterdir())
-        return [name for name in names if _PACKAGE_ID.match(name)]
+        return [name for name in names if _PACKAGE_ID.match(name) or _MADE_NAME.match(name)]
 
     def _drop(self, package_id: str) -> None:
         """Make a package vanish; in the loop, so that `put` sees it whole or not at all."""
-        self._move_away(self.zip_path(package_id))
-        self._move_away(self._tree(package_id))
-        self._marker(package_id).unlink(missing_ok=True)
+        self._move_away(self._trees / package_id)
+        if _PACKAGE_ID.match(package_id):
+            self._move_away(self.zip_path(package_id))
+            self._marker(package_id).unlink(missing_ok=True)
 
     def _move_away(self, place: Path) -> None:
         if place.exists():

@@ -226,15 +226,7 @@ async def test_bad_code_is_refused(api, code, message):
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        ("Layers", ["arn:aws:lambda:us-east-1:123456789012:layer:l:1"]),
-        ("VpcConfig", {"SubnetIds": ["subnet-1"], "SecurityGroupIds": []}),
-        ("VpcConfig", {"Ipv6AllowedForDualStack": True}),
         ("FileSystemConfigs", [{"Arn": "a", "LocalMountPath": "/mnt/a"}]),
-        ("PackageType", "Image"),
-        ("ImageConfig", {"Command": ["x"]}),
-        ("DeadLetterConfig", {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}),
-        ("KMSKeyArn", "arn:aws:kms:us-east-1:123456789012:key/k"),
-        ("TracingConfig", {"Mode": "Active"}),
         ("LoggingConfig", {"LogFormat": "JSON"}),
         ("PublishTo", "LATEST_PUBLISHED"),
         ("Runtime", "custom"),
@@ -257,8 +249,6 @@ async def test_what_is_not_built_is_refused(api, member, value):
 @pytest.mark.parametrize(
     "code",
     [
-        {"S3Bucket": "b", "S3Key": "k"},
-        {"ImageUri": "u"},
         {"ZipFile": b"x", "SourceKMSKeyArn": "arn:aws:kms:us-east-1:123456789012:key/k"},
         {"ZipFile": b"x", "S3ObjectStorageMode": "REFERENCE"},
     ],
@@ -268,6 +258,28 @@ async def test_code_from_elsewhere_is_refused(api, code):
     error = await api.refusal(api.create(Code=code))
 
     assert error.message.startswith("Emberbox does not build ")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            {"S3Bucket": "bucket", "S3Key": "k"},
+            "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The "
+            "specified bucket does not exist",
+        ),
+        (
+            {"S3Bucket": "bucket", "S3Key": "k", "ZipFile": b"x"},
+            "Please do not provide other FunctionCode parameters when providing a ZipFile.",
+        ),
+        ({}, "Please provide a source for function code."),
+    ],
+)
+async def test_code_has_one_source(api, code, message):
+    """A bucket that does not exist is reported in the words of S3."""
+    error = await api.refusal(api.create(Code=code))
+
+    assert (error.code, error.message) == ("InvalidParameterValueException", message)
 
 
 async def test_empty_and_default_forms_of_the_unbuilt_are_accepted(api):

@@ -16,7 +16,6 @@ READS = [
     "GetFunctionConfiguration",
     "ListVersionsByFunction",
     "GetFunctionCodeSigningConfig",
-    "GetFunctionConcurrency",
     "GetRuntimeManagementConfig",
 ]
 

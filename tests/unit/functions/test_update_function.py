@@ -128,7 +128,6 @@ async def test_empty_variables_empty_the_environment(api):
         {"Runtime": "x"},
         {"Environment": {"Variables": {"AWS_REGION": "x"}}},
         {"Layers": ["l"]},
-        {"TracingConfig": {"Mode": "Active"}},
         {"LoggingConfig": {"LogFormat": "JSON"}},
         {"SnapStart": {"ApplyOn": "PublishedVersions"}, "EphemeralStorage": {"Size": 513}},
     ],

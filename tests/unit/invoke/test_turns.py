@@ -1,5 +1,7 @@
 """Which version an invocation runs."""
 
+from dataclasses import replace
+
 import pytest
 
 from emberbox.invoke.turns import Turns
@@ -61,6 +63,20 @@ def test_only_turns_that_are_taken_count(catalog):
         ran.append(turn.function.version)
 
     assert ran.count("2") == 25
+
+
+def test_the_end_of_another_function_changes_no_turn(catalog):
+    """Counts are forgotten with their own function."""
+    catalog.apply(KEY, Delta(aliases={"live": alias(v2=0.5)}))
+    turns = Turns(catalog)
+    turns.taken(turns.next(KEY, "live"))
+
+    turns.function_changed(replace(version("$LATEST"), name="g"), None)
+    second = turns.next(KEY, "live").function.version
+    turns.function_changed(version("$LATEST"), None)
+    first = turns.next(KEY, "live").function.version
+
+    assert (second, first) == ("2", "1")
 
 
 def test_a_changed_alias_counts_anew(catalog):

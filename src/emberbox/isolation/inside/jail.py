@@ -9,7 +9,7 @@ capabilities and loaded the seccomp filter before it learns which function it wi
 language has a runtime that can wait for that (`waiting`), it has become that program already; a
 launch with a command of its own gets a fresh process.
 
-    server -> init   {"prepare": {"code", "tmp_bytes", "hostname"}, "launch": {...}}   first
+    server -> init   {"prepare": {"code", "opt", "tmp_bytes", "hostname"}, "launch": {...}}   first
     server -> init   {"launch": {...}}           a fresh runtime, after {"empty"}
                      + descriptors: a disk for /tmp ("prepare" says so), an image ("launch" does)
     server -> init   {"kill": true}              all processes but init; also "stop", "continue"
@@ -200,6 +200,8 @@ def _mount_function(template, prepare, disk):
     socket.sethostname(prepare["hostname"])
     code = template.code_store + "/" + prepare["code"]
     linux.mount(code, "/var/task", "", linux.MS_BIND)
+    if prepare["opt"]:
+        linux.mount(template.code_store + "/" + prepare["opt"], "/opt", "", linux.MS_BIND)
     # The store holds other functions' code: cover it before any code of a customer runs.
     linux.mount("empty", template.hidden, "tmpfs", linux.MS_RDONLY | linux.MS_NOSUID, "size=4k")
     if disk >= 0:

@@ -8,13 +8,13 @@ INSERT INTO functions (
     revision_id, last_modified, description, timeout_s, memory_mb, ephemeral_mb, environment,
     architecture, tracing_mode, log_group, log_format, log_application_level, log_system_level,
     state, state_reason, state_reason_code, update_status, update_reason, update_reason_code, tags,
-    snap_start, snap_optimized
+    snap_start, snap_optimized, settings
 ) VALUES (
     :account, :region, :name, :version, :role, :runtime, :handler, :package_id, :code_sha256,
     :code_size, :revision_id, :last_modified, :description, :timeout_s, :memory_mb, :ephemeral_mb,
     :environment, :architecture, :tracing_mode, :log_group, :log_format, :log_application_level,
     :log_system_level, :state, :state_reason, :state_reason_code, :update_status, :update_reason,
-    :update_reason_code, :tags, :snap_start, :snap_optimized
+    :update_reason_code, :tags, :snap_start, :snap_optimized, :settings
 )
 ON CONFLICT DO NOTHING;
 
@@ -47,7 +47,8 @@ UPDATE functions SET
     update_reason_code = :update_reason_code,
     tags = :tags,
     snap_start = :snap_start,
-    snap_optimized = :snap_optimized
+    snap_optimized = :snap_optimized,
+    settings = :settings
 WHERE account = :account AND region = :region AND name = :name AND version = :version;
 
 -- name: function_remove
@@ -61,16 +62,25 @@ ORDER BY name LIMIT :limit;
 -- name: functions_of_all
 SELECT * FROM functions;
 
--- name: functions_usage
-SELECT COALESCE(SUM(code_size), 0) AS code_size, COUNT(DISTINCT name) AS functions
-FROM functions WHERE account = :account AND region = :region;
+-- name: functions_count
+SELECT COUNT(*) AS functions
+FROM functions WHERE account = :account AND region = :region AND version = :version;
 
--- name: functions_code_size
-SELECT COALESCE(SUM(code_size), 0) AS code_size
-FROM functions WHERE account = :account AND region = :region;
+-- name: code_size
+SELECT
+    (
+        SELECT COALESCE(SUM(code_size), 0)
+        FROM functions WHERE account = :account AND region = :region
+    ) + (
+        SELECT COALESCE(SUM(code_size), 0)
+        FROM layer_versions WHERE account = :account AND region = :region
+    ) AS code_size;
 
 -- name: functions_packages
-SELECT DISTINCT package_id FROM functions;
+SELECT DISTINCT package_id FROM functions WHERE package_id <> '';
+
+-- name: functions_layers
+SELECT DISTINCT settings FROM functions WHERE settings LIKE '%"layers"%';
 
 -- name: functions_unsettled
 SELECT * FROM functions WHERE state = :state OR update_status = :update_status;
@@ -130,3 +140,19 @@ ORDER BY name;
 
 -- name: aliases_of_all
 SELECT * FROM aliases;
+
+-- name: reserved_put
+INSERT INTO reserved_concurrency (account, region, name, reserved)
+VALUES (:account, :region, :name, :reserved)
+ON CONFLICT DO UPDATE SET reserved = excluded.reserved;
+
+-- name: reserved_remove
+DELETE FROM reserved_concurrency
+WHERE account = :account AND region = :region AND name = :name;
+
+-- name: reserved_by_others
+SELECT COALESCE(SUM(reserved), 0) AS reserved FROM reserved_concurrency
+WHERE account = :account AND region = :region AND name <> :name;
+
+-- name: reserved_of_all
+SELECT * FROM reserved_concurrency;

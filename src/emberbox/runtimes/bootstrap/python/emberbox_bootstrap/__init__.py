@@ -56,8 +56,7 @@ def main(image=""):
     write_as(environment.get("AWS_EXECUTION_ENV"))
     time.tzset()  # TZ is the function's, and the C library has read the zygote's
     learn_environment()
-    if task_root not in sys.path:
-        sys.path.insert(0, task_root)
+    find_modules(task_root)
     try:
         handler = load(environment.get("_HANDLER", ""))
     except Exception as error:
@@ -71,9 +70,16 @@ def main(image=""):
     serve(client, handler)
 
 
+def find_modules(task_root):
+    """Look for modules in the package, then in layers, then where Python does."""
+    version = "python%d.%d" % sys.version_info[:2]
+    places = [task_root, "/opt/python/lib/%s/site-packages" % version, "/opt/python"]
+    sys.path[:] = places + [place for place in sys.path if place not in places]
+
+
 def brings_libraries(task_root):
-    """Whether the package holds shared libraries where LD_LIBRARY_PATH has the loader look."""
-    for place in (task_root, task_root + "/lib"):
+    """Whether package or layers hold shared libraries where LD_LIBRARY_PATH has the loader look."""
+    for place in (task_root, task_root + "/lib", "/opt/lib"):
         try:
             names = os.listdir(place)
         except OSError:

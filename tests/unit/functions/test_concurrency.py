@@ -1,0 +1,93 @@
+"""Reserved concurrency of functions, and the account's settings."""
+
+import pytest
+
+PUT = "PutFunctionConcurrency"
+GET = "GetFunctionConcurrency"
+DELETE = "DeleteFunctionConcurrency"
+
+
+async def unreserved(api):
+    """What the account's settings say is left."""
+    return (await api("GetAccountSettings"))["AccountLimit"]["UnreservedConcurrentExecutions"]
+
+
+async def test_what_is_reserved_is_shown(api):
+    """By its own operation, in GetFunction, and as less for others; until it is given back."""
+    await api.created()
+
+    put = await api(PUT, FunctionName="f", ReservedConcurrentExecutions=5)
+
+    assert put == await api(GET, FunctionName="f") == {"ReservedConcurrentExecutions": 5}
+    assert (await api("GetFunction", FunctionName="f"))["Concurrency"] == put
+    assert await unreserved(api) == 995
+    await api(PUT, FunctionName="f", ReservedConcurrentExecutions=0)
+    assert await api(GET, FunctionName="f") == {"ReservedConcurrentExecutions": 0}
+    assert await unreserved(api) == 1_000
+    await api(DELETE, FunctionName="f")
+    await api(DELETE, FunctionName="f")
+    assert await api(GET, FunctionName="f") == {}
+    assert "Concurrency" not in await api("GetFunction", FunctionName="f")
+
+
+async def test_a_hundred_must_stay_for_others(api):
+    """What the function itself has had does not count against it."""
+    await api.created()
+    await api.created("g")
+    await api(PUT, FunctionName="f", ReservedConcurrentExecutions=800)
+
+    error = await api.refusal(api(PUT, FunctionName="g", ReservedConcurrentExecutions=101))
+    await api(PUT, FunctionName="g", ReservedConcurrentExecutions=100)
+    await api(PUT, FunctionName="f", ReservedConcurrentExecutions=700)
+
+    assert (error.code, error.status) == ("InvalidParameterValueException", 400)
+    assert error.message == (
+        "Specified ReservedConcurrentExecutions for function decreases account's "
+        "UnreservedConcurrentExecution below its minimum value of [100]."
+    )
+    assert await unreserved(api) == 200
+
+
+async def test_a_function_can_be_switched_off_under_any_limit(make_api):
+    """Where the account has too little to set anything aside."""
+    api = make_api(concurrency_limit=10)
+    await api.created()
+
+    await api.refusal(api(PUT, FunctionName="f", ReservedConcurrentExecutions=1))
+    await api(PUT, FunctionName="f", ReservedConcurrentExecutions=0)
+
+
+@pytest.mark.parametrize("operation", [PUT, GET, DELETE])
+async def test_concurrency_belongs_to_the_whole_function(api, operation):
+    """A qualifier is refused, and what is not there is 404."""
+    await api.created()
+    params = {"ReservedConcurrentExecutions": 1} if operation == PUT else {}
+
+    qualified = await api.refusal(api(operation, FunctionName="f:1", **params))
+    missing = await api.refusal(api(operation, FunctionName="none", **params))
+
+    assert qualified.message.startswith("This operation is permitted on Lambda functions only.")
+    assert missing.message == f"Function not found: {api.arn}none"
+
+
+async def test_a_reservation_goes_with_its_function(api):
+    """A new function of that name has none."""
+    await api.created()
+    await api(PUT, FunctionName="f", ReservedConcurrentExecutions=5)
+    await api("DeleteFunction", FunctionName="f")
+    await api.created()
+
+    assert await api(GET, FunctionName="f") == {}
+    assert await unreserved(api) == 1_000
+
+
+async def test_a_reservation_survives_a_restart(api, make_api):
+    """A new server knows it."""
+    await api.created()
+    await api(PUT, FunctionName="f", ReservedConcurrentExecutions=5)
+
+    later = make_api()
+    await later.store.load()
+
+    assert await later(GET, FunctionName="f") == {"ReservedConcurrentExecutions": 5}
+    assert await unreserved(later) == 995
