@@ -19,12 +19,13 @@ from bench.many import measure_many
 from bench.measures import MEASURES as OF_THE_SERVER
 from bench.measures import Bench, Figures, measure_starting
 from bench.runtimes import measure_runtimes
+from bench.streaming import measure_streaming
 from bench.subjects import Subjects
 from tools.running import running
 
 RESULTS = Path(__file__).parent / "results"
 _STARTING, _MANY, _RAW = "start", "many", "raw"
-MEASURES = {**OF_THE_SERVER, "runtimes": measure_runtimes}
+MEASURES = {**OF_THE_SERVER, "runtimes": measure_runtimes, "stream": measure_streaming}
 
 
 def main() -> int:

@@ -27,8 +27,17 @@ _FAILURES_MAX = 100
 
 def invoke_request(url: str, function: str, payload: bytes) -> bytes:
     """A whole signed HTTP request for one synchronous invocation."""
+    return _signed(url, f"/2015-03-31/functions/{function}/invocations", payload)
+
+
+def streaming_request(url: str, function: str, payload: bytes) -> bytes:
+    """The same for an invocation whose response is streamed."""
+    path = f"/2021-11-15/functions/{function}/response-streaming-invocations"
+    return _signed(url, path, payload)
+
+
+def _signed(url: str, path: str, payload: bytes) -> bytes:
     host = urlsplit(url).netloc
-    path = f"/2015-03-31/functions/{function}/invocations"
     request = AWSRequest(
         "POST",
         f"http://{host}{path}",

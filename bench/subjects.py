@@ -19,6 +19,12 @@ SOURCES = {
     "echo": "def handler(event, context):\n    return event\n",
     "sleep50": "import time\ndef handler(event, context):\n    time.sleep(0.05)\n    return {}\n",
     "sleep200": "import time\ndef handler(event, context):\n    time.sleep(0.2)\n    return {}\n",
+    "stamps": (
+        "import time\ndef handler(event, context):\n"
+        "    for _ in range(5):\n"
+        "        yield '<%.9f>' % time.monotonic()\n"
+        "        time.sleep(0.002)\n"
+    ),
     "fails": "def handler(event, context):\n    raise ValueError('on purpose')\n",
     "exits": "import os\ndef handler(event, context):\n    os._exit(3)\n",
     "slow": "import time\ndef handler(event, context):\n    time.sleep(30)\n",

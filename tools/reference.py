@@ -49,6 +49,7 @@ LIMITS = {
     "REQUEST_MAX_BYTES": "a whole request to the Lambda API, bytes",
     "INVOKE_PAYLOAD_MAX_BYTES": "payload of a synchronous invocation, bytes",
     "RESPONSE_PAYLOAD_MAX_BYTES": "its response, bytes",
+    "EXTENSIONS_MAX": "extensions of a function",
     "STREAMED_RESPONSE_MAX_BYTES": "its response, if it is streamed, bytes",
     "CLIENT_CONTEXT_MAX_BYTES": "client context, base64 as it is sent, bytes",
     "CONCURRENT_EXECUTIONS": "invocations at the same time in an account and region",

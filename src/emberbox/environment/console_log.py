@@ -15,6 +15,7 @@ from termios import FIONREAD
 from emberbox.clock import Clock
 from emberbox.environment.output import OutputParser
 from emberbox.model.limits import LOG_TAIL_BYTES
+from emberbox.model.telemetry import EXTENSION, FUNCTION
 from emberbox.telemetry.logs import LogStream
 
 # A piece may be all line feeds, each an event: it must not hold up the others for long.
@@ -24,8 +25,77 @@ _DRAIN_MAX = 131_072
 _TAIL_KEEP = 16 * LOG_TAIL_BYTES
 
 
+class _Output:
+    """One descriptor that processes write to, read as it comes; `take` gets each event."""
+
+    def __init__(
+        self, descriptor: int, take: Callable[[bytes], None], is_congested: Callable[[], bool]
+    ) -> None:
+        self.descriptor = descriptor
+        self._take = take
+        self._is_congested = is_congested
+        self._parser = OutputParser()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(descriptor, self._on_output)
+        self._open = True
+
+    def _on_output(self) -> None:
+        self._read(_READ)
+        if self._is_congested():
+            # The function's writes block once its pipe is full: it waits, the server does not grow.
+            self._loop.remove_reader(self.descriptor)
+            self._loop.call_later(0.05, self._resume)
+
+    def _resume(self) -> None:
+        if not self._open:
+            return
+        if self._is_congested():
+            self._loop.call_later(0.05, self._resume)
+            return
+        self._loop.add_reader(self.descriptor, self._on_output)
+
+    def drain(self) -> None:
+        """Read all that has been written so far, an unfinished last line included.
+
+        What a process that the handler left behind writes meanwhile is not waited for.
+        """
+        if self._open:
+            waiting = min(_waiting_bytes(self.descriptor), _DRAIN_MAX)
+            while waiting > 0:
+                count = self._read(waiting)
+                if not count:
+                    break
+                waiting -= count
+        for message in self._parser.rest():
+            self._take(message)
+
+    def _read(self, size: int) -> int:
+        try:
+            data = os.read(self.descriptor, size)
+        except BlockingIOError:
+            return 0
+        if not data:
+            self._loop.remove_reader(self.descriptor)
+            return 0
+        for message in self._parser.feed(data):
+            self._take(message)
+        return len(data)
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self.descriptor)
+            for message in self._parser.rest():
+                self._take(message)
+
+
 class ConsoleLog:
-    """Owns the reading of one sandbox's output descriptor until closed."""
+    """Owns the reading of one sandbox's output descriptor until closed.
+
+    `listener`, if there is one, hears of what functions and extensions print, line by line: who
+    (`function` or `extension`) and what.
+    """
 
     def __init__(
         self,
@@ -34,20 +104,28 @@ class ConsoleLog:
         clock: Clock,
         is_congested: Callable[[], bool],
     ) -> None:
-        self._descriptor = descriptor
         self._stream = stream
         self._clock = clock
         self._is_congested = is_congested
-        self._parser = OutputParser()
         self._tail: bytearray | None = None
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(descriptor, self._on_output)
-        self._paused = False
+        self._function = _Output(descriptor, self._from_function, is_congested)
+        self._extensions: _Output | None = None
         self._open = True
+        self.listener: Callable[[str, bytes], None] | None = None
 
     def line(self, text: str) -> None:
         """A line of the platform."""
-        self._event(text.encode("utf-8"))
+        self._event(text.encode("utf-8", "replace"))
+
+    def _from_function(self, message: bytes) -> None:
+        self._event(message)
+        if self.listener is not None:
+            self.listener(FUNCTION, message)
+
+    def _from_extension(self, message: bytes) -> None:
+        self._event(message)
+        if self.listener is not None:
+            self.listener(EXTENSION, message)
 
     def _event(self, message: bytes) -> None:
         self._stream.append(int(self._clock.now() * 1000), message + b"\n")
@@ -66,57 +144,34 @@ class ConsoleLog:
         tail, self._tail = self._tail, None
         return _last(bytes(tail), LOG_TAIL_BYTES) if tail is not None else None
 
-    def _on_output(self) -> None:
-        self._read(_READ)
-        if self._is_congested():
-            # The function's writes block once its pipe is full: it waits, the server does not grow.
-            self._loop.remove_reader(self._descriptor)
-            self._paused = True
-            self._loop.call_later(0.05, self._resume)
+    def read_extensions(self, descriptor: int) -> None:
+        """Read what extensions print from this descriptor too, which is owned from now on."""
+        self.forget_extensions()
+        if self._open:
+            self._extensions = _Output(descriptor, self._from_extension, self._is_congested)
+        else:
+            os.close(descriptor)
 
-    def _resume(self) -> None:
-        if not self._open:
-            return
-        if self._is_congested():
-            self._loop.call_later(0.05, self._resume)
-            return
-        self._paused = False
-        self._loop.add_reader(self._descriptor, self._on_output)
+    def forget_extensions(self) -> None:
+        """Their processes are gone."""
+        output, self._extensions = self._extensions, None
+        if output is not None:
+            output.drain()
+            output.close()
+            os.close(output.descriptor)
 
     def drain(self) -> None:
-        """Read all that has been written so far, an unfinished last line included.
-
-        What a process that the handler left behind writes meanwhile is not waited for.
-        """
-        if self._open:
-            waiting = min(_waiting_bytes(self._descriptor), _DRAIN_MAX)
-            while waiting > 0:
-                count = self._read(waiting)
-                if not count:
-                    break
-                waiting -= count
-        for message in self._parser.rest():
-            self._event(message)
-
-    def _read(self, size: int) -> int:
-        try:
-            data = os.read(self._descriptor, size)
-        except BlockingIOError:
-            return 0
-        if not data:
-            self._loop.remove_reader(self._descriptor)
-            return 0
-        for message in self._parser.feed(data):
-            self._event(message)
-        return len(data)
+        """Read all that has been written so far, see `_Output.drain`."""
+        self._function.drain()
+        if self._extensions is not None:
+            self._extensions.drain()
 
     def close(self) -> None:
         """Read no more."""
         if self._open:
             self._open = False
-            self._loop.remove_reader(self._descriptor)
-            for message in self._parser.rest():
-                self._event(message)
+            self._function.close()
+            self.forget_extensions()
             self._stream.close()
 
 

@@ -1,19 +1,37 @@
 """The one invocation that an environment is serving, and how far it has come."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from emberbox.environment.response_stream import ResponseStream
 from emberbox.model.invocation import Invocation, Outcome
 
 
+class Result(NamedTuple):
+    """What a runtime has answered."""
+
+    payload: bytes
+    failed: bool = False
+    error_type: str = ""
+
+
 class CurrentInvocation:
-    """From `invoke` until its REPORT; `done` is called once, by `answer`.
+    """From `invoke` until its REPORT.
 
     `began` is an instant of the monotonic clock. `is_delivered` says that the runtime has the
-    event, `is_answered` that its response is known and will not be taken again.
+    event; `result` is what it has answered, after which no other answer is taken.
+    `response_began` is when a streamed response began to come, 0 for others.
     """
 
-    __slots__ = ("_done", "began", "invocation", "is_answered", "is_delivered", "stream")
+    __slots__ = (
+        "_done",
+        "began",
+        "invocation",
+        "is_delivered",
+        "response_began",
+        "result",
+        "stream",
+    )
 
     def __init__(
         self, invocation: Invocation, done: Callable[[Outcome], None], began: float
@@ -21,9 +39,10 @@ class CurrentInvocation:
         self.invocation = invocation
         self.began = began
         self.is_delivered = False
-        self.is_answered = False
+        self.response_began = 0.0
+        self.result: Result | None = None
         self.stream: ResponseStream | None = None
-        self._done = done
+        self._done: Callable[[Outcome], None] | None = done
 
     def time_left(self, now: float) -> float:
         """Seconds until its time-out."""
@@ -47,10 +66,14 @@ class CurrentInvocation:
         )
         return head.encode("utf-8")
 
-    def answer(
-        self, payload: bytes, *, failed: bool, error_type: str, log_tail: bytes | None
-    ) -> None:
-        """Give the outcome to whoever waits for it."""
+    def answer(self, result: Result, log_tail: bytes | None) -> None:
+        """Give the outcome to whoever waits for it; later calls do nothing."""
+        done, self._done = self._done, None
+        if done is None:
+            return
         stream = self.stream
+        if stream is not None and not stream.is_ended:
+            stream.end()
         streamed = stream is not None and stream.is_streamed
-        self._done(Outcome(payload, failed, log_tail, error_type, streamed))
+        payload, failed, error_type = result
+        done(Outcome(payload, failed, log_tail, error_type, streamed))

@@ -6,26 +6,34 @@ Life cycle: AWS's "Understanding the Lambda execution environment lifecycle".
 """
 
 import asyncio
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from emberbox.clock import Clock, utc
+from emberbox.clock import Clock
 from emberbox.environment.beginning import ON_DEMAND, Beginning
+from emberbox.environment.chronicle import Chronicle
 from emberbox.environment.console_log import ConsoleLog
-from emberbox.environment.current import CurrentInvocation
-from emberbox.environment.exits import exit_failure
+from emberbox.environment.current import CurrentInvocation, Result
+from emberbox.environment.effort import Effort
+from emberbox.environment.exits import exit_failure, exit_words
+from emberbox.environment.extension_side import ExtensionSide
+from emberbox.environment.extensions import Extension
 from emberbox.environment.init_phase import InitPhase
 from emberbox.environment.plan import Plan
+from emberbox.environment.processes import Processes
 from emberbox.environment.restoring import restore_failure
 from emberbox.environment.runtime_api import RuntimeConnection
 from emberbox.environment.runtime_side import RuntimeSide
 from emberbox.environment.states import TABLE, State
+from emberbox.environment.telemetry_hub import TelemetryHub
 from emberbox.errors import CallerError
-from emberbox.isolation.sandbox import CPU_PERIOD_S, Exit, Launch, Sandbox
+from emberbox.isolation.sandbox import Exit, Sandbox
 from emberbox.machine import Machine
 from emberbox.model import invocation as failures
 from emberbox.model import report
 from emberbox.model.invocation import Failure, Invocation, Outcome
+from emberbox.model.telemetry import instant
 
 # An answer written just before the end of the process is read first.
 _EXIT_GRACE_S = 0.005
@@ -71,18 +79,21 @@ class Environment:
         self.current: CurrentInvocation | None = None
         self.invocations = 0
         self._log = log
-        self._stream_name = stream_name
         self._owner = owner
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._machine = Machine(TABLE, State.INIT)
-        self._runtime = RuntimeSide(self)
-        self._init = InitPhase(plan, beginning, sandbox, log, clock)
+        hub = TelemetryHub(sandbox.blank_socket, clock)
+        self._chronicle = Chronicle(plan, beginning, log, hub, clock)
+        self._extensions = ExtensionSide(self, plan.function, self._chronicle, hub)
+        self._runtime = RuntimeSide(self, self._extensions, clock)
+        self._init = InitPhase(beginning, sandbox, self._chronicle, clock)
+        sides = (self._runtime, self._extensions)
+        self._processes = Processes(plan, beginning, sandbox, stream_name, log, *sides, hub, clock)
         self._timer: asyncio.TimerHandle | None = None
         self._exit_timer: asyncio.TimerHandle | None = None
         self._killed_for_memory = 0
-        self._window_began = 0.0
-        self._window_busy_s = 0.0
+        self._effort = Effort(plan.limits.cpus)
 
     def __repr__(self) -> str:
         return f"<environment {self.sandbox.name} of {self.plan.function.name} {self.state.name}>"
@@ -100,8 +111,7 @@ class Environment:
     @property
     def is_tired(self) -> bool:
         """Whether it may have used up its share of the processor for this moment."""
-        share = self.plan.limits.cpus
-        return 0 < share < 1 and self._window_busy_s > share * CPU_PERIOD_S
+        return self._effort.is_spent
 
     def connection(self) -> RuntimeConnection:
         """A protocol for one connection to this environment's Runtime API."""
@@ -111,21 +121,41 @@ class Environment:
 
     def start(self) -> None:
         """Assign the sandbox and begin the INIT phase."""
-        self._init.begin()
-        self._arm(self.beginning.timeout_s(self.plan.function), self._init_timed_out)
-        self.sandbox.assign(self.plan.trees, self.plan.limits, self._launch(), self, boost=True)
+        self._init.begin("init")
+        self._arm(
+            self.beginning.timeout_s(self.plan.function),
+            lambda: self._give_up_init("timeout", None),
+        )
+        self._processes.start(self)
 
-    def _launch(self) -> Launch:
-        return self.beginning.launch(self.plan, self._stream_name, self.sandbox.addresses)
+    def on_extensions(
+        self, started: Sequence[str], not_started: Mapping[str, str], output: int
+    ) -> None:
+        """The programs of extensions run, or do not."""
+        if output >= 0:
+            self._log.read_extensions(output)
+        if self._machine.state not in (State.INIT, State.BUSY):
+            return
+        failed = self._processes.extensions_started(started, not_started)
+        if failed is not None:
+            self.extension_failed(failed, not_started[failed.name])
 
-    def _init_timed_out(self) -> None:
-        self._give_up_init("timeout", None)
+    def extension_registered(self) -> None:
+        """When all processes have registered, the runtime may start."""
+        self._processes.extension_registered()
 
     def _give_up_init(self, status: str, error_type: str | None) -> None:
         self._init.failed(status, error_type)
         if self.beginning.image is not None:
             self.failure = self.failure or restore_failure(status)
-        self._reset("initialisation failed")
+        self._reset("initialisation failed", "timeout" if status == "timeout" else "failure")
+
+    def _initialised(self) -> None:
+        self._init.ended()
+        for extension in self._extensions.known.all():
+            self._chronicle.extension(extension)
+        self._chronicle.settled()
+        self._killed_for_memory = self.sandbox.out_of_memory_kills()
 
     # -- serving ------------------------------------------------------------------------------
 
@@ -135,29 +165,35 @@ class Environment:
         self._machine.move(State.BUSY, invocation.request_id)
         current = self.current = CurrentInvocation(invocation, done, self._clock.monotonic())
         self.invocations += 1
-        if self.is_frozen:
-            self.is_frozen = False
-            self.sandbox.thaw()
+        self._thaw()
         self.sandbox.reset_memory_peak()
         self._log.begin(tail=invocation.tail)
         if was is State.EMPTY:
-            self._init.begin()
-        self._log.line(report.start(invocation.request_id, self.version))
+            self._init.begin("invoke")
+        self._chronicle.start(current)
         current.began = self._clock.monotonic()
         self._arm(invocation.timeout_s, self._timed_out)
         if was is State.EMPTY:
-            self.sandbox.boost(on=True)
-            self.sandbox.launch(self._launch())
+            self._processes.start_again()
         elif self._runtime.waiting is not None:
             self._deliver(current)
 
     def advance(self) -> None:
-        """Something waits for its next event: a phase may have come to its end."""
-        current, state = self.current, self._machine.state
-        self._init.end_boost()
+        """Somebody waits for the next event: a phase may have come to its end."""
+        known, current = self._extensions.known, self.current
+        if self._init.is_running and self._runtime.waiting is not None:
+            known.close_registration()
+        if known and not known.are_ready:
+            return
+        if current is not None and current.result is not None:
+            self._account(current, current.result)
+            current = None
+        if self._runtime.waiting is None:
+            return
+        if self._init.is_running:
+            self._initialised()
+        state = self._machine.state
         if state is State.INIT:
-            self._init.ended()
-            self._killed_for_memory = self.sandbox.out_of_memory_kills()
             self._become_idle("initialised")
         elif state is State.BUSY and current is not None:
             self._deliver(current)
@@ -166,7 +202,10 @@ class Environment:
 
     def _deliver(self, current: CurrentInvocation) -> None:
         left = current.time_left(self._clock.monotonic())
-        self._runtime.deliver(current, int((self._clock.now() + left) * 1000))
+        deadline_ms = int((self._clock.now() + left) * 1000)
+        if self._extensions.known:
+            self._extensions.give_invoke(current, deadline_ms)
+        self._runtime.deliver(current, deadline_ms)
 
     def _become_idle(self, reason: str) -> None:
         self._machine.move(State.IDLE, reason)
@@ -180,50 +219,61 @@ class Environment:
     def _timed_out(self) -> None:
         current = self.current
         if current is None:
-            self._reset("the runtime did not come back after its answer")
+            self._reset("the runtime did not come back after its answer", "timeout")
             return
-        self.sandbox.kill()
+        if self._extensions.known:
+            self.sandbox.signal_runtime(signal.SIGKILL)
+        else:
+            self.sandbox.kill()
         invocation = current.invocation
-        now = utc(self._clock.now()).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        failure = failures.timed_out(invocation.request_id, invocation.timeout_s, now)
+        failure = failures.timed_out(
+            invocation.request_id, invocation.timeout_s, instant(self._clock.now())
+        )
         self.fail(failure, duration_ms=invocation.timeout_s * 1000)
-        self._reset("time-out")
-
-    def fail(self, failure: Failure, duration_ms: float | None = None) -> None:
-        """The current invocation has failed; what becomes of the runtime is for others."""
-        self._finish(failure.payload, failure=failure, duration_ms=duration_ms)
+        self._reset("time-out", "timeout")
 
     def answered(self, payload: bytes, *, failed: bool = False, error_type: str = "") -> None:
-        """The runtime's result of the current invocation."""
-        self._finish(payload, failed=failed, error_type=error_type)
-
-    def _finish(
-        self,
-        payload: bytes,
-        *,
-        failure: Failure | None = None,
-        failed: bool = False,
-        error_type: str = "",
-        duration_ms: float | None = None,
-    ) -> None:
-        """The invocation's result is known: account for it and answer the caller."""
+        """The runtime's result of the current invocation: the caller need not wait for more."""
         current = self.current
         if current is None:
             return
-        now = self._clock.monotonic()
-        if duration_ms is None:
-            duration_ms = (now - current.began) * 1000
-        if now - self._window_began > CPU_PERIOD_S:
-            self._window_began, self._window_busy_s = now, 0.0
-        self._window_busy_s += now - current.began
         self._log.drain()
-        if failure is not None:
-            error_type = failure.error_type
-            for text in failure.log_lines:
-                self._log.line(text)
-        request_id = current.invocation.request_id
+        result = current.result = Result(payload, failed, error_type)
+        self._chronicle.runtime_done(current, "error" if failed else "success", result)
+        known = self._extensions.known
+        if not known or known.are_ready:
+            self._account(current, result)
+        elif not current.invocation.tail:
+            current.answer(result, None)
+
+    def fail(self, failure: Failure, duration_ms: float | None = None) -> None:
+        """The current invocation has failed; what becomes of the runtime is for others."""
+        current = self.current
+        if current is None:
+            return
+        self._log.drain()
+        result = Result(failure.payload, True, failure.error_type)
+        if current.result is None:
+            status = "timeout" if failure.report_status == "timeout" else "failure"
+            self._chronicle.runtime_done(current, status, result)
+        self._chronicle.failed(failure)
+        self._account(current, result, failure, duration_ms)
+
+    def _account(
+        self,
+        current: CurrentInvocation,
+        result: Result,
+        failure: Failure | None = None,
+        duration_ms: float | None = None,
+    ) -> None:
+        """The invocation is over: account for it and answer the caller."""
+        now = self._clock.monotonic()
+        duration_ms = (now - current.began) * 1000 if duration_ms is None else duration_ms
+        self._effort.add(current.began, now)
+        if self._extensions.known:
+            self._log.drain()
         measured = report.Measurement(
-            request_id=request_id,
+            request_id=current.invocation.request_id,
             duration_ms=duration_ms,
             memory_mb=self.plan.function.memory_mb,
             memory_peak_bytes=self.sandbox.memory_peak_bytes() + self.beginning.shared_bytes,
@@ -233,17 +283,9 @@ class Environment:
             restored=self._init.take_restored(),
             is_init_billed=not self.beginning.is_provisioned,
         )
-        self._log.line(report.end(request_id))
-        self._log.line(report.report(measured))
+        self._chronicle.report(current, measured, failed=result.failed)
         self.current = None
-        if current.stream is not None and not current.stream.is_ended:
-            current.stream.end()
-        current.answer(
-            payload,
-            failed=failed or failure is not None,
-            error_type=error_type,
-            log_tail=self._log.end(),
-        )
+        current.answer(result, self._log.end())
 
     def fail_init(self, error_type: str, body: bytes) -> None:
         """The function cannot be initialised; the process will end by itself or be ended."""
@@ -276,6 +318,8 @@ class Environment:
 
     def on_exit(self, how: Exit) -> None:
         """The runtime process has ended."""
+        if self._processes.runtime_ended():
+            return
         if self._machine.state is State.IDLE:
             self._reset("the runtime ended between invocations")
         elif self._machine.state in (State.INIT, State.BUSY):
@@ -295,19 +339,40 @@ class Environment:
             self._reset("the runtime ended after its answer")
 
     def _exit_failure(self, current: CurrentInvocation, how: Exit) -> Failure:
-        kills = self.sandbox.out_of_memory_kills()
-        memory = kills > self._killed_for_memory
-        self._killed_for_memory = kills
         return exit_failure(
             current.invocation.request_id,
             how,
             self.plan.programs,
             has_begun=current.is_delivered,
-            memory=memory,
+            memory=self._has_run_out_of_memory(),
         )
 
-    def _reset(self, reason: str) -> None:
-        """Kill what runs; /tmp stays for the next invocation."""
+    def _has_run_out_of_memory(self) -> bool:
+        kills = self.sandbox.out_of_memory_kills()
+        before, self._killed_for_memory = self._killed_for_memory, kills
+        return kills > before
+
+    def on_extension_exit(self, name: str, how: Exit) -> None:
+        """The process of an extension has ended, which none may before its SHUTDOWN."""
+        extension = self._processes.extension_ended(name)
+        if extension is not None and self._machine.state in (State.INIT, State.IDLE, State.BUSY):
+            memory = self._has_run_out_of_memory()
+            extension.error_type = "Runtime.OutOfMemory" if memory else "Extension.Crash"
+            self.extension_failed(extension, exit_words(how))
+
+    def extension_failed(self, extension: Extension, text: str) -> None:
+        """It has reported an error or has ended: the environment begins anew."""
+        self._chronicle.extension(extension)
+        if self._machine.state is State.INIT:
+            self._give_up_init("error", extension.error_type)
+            return
+        if self.current is not None:
+            request_id = self.current.invocation.request_id
+            self.fail(failures.extension_failed(request_id, extension.error_type, text))
+        self._reset(f"the extension {extension.name} has failed")
+
+    def _reset(self, reason: str, told: str = "failure") -> None:
+        """End what runs; /tmp stays for the next invocation. Extensions are told the reason."""
         if self._machine.state not in (State.INIT, State.IDLE, State.BUSY):
             return
         self._disarm()
@@ -318,15 +383,14 @@ class Environment:
             return
         self._machine.move(State.RESETTING, reason)
         self._arm(_RESET_MAX_S, lambda: self.stop("its processes could not be ended"))
-        self.is_frozen = False
-        self._runtime.disconnect()
-        self.sandbox.kill()
+        self._thaw()
+        self._processes.shut_down(told, self._processes.kill)
 
     def on_empty(self) -> None:
         """No process of the customer is left."""
         if self._machine.state is State.RESETTING:
             self._log.drain()
-            self._runtime.disconnect()
+            self._processes.all_ended()
             self._machine.move(State.EMPTY, "reset")
             self._become_available()
 
@@ -340,7 +404,7 @@ class Environment:
         if self.current is not None:
             request_id = self.current.invocation.request_id
             self.fail(failures.exited(request_id, None, "killed", memory=False))
-        self._runtime.disconnect()
+        self._processes.all_ended()
         self._log.close()
         self._owner.on_stopped(self, reason)
 
@@ -352,10 +416,22 @@ class Environment:
             self.is_frozen = True
             self.sandbox.freeze()
 
+    def _thaw(self) -> None:
+        if self.is_frozen:
+            self.is_frozen = False
+            self.sandbox.thaw()
+
     def stop(self, reason: str) -> None:
         """SHUTDOWN: without extensions the processes are killed at once."""
-        if self._machine.state is not State.STOPPED:
-            self._log.drain()
+        state = self._machine.state
+        if state in (State.STOPPED, State.SHUTDOWN):
+            return
+        self._log.drain()
+        if state is State.IDLE and self._extensions.known:
+            self._machine.move(State.SHUTDOWN, reason)
+            self._thaw()
+            self._processes.shut_down("spindown", lambda: self.sandbox.destroy(reason))
+        else:
             self.sandbox.destroy(reason)
 
     def _arm(self, seconds: float, callback: Callable[[], None]) -> None:
@@ -368,7 +444,6 @@ class Environment:
             self._timer = None
 
     def _forget_exit(self) -> None:
-        """What is known of an exit is of no use to the process that comes next."""
         if self._exit_timer is not None:
             self._exit_timer.cancel()
             self._exit_timer = None

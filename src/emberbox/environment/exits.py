@@ -32,6 +32,13 @@ def exit_failure(
     return failures.exited(request_id, how.status, name, memory=memory and name == "killed")
 
 
+def exit_words(how: Exit) -> str:
+    """How a process has ended, as AWS tells it of extensions."""
+    if how.signal is not None:
+        return f"signal: {signal_name(how.signal)}"
+    return f"exit status {how.status or 0}"
+
+
 def signal_name(number: int) -> str:
     """As Go prints it, which is how AWS shows it."""
     return _WORDS.get(signal.Signals(number), f"signal {number}") if number < 65 else "unknown"

@@ -1,45 +1,40 @@
-"""INIT of an environment, or RESTORE: its lines in the log, its time, and its processor share."""
+"""INIT of an environment, or RESTORE: what is told of it, its time, and its processor share."""
 
 from emberbox.clock import Clock
 from emberbox.environment.beginning import Beginning
-from emberbox.environment.console_log import ConsoleLog
-from emberbox.environment.plan import Plan
+from emberbox.environment.chronicle import Chronicle
 from emberbox.isolation.sandbox import Sandbox
-from emberbox.model import report
 from emberbox.model.report import Restored
 
 
 class InitPhase:
     """`begin` and `ended` or `failed`, in turn, as often as the environment initialises.
 
-    `took_ms` is what the next invocation's report says: None once it has been told, or where the
-    initialisation was a part of the invocation. `restored` is the same for RESTORE.
+    Within an invocation (phase `invoke`), its time is a part of the invocation's and is not told
+    apart.
     """
 
     def __init__(
-        self, plan: Plan, beginning: Beginning, sandbox: Sandbox, log: ConsoleLog, clock: Clock
+        self, beginning: Beginning, sandbox: Sandbox, chronicle: Chronicle, clock: Clock
     ) -> None:
-        self._plan = plan
         self._beginning = beginning
         self._sandbox = sandbox
-        self._log = log
+        self._chronicle = chronicle
         self._clock = clock
         self._began = 0.0
-        self._is_boosted = False
         self._connected = 0.0
+        self._phase = "init"
+        self._took_ms: float | None = None
         self._restored: Restored | None = None
-        self.took_ms: float | None = None
+        self.is_running = False
 
-    def begin(self) -> None:
-        """Initialisation starts, before the first invocation or within one."""
-        self.took_ms = None
+    def begin(self, phase: str) -> None:
+        """Initialisation starts, before the first invocation (`init`) or within one (`invoke`)."""
+        self._phase = phase
+        self._took_ms = None
+        self.is_running = True
         self._began = self._clock.monotonic()
-        runtime = self._plan.function.runtime
-        line = report.restore_start if self._beginning.image else report.init_start
-        self._log.line(line(runtime, self._plan.runtime_version_arn))
-        for notice in filter(None, (self._plan.notice, self._beginning.notice)):
-            self._log.line(notice)
-        self._is_boosted = True
+        self._chronicle.init_begins(phase, self._sandbox.name)
 
     def connected(self) -> None:
         """A process has connected: what is restored runs again."""
@@ -50,34 +45,29 @@ class InitPhase:
         """Whether a process that ends now has never run again: the image is no good."""
         return self._beginning.image is not None and not self._connected
 
-    def end_boost(self) -> None:
-        """INIT runs on a whole processor, as on AWS; what follows has the function's share."""
-        if self._is_boosted:
-            self._is_boosted = False
-            self._sandbox.boost(on=False)
-
     def ended(self) -> None:
-        """It has come to its end before any invocation."""
-        self._log.drain()
-        if self._beginning.image is None:
-            self.took_ms = self._elapsed_ms()
-            return
-        now = self._clock.monotonic()
-        self._restored = Restored.between(self._began, self._connected, now)
-        self._log.line(report.restore_report(self._restored.total_ms))
+        """It has come to its end.
+
+        INIT runs on a whole processor, as on AWS; what follows has the function's share.
+        """
+        self.is_running = False
+        self._sandbox.boost(on=False)
+        took_ms = self._elapsed_ms()
+        if self._beginning.image is not None:
+            self._restored = Restored.between(self._began, self._connected, self._clock.monotonic())
+            took_ms = self._restored.total_ms
+        elif self._phase == "init":
+            self._took_ms = took_ms
+        self._chronicle.init_ends(self._phase, took_ms, None)
 
     def failed(self, status: str, error_type: str | None) -> None:
-        """It has failed before any invocation: the first one will try again."""
-        self._log.drain()
-        took_ms = self._elapsed_ms()
-        if self._beginning.image is None:
-            self._log.line(report.init_report(took_ms, "init", status, error_type))
-        else:
-            self._log.line(report.restore_report(took_ms, status, error_type))
+        """It has failed; before any invocation, the first one will try again."""
+        self.is_running = False
+        self._chronicle.init_ends(self._phase, self._elapsed_ms(), (status, error_type))
 
     def take_ms(self) -> float | None:
         """Its duration, for one report."""
-        took, self.took_ms = self.took_ms, None
+        took, self._took_ms = self._took_ms, None
         return took
 
     def take_restored(self) -> Restored | None:

@@ -33,6 +33,11 @@ class Plan:
         """What its sandboxes show of the code store."""
         return Trees(self.function.package_id, opt_name(self.function.layers))
 
+    @property
+    def may_have_extensions(self) -> bool:
+        """Whether there is anything at /opt: the layers of a function."""
+        return bool(self.function.layers)
+
     def launch(
         self, stream_name: str, addresses: Addresses, initialization: Initialization
     ) -> Launch:

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -45,7 +46,18 @@ _ERROR_TYPE = b"lambda-runtime-function-error-type"
 _ERROR_BODY = b"lambda-runtime-function-error-body"
 _SNAPSHOT = b"emberbox-snapshot"
 _SNAPSHOT_MAX = 512
-_TRACKED = frozenset({b"content-type", b"expect", _MODE, _ERROR_TYPE, _ERROR_BODY, _SNAPSHOT})
+_OF_EXTENSIONS = (b"/2020-01-01/extension/", b"/2022-07-01/telemetry", b"/2020-08-15/logs")
+_EXTENSION_BODY_MAX = 65_536
+_EXTENSION_HEADERS = frozenset(
+    {
+        b"lambda-extension-accept-feature",
+        b"lambda-extension-function-error-type",
+        b"lambda-extension-identifier",
+        b"lambda-extension-name",
+    }
+)
+_OF_RUNTIMES = {b"content-type", b"expect", _MODE, _ERROR_TYPE, _ERROR_BODY, _SNAPSHOT}
+_TRACKED = _EXTENSION_HEADERS | _OF_RUNTIMES
 
 
 class RefusedError(Exception):
@@ -131,6 +143,17 @@ class RuntimeHost(Protocol):
         """A process has connected."""
         ...
 
+    def extension_calls(
+        self,
+        connection: "RuntimeConnection",
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        """A call of the Extensions, Telemetry or Logs API; answer now or later with `reply`."""
+        ...
+
     def connection_lost(self, connection: "RuntimeConnection") -> None:
         """A connection has ended."""
         ...
@@ -148,6 +171,7 @@ class RuntimeConnection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._body_max = RESPONSE_PAYLOAD_MAX_BYTES
         self._head_bytes = 0
         self._refusal: RefusedError | None = None
         self._route: re.Match[bytes] | None = None
@@ -220,6 +244,7 @@ class RuntimeConnection(asyncio.Protocol):
         self._headers = {}
         self._body = []
         self._body_bytes = 0
+        self._body_max = RESPONSE_PAYLOAD_MAX_BYTES
         self._head_bytes = 0
         self._refusal = None
         self._route = None
@@ -248,6 +273,9 @@ class RuntimeConnection(asyncio.Protocol):
     def _admit(self) -> None:
         route = self._route
         method = self._parser.get_method()
+        if route is None and self._url.startswith(_OF_EXTENSIONS):
+            self._body_max = _EXTENSION_BODY_MAX
+            return
         waits = route is not None and (route["next"] or route["restored"])
         if route is None or method != (b"GET" if waits else b"POST"):
             raise RefusedError(404, "NotFound", "404 page not found")
@@ -294,7 +322,7 @@ class RuntimeConnection(asyncio.Protocol):
         self._head_bytes = 0
         if self._stream is not None:
             self._write_on(self._stream, body)
-        elif self._refusal is None and self._body_bytes <= RESPONSE_PAYLOAD_MAX_BYTES:
+        elif self._refusal is None and self._body_bytes <= self._body_max:
             self._body.append(body)
         else:
             self._body.clear()
@@ -318,6 +346,7 @@ class RuntimeConnection(asyncio.Protocol):
     def _act(self) -> None:
         route = self._route
         if route is None:
+            self._act_for_extension()
             return
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body = []
@@ -356,6 +385,27 @@ class RuntimeConnection(asyncio.Protocol):
         except RefusedError:
             self._awaits_event = False
             raise
+
+    def _act_for_extension(self) -> None:
+        if self._body_bytes > _EXTENSION_BODY_MAX:
+            raise _too_large(_EXTENSION_BODY_MAX)
+        body, self._body = b"".join(self._body), []
+        headers = {
+            name.decode("ascii"): value[:1_024].decode("latin-1")
+            for name, value in self._headers.items()
+        }
+        method = self._parser.get_method().decode("latin-1")
+        path = self._url.decode("latin-1").rstrip("/")
+        self._host.extension_calls(self, method, path, headers, body)
+
+    def reply(self, status: int, body: bytes, headers: str = "") -> bool:
+        """Answer a call of an extension; False if it has gone."""
+        head = (
+            f"HTTP/1.1 {status} {'OK' if status == 200 else 'Accepted'}\r\n"
+            f"Content-Type: application/json\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+        )
+        held, self._held = self._held, b""
+        return self._write(held + head.encode("ascii") + body)
 
     def _end_stream(self, stream: ResponseStream, request_id: str, error_type: str) -> None:
         self._stream = None

@@ -4,8 +4,10 @@ It holds the connections of the Runtime API and knows whether the runtime waits 
 follows from a valid call is for the environment to decide.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from emberbox.clock import Clock
 from emberbox.environment.beginning import Beginning
 from emberbox.environment.current import CurrentInvocation
 from emberbox.environment.response_stream import ResponseStream
@@ -65,11 +67,32 @@ class Phases(Protocol):
         ...
 
 
+class Extended(Protocol):
+    """What serves the calls of extensions."""
+
+    def call(
+        self,
+        caller: RuntimeConnection,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        """One call; RefusedError if it is not accepted."""
+        ...
+
+    def connection_lost(self, caller: RuntimeConnection) -> None:
+        """Whoever waited there does so no more."""
+        ...
+
+
 class RuntimeSide:
     """See the module; `RuntimeHost` is what its connections see of it."""
 
-    def __init__(self, environment: Phases) -> None:
+    def __init__(self, environment: Phases, extensions: Extended, clock: Clock) -> None:
         self._environment = environment
+        self._extensions = extensions
+        self._clock = clock
         self._connections: set[RuntimeConnection] = set()
         self.waiting: RuntimeConnection | None = None
 
@@ -96,7 +119,7 @@ class RuntimeSide:
         """The runtime is ready: for the first time, again, or for a delivery that waits."""
         environment = self._environment
         current, state = environment.current, environment.state
-        is_owing = current is not None and current.is_delivered and not current.is_answered
+        is_owing = current is not None and current.is_delivered and current.result is None
         # A process that is being killed must not get what its successor is for.
         if self.waiting is not None or is_owing or state not in _API_STATES:
             raise _illegal(state, "Ready")
@@ -111,7 +134,7 @@ class RuntimeSide:
         current = self._environment.current
         if (
             current is None
-            or current.is_answered
+            or current.result is not None
             or not current.is_delivered
             or current.invocation.request_id != request_id
         ):
@@ -137,6 +160,7 @@ class RuntimeSide:
         if current.stream is not None:
             raise _illegal(self._environment.state, "Responding")
         version = self._environment.version
+        current.response_began = self._clock.monotonic()
         current.stream = ResponseStream(current.invocation, version, content_type, flow)
         return current.stream
 
@@ -200,10 +224,22 @@ class RuntimeSide:
         """A process has connected."""
         self._environment.connected()
 
+    def extension_calls(
+        self,
+        connection: RuntimeConnection,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        """The APIs for extensions are on the same address."""
+        self._extensions.call(connection, method, path, headers, body)
+
     def connection_lost(self, connection: RuntimeConnection) -> None:
         """A process has closed its connection."""
         if self.waiting is connection:
             self.waiting = None
+        self._extensions.connection_lost(connection)
 
 
 def _illegal(state: State, to: str) -> RefusedError:

@@ -13,14 +13,16 @@ class State(Enum):
     BUSY = "an invocation is being served"
     RESETTING = "its processes are being killed after a time-out, a crash or a failed init"
     EMPTY = "no process runs; the next invocation initialises again"
+    SHUTDOWN = "its runtime and its extensions are being told to end"
     STOPPED = "gone"
 
 
 TABLE: Table[State] = {
     State.INIT: frozenset({State.IDLE, State.RESETTING, State.STOPPED}),
-    State.IDLE: frozenset({State.BUSY, State.RESETTING, State.STOPPED}),
+    State.IDLE: frozenset({State.BUSY, State.RESETTING, State.SHUTDOWN, State.STOPPED}),
     State.BUSY: frozenset({State.IDLE, State.RESETTING, State.STOPPED}),
     State.RESETTING: frozenset({State.EMPTY, State.STOPPED}),
     State.EMPTY: frozenset({State.BUSY, State.STOPPED}),
+    State.SHUTDOWN: frozenset({State.STOPPED}),
     State.STOPPED: frozenset(),
 }

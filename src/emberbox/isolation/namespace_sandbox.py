@@ -6,7 +6,8 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,7 @@ class NamespaceSandbox:
         self._pidfd = -1
         self._limits: Limits | None = None
         self._destroyed = ""
+        self._sockets: deque[asyncio.Future[socket.socket]] = deque()
         self.disk = -1
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -90,7 +92,13 @@ class NamespaceSandbox:
             self._end_processes()
 
     def assign(
-        self, trees: Trees, limits: Limits, launch: Launch, events: SandboxEvents, *, boost: bool
+        self,
+        trees: Trees,
+        limits: Limits,
+        launch: Launch | None,
+        events: SandboxEvents,
+        *,
+        boost: bool,
     ) -> None:
         """Give the blank sandbox its code, limits and runtime."""
         self._events = events
@@ -109,8 +117,12 @@ class NamespaceSandbox:
             "hostname": "sandbox",
             "disk": disk >= 0,
         }
-        message = {"prepare": prepare, "launch": _launch_message(launch)}
-        self._send(message, [d for d in (disk, launch.image) if d >= 0])
+        message: dict[str, Any] = {"prepare": prepare}
+        descriptors = [disk] if disk >= 0 else []
+        if launch is not None:
+            message["launch"] = _launch_message(launch)
+            descriptors += [launch.image] if launch.image >= 0 else []
+        self._send(message, descriptors)
         if disk >= 0:
             os.close(disk)
 
@@ -122,6 +134,23 @@ class NamespaceSandbox:
     def raise_memory(self, memory_bytes: int) -> None:
         """Let it use more memory than it was assigned."""
         self._cgroup.raise_memory(memory_bytes)
+
+    def start_extensions(self, environment: Mapping[str, str]) -> None:
+        """Start the programs in /opt/extensions; `on_extensions` follows."""
+        self._send({"extensions": dict(environment)})
+
+    def signal_runtime(self, number: int) -> None:
+        """Send a signal to the runtime process alone."""
+        self._send({"signal": number})
+
+    async def blank_socket(self) -> socket.socket:
+        """A fresh TCP socket in the sandbox's network, made by its init."""
+        future: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
+        self._sockets.append(future)
+        self._send({"socket": True})
+        if self._destroyed and not future.done():
+            future.set_exception(OSError(self._destroyed))
+        return await future
 
     def freeze(self) -> None:
         """No processor time until thawed."""
@@ -186,6 +215,10 @@ class NamespaceSandbox:
             door.close()
         os.close(self.log_descriptor)
         self.log_descriptor = -1
+        for future in self._sockets:
+            if not future.done():
+                future.set_exception(OSError("the sandbox is gone"))
+        self._sockets.clear()
         self.close_disk()
 
     def close_disk(self) -> None:
@@ -239,12 +272,28 @@ class NamespaceSandbox:
                 self.ready.set_result(None)
         elif "failed" in message:
             self.destroy(str(message["failed"]))
-        elif self._events is None:
-            return
+        elif "socket" in message:
+            self._give_socket(socket.socket(fileno=descriptors[0]))
+        elif self._events is not None:
+            self._tell(self._events, message, descriptors)
+
+    def _tell(self, events: SandboxEvents, message: dict[str, Any], descriptors: list[int]) -> None:
+        if "extensions" in message:
+            output = descriptors[0] if descriptors else -1
+            events.on_extensions(message["extensions"], message["not_started"], output)
+        elif "extension" in message:
+            events.on_extension_exit(message["extension"], exit_of(message["status"]))
         elif "exited" in message:
-            self._events.on_exit(exit_of(message["exited"]))
+            events.on_exit(exit_of(message["exited"]))
         elif "empty" in message:
-            self._events.on_empty()
+            events.on_empty()
+
+    def _give_socket(self, blank: socket.socket) -> None:
+        future = self._sockets.popleft()
+        if future.done():
+            blank.close()
+        else:
+            future.set_result(blank)
 
 
 def exit_of(wait_status: int) -> Exit:

@@ -6,7 +6,7 @@ time is announced through `SandboxEvents`.
 """
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -83,6 +83,20 @@ class SandboxEvents(Protocol):
         """The runtime process has ended; others it left may still run."""
         ...
 
+    def on_extensions(
+        self, started: Sequence[str], not_started: Mapping[str, str], output: int
+    ) -> None:
+        """`start_extensions` has been done: the names, why the others do not run.
+
+        `output` is the non-blocking read end of what they print, owned by the receiver; -1 if
+        there is none.
+        """
+        ...
+
+    def on_extension_exit(self, name: str, how: Exit) -> None:
+        """The process of an extension has ended."""
+        ...
+
     def on_empty(self) -> None:
         """No process of the customer is left; `launch` may be called again."""
         ...
@@ -131,16 +145,34 @@ class Sandbox(Protocol):
         ...
 
     def assign(
-        self, trees: Trees, limits: Limits, launch: Launch, events: SandboxEvents, *, boost: bool
+        self,
+        trees: Trees,
+        limits: Limits,
+        launch: Launch | None,
+        events: SandboxEvents,
+        *,
+        boost: bool,
     ) -> None:
-        """Give the blank sandbox its code, limits and runtime.
+        """Give the blank sandbox its code, limits and runtime, or None for one that comes later.
 
         With `boost` it starts on at least a whole processor, see the method of that name.
         """
         ...
 
     def launch(self, launch: Launch) -> None:
-        """Start a fresh runtime in a sandbox that is empty."""
+        """Start a fresh runtime in a sandbox that is empty, or was assigned without one."""
+        ...
+
+    def start_extensions(self, environment: Mapping[str, str]) -> None:
+        """Start the programs in /opt/extensions with these variables; `on_extensions` follows."""
+        ...
+
+    def signal_runtime(self, number: int) -> None:
+        """Send a signal to the runtime process alone, if it runs."""
+        ...
+
+    async def blank_socket(self) -> socket.socket:
+        """A fresh TCP socket in the sandbox's network; OSError if it is gone."""
         ...
 
     def raise_memory(self, memory_bytes: int) -> None:

@@ -124,6 +124,17 @@ def entrypoint_missing(request_id: str, command: str) -> Failure:
     )
 
 
+def extension_failed(request_id: str, error_type: str, text: str) -> Failure:
+    """An extension has ended or reported an error, which ends the invocation too."""
+    message = f"RequestId: {request_id} Error: {text}"
+    return Failure(
+        error_type,
+        _payload(error_type, message),
+        (message, error_type),
+        report_error_type=error_type,
+    )
+
+
 def truncated(request_id: str) -> Failure:
     """A streamed response ended in the middle, its runtime did not."""
     return _of_runtime("Runtime.TruncatedResponse", request_id, "Response was truncated")

@@ -5,6 +5,7 @@ of AWS's guide.
 """
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _MB = 1 << 20
@@ -55,8 +56,16 @@ class Measurement(NamedTuple):
 
 def init_start(runtime: str, version_arn: str) -> str:
     """The line that opens a runtime's initialisation."""
+    return (
+        f"INIT_START Runtime Version: {runtime_version(runtime)}\t"
+        f"Runtime Version ARN: {version_arn}"
+    )
+
+
+def runtime_version(runtime: str) -> str:
+    """The name of a runtime's version, as the log and telemetry have it."""
     family, _, version = _split_runtime(runtime)
-    return f"INIT_START Runtime Version: {family}:{version}\tRuntime Version ARN: {version_arn}"
+    return f"{family}:{version}"
 
 
 def init_report(
@@ -84,6 +93,18 @@ def _phase_report(line: str, phase: str, status: str | None, error_type: str | N
     if status is not None:
         line += f"\tStatus: {status}"
     return f"{line}\tError Type: {error_type}" if error_type else line
+
+
+def extension(name: str, state: str, events: Iterable[str], error_type: str = "") -> str:
+    """The line about an extension at the end of an initialisation, or when it fails."""
+    line = f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{', '.join(events)}]"
+    return f"{line}\tError Type: {error_type}" if error_type else line
+
+
+def subscription(word: str, name: str, types: Iterable[str]) -> str:
+    """The line about a subscription: TELEMETRY, or LOGS for the older API."""
+    shown = ", ".join(kind.capitalize() for kind in types)
+    return f"{word}\tName: {name}\tState: Subscribed\tTypes: [{shown}]"
 
 
 def start(request_id: str, version: str) -> str:

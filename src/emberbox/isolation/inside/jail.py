@@ -12,9 +12,15 @@ launch with a command of its own gets a fresh process.
     server -> init   {"prepare": {"code", "opt", "tmp_bytes", "hostname"}, "launch": {...}}   first
     server -> init   {"launch": {...}}           a fresh runtime, after {"empty"}
                      + descriptors: a disk for /tmp ("prepare" says so), an image ("launch" does)
+    server -> init   {"extensions": {...}}       their programs, before the runtime
+    server -> init   {"signal": n}               to the runtime process alone
+    server -> init   {"socket": true}            a blank TCP socket of the sandbox's network
     server -> init   {"kill": true}              all processes but init; also "stop", "continue"
     init -> server   {"ready": places} + descriptors   listening sockets, in the order of the doors
     init -> server   {"exited": status}          the runtime process itself (wait status)
+    init -> server   {"extensions": [...], "not_started": {...}} + descriptor of their output
+    init -> server   {"extension": name, "status": n}   one of them has ended
+    init -> server   {"socket": true} + descriptor
     init -> server   {"empty": true}             nothing but init is left
     init -> server   {"failed": text}            the sandbox is unusable
 """
@@ -31,6 +37,7 @@ import socket
 import sys
 import threading
 
+import extensions
 import linux
 import network
 
@@ -73,6 +80,7 @@ class _Init:
         self.birthplace = birthplace
         self.cgroups = cgroups
         self.runtime = 0
+        self.extensions = {}
         self.launch = -1
         self.ended = -1
 
@@ -151,15 +159,26 @@ def _command(init, message, descriptors):
     if "prepare" in message:
         prepare = message["prepare"]
         _mount_function(init.template, prepare, descriptors.pop(0) if prepare["disk"] else -1)
+    if "extensions" in message:
+        _start_extensions(init, message["extensions"])
     if "launch" in message:
         launch = message["launch"]
         _launch(init, launch, descriptors.pop(0) if launch["image"] else -1)
+    if "signal" in message and init.runtime and init.launch < 0:
+        os.kill(init.runtime, message["signal"])
+    if "socket" in message:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as blank:
+            init.send({"socket": True}, [blank.fileno()])
     # Signals freeze only where the cgroup freezer is not to be had: a customer can undo them.
     if "stop" in message:
         _signal_all(signal.SIGSTOP)
     if "continue" in message:
         _signal_all(signal.SIGCONT)
     if "kill" in message:
+        if init.launch >= 0:
+            # The runtime has not been used yet: its end is of no interest.
+            os.close(init.launch)
+            init.launch, init.runtime = -1, 0
         _signal_all(signal.SIGKILL)
         _reap(init)
 
@@ -186,6 +205,15 @@ def _launch(init, launch, image):
         os.write(init.launch, data)
         os.close(init.launch)
     init.launch = -1
+
+
+def _start_extensions(init, environment):
+    running, failed, output = extensions.start(init, environment, _enter)
+    init.extensions = {pid: name for name, pid in running.items()}
+    message = {"extensions": list(running), "not_started": failed}
+    init.send(message, [output] if output >= 0 else [])
+    if output >= 0:
+        os.close(output)
 
 
 def _signal_all(number):
@@ -235,6 +263,8 @@ def _reap(init):
             if init.launch >= 0:
                 raise RuntimeError("the runtime process ended before it was used")
             init.send({"exited": status})
+        elif pid in init.extensions:
+            init.send({"extension": init.extensions.pop(pid), "status": status})
 
 
 def _fork_runtime(init, waits, wanted_pid=0):
@@ -254,18 +284,9 @@ def _fork_runtime(init, waits, wanted_pid=0):
 
 
 def _become_runtime(init, reading, waits):
-    os.setsid()
-    for cgroup in init.cgroups:
-        os.write(cgroup, b"0")
-    linux.unshare(linux.CLONE_NEWCGROUP)
-    null = _high(os.open("/dev/null", os.O_RDWR))
-    launch, log = _high(reading), _high(init.log)
-    for descriptor, number in ((null, 0), (log, 1), (log, 2), (log, 3), (launch, 4)):
-        os.dup2(descriptor, number, inheritable=waits or number <= _LOG_DESCRIPTOR)
-    os.closerange(_LAUNCH_DESCRIPTOR + 1, _DESCRIPTORS)
-    _limit_and_drop(init.uid, init.template.seccomp)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    linux.refresh_after_fork()
+    last = _LAUNCH_DESCRIPTOR if waits else _LOG_DESCRIPTOR
+    null = os.open("/dev/null", os.O_RDWR)
+    _enter(init, ((null, 0), (init.log, 1), (init.log, 2), (init.log, 3), (reading, 4)), last)
     template = init.template
     if waits:
         _execute(template.waiting, template.waiting_variables)
@@ -277,6 +298,20 @@ def _socket_pair():
     """Like a pipe, but descriptors can be passed through it."""
     reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     return reading.detach(), writing.detach()
+
+
+def _enter(init, descriptors, last_inherited):
+    """Make a process of the customer's out of a fresh child: these descriptors and no others."""
+    os.setsid()
+    for cgroup in init.cgroups:
+        os.write(cgroup, b"0")
+    linux.unshare(linux.CLONE_NEWCGROUP)
+    for descriptor, number in [(_high(descriptor), number) for descriptor, number in descriptors]:
+        os.dup2(descriptor, number, inheritable=number <= last_inherited)
+    os.closerange(len(descriptors), _DESCRIPTORS)
+    _limit_and_drop(init.uid, init.template.seccomp)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    linux.refresh_after_fork()
 
 
 def _high(descriptor):
