@@ -37,6 +37,7 @@ BUDGETS: dict[str, Budget] = {
     "memory_mb": Budget("memory (PSS) per idle environment", "MB", 3, 1.8),
     "create_ms": Budget("create until Active", "ms", 20, 5),
     "update_ms": Budget("update until new code answers", "ms", 30, 10),
+    "snapshot_ms": Budget("first invoke from a snapshot, numpy and pandas, p50", "ms", 12, 6),
     "start_ms": Budget("server start until ready", "ms", 600, 300),
     "many_start_ms": Budget("start with 2,000 functions of 5 versions", "ms", 1_000, 500),
     "many_list_ms": Budget("a page of 50 of them, p50", "ms", 10, 5),
@@ -65,6 +66,9 @@ OTHERS: dict[str, tuple[str, str, str]] = {
     "hello_8_per_s": ("hello, 8 clients", "/s", "hop_8_per_s"),
     "print_32_per_s": ("hello that prints a line, 32 clients", "/s", "hop_32_per_s"),
     "small_32_per_s": ("hello with 128 MB, 32 clients: the processor limit", "/s", ""),
+    "snapshot_p95_ms": ("the same, p95", "ms", ""),
+    "snapshot_publish_ms": ("publish until its snapshot is there, p50", "ms", ""),
+    "snapshot_mb": ("memory (PSS) of it for each of 100 environments", "MB", ""),
     "server_mb": ("memory (PSS) of the server before any function", "MB", ""),
     "stop_ms": ("SIGTERM until the server has ended", "ms", ""),
 }

@@ -11,6 +11,7 @@ from typing import Any
 from bench import processes
 from bench.client import Answer, Load, closed_loop, connect, invoke_request, together
 from bench.raw import ECHO_BODY
+from bench.snapshots import measure_snapshots
 from bench.statistics import median_ms, percentile
 from bench.subjects import WHOLE_PROCESSOR_MB, Subjects
 from tools.running import RunningServer, running, start
@@ -179,6 +180,11 @@ async def measure_idle_memory(bench: Bench) -> Figures:
     return {"memory_mb": (after - before) / _IDLE}
 
 
+async def measure_snapshots_of(bench: Bench) -> Figures:
+    """A function that imports numpy and pandas, with SnapStart."""
+    return await measure_snapshots(bench.server, bench.subjects.client)
+
+
 def measure_starting() -> Figures:
     """Servers with fresh data directories: spawn until ready, SIGTERM until gone."""
     starting, stopping = [], []
@@ -209,4 +215,5 @@ MEASURES: dict[str, Callable[[Bench], Coroutine[Any, Any, Figures]]] = {
     "freeze": measure_freezing,
     "burst": measure_burst,
     "throughput": measure_throughput,
+    "snapshots": measure_snapshots_of,
 }

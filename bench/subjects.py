@@ -31,7 +31,7 @@ SOURCES = {
     "hungry": "def handler(event, context):\n    return len(bytearray(1 << 30))\n",
     "broken": "import a_module_that_is_not_there\n",
 }
-_ROLE = "arn:aws:iam::123456789012:role/bench"
+ROLE = "arn:aws:iam::123456789012:role/bench"
 _ACTIVE_S = 30.0
 # Processor time comes with memory. With a whole processor the platform is measured, not the limit.
 WHOLE_PROCESSOR_MB = 1_769
@@ -91,7 +91,7 @@ class Subjects:
         made = self._lambda.create_function(
             FunctionName=name,
             Runtime=runtime,
-            Role=_ROLE,
+            Role=ROLE,
             Handler=handler,
             Code={"ZipFile": code},
             MemorySize=memory_mb,
@@ -110,6 +110,11 @@ class Subjects:
     def delete(self, name: str) -> None:
         """Delete it."""
         self._lambda.delete_function(FunctionName=name)
+
+    @property
+    def client(self) -> Any:
+        """The boto3 client behind it."""
+        return self._lambda
 
     def close(self) -> None:
         """Close the client's connections."""
