@@ -25,11 +25,18 @@ class StartError(RuntimeError):
 
 
 class RunningServer:
-    """A server process. `url` is its address; `log` is the file with its standard error."""
+    """A server process. `url` is its address; `log` is the file with its standard error,
+    `said` the text it began with."""
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", url: str, log: Path, ready_s: float
+        self,
+        process: "subprocess.Popen[bytes]",
+        url: str,
+        log: Path,
+        ready_s: float,
+        said: str = "",
     ) -> None:
+        self.said = said
         self.process = process
         self.url = url
         self.log = log
@@ -83,7 +90,7 @@ def start(
             env=server_environment(),
         )
     try:
-        url, ready_s = _await_address(process, began)
+        url, ready_s, said = _await_address(process, began)
     except BaseException as error:
         process.kill()
         process.wait()
@@ -93,7 +100,7 @@ def start(
             said = log.read_text("utf-8", "replace")[-4000:]
             raise StartError(f"{error}\n{said}") from None
         raise
-    return RunningServer(process, url, log, ready_s)
+    return RunningServer(process, url, log, ready_s, said)
 
 
 @contextmanager
@@ -138,8 +145,8 @@ def client_environment(url: str, home: Path) -> Mapping[str, str]:
     }
 
 
-def _await_address(process: "subprocess.Popen[bytes]", began: float) -> tuple[str, float]:
-    """The address in the banner, and the seconds it took to appear."""
+def _await_address(process: "subprocess.Popen[bytes]", began: float) -> tuple[str, float, str]:
+    """The address in the banner, the seconds it took to appear, and the banner."""
     assert process.stdout is not None
     descriptor = process.stdout.fileno()
     said = ""
@@ -155,5 +162,5 @@ def _await_address(process: "subprocess.Popen[bytes]", began: float) -> tuple[st
             said += data.decode("utf-8", "replace")
             found = _ADDRESS.search(said)
             if found:
-                return found[1], time.monotonic() - began
+                return found[1], time.monotonic() - began, said
     raise StartError(f"the server was not ready within {_START_S:.0f} s\n{said}")

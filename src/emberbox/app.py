@@ -35,7 +35,7 @@ from emberbox.isolation.network.modes import Choice
 from emberbox.model.function import FunctionVersion
 from emberbox.parts.asynchronous import open_asynchronous
 from emberbox.parts.environments import make_environments
-from emberbox.parts.identity import open_identities
+from emberbox.parts.identity import NewRootKey, open_identities
 from emberbox.parts.messaging import (
     CERTIFICATES,
     open_deliveries,
@@ -44,11 +44,12 @@ from emberbox.parts.messaging import (
     role_rights,
 )
 from emberbox.parts.metrics import open_metrics
+from emberbox.parts.resource_policies import queue_policies, topic_policies
 from emberbox.parts.sandboxes import open_sandboxes
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.logs.service import LogsService
-from emberbox.settings import Settings
+from emberbox.settings import AuthMode, Settings
 from emberbox.storage.catalog import CatalogWriter, FunctionCatalog
 from emberbox.storage.database import Database
 from emberbox.storage.functions import FunctionStore
@@ -83,6 +84,7 @@ class Server:
     runtimes: list[str]
     recovered_sandboxes: int
     network: Choice
+    root_key: NewRootKey | None
 
 
 @asynccontextmanager
@@ -131,6 +133,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             packages,
             clock=clock,
             secret=secret,
+            roles=identities.store if settings.auth is AuthMode.ENFORCED else None,
             concurrency_limit=settings.concurrency,
             hot_directories=settings.hot_reload,
             checks=messaging.checks,
@@ -151,6 +154,15 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             default_account=settings.account,
             default_region=settings.region,
             account_of=identities.sessions.account_of,
+            guard=identities.guard(
+                data,
+                catalog,
+                {
+                    "sqs": queue_policies(messaging.sqs.broker.queues),
+                    "sns": topic_policies(messaging.sns.store),
+                },
+                log_all=settings.log_decisions,
+            ),
             pages={
                 "/_emberbox/code/": code_page(functions.downloads.resolve),
                 CREDENTIALS_PATH: credentials_page(environments.credentials.answer),
@@ -202,6 +214,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             runtimes.installed(),
             recovered,
             backend.network.choice,
+            await identities.open_root(settings.account, renew=settings.new_root_key),
         )
 
 

@@ -32,6 +32,8 @@ class Settings:
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
     auth: AuthMode = AuthMode.OPEN
+    new_root_key: bool = False
+    log_decisions: bool = False
     log_format: str = "text"
     concurrency: int = 1_000
     async_concurrency: int = 32

@@ -14,6 +14,7 @@ _COMMANDS = {
     "serve": ("emberbox.cli.serve:serve", "Run a server in the foreground."),
     "env": ("emberbox.cli.env:env", "Print what points AWS clients at a server."),
     "aws": ("emberbox.cli.aws:aws", "Run the aws command line against a server."),
+    "why-denied": ("emberbox.cli.why_denied:why_denied", "Say why a request was denied."),
     "doctor": ("emberbox.cli.doctor:doctor", "Say what this host can isolate and limit."),
 }
 

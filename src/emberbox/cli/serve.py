@@ -1,6 +1,7 @@
 """`emberbox serve`: run a server in the foreground until it is told to stop."""
 
 import asyncio
+import ipaddress
 import json
 import logging
 import shutil
@@ -13,7 +14,7 @@ import click
 
 from emberbox import settings as settings_module
 from emberbox.isolation.network.modes import Mode
-from emberbox.settings import Settings
+from emberbox.settings import AuthMode, Settings
 
 
 @click.command()
@@ -104,6 +105,28 @@ from emberbox.settings import Settings
     "all that this host can. [default: nat where the host can do it, else service]",
 )
 @click.option(
+    "--auth",
+    type=click.Choice([mode.value for mode in AuthMode]),
+    default=AuthMode.OPEN.value,
+    show_default=True,
+    help="Whom to believe: anybody; who signs with a key of ours; and besides, what policies say.",
+)
+@click.option(
+    "--open-to-the-network",
+    is_flag=True,
+    help="Let anybody who reaches an address beyond this machine run code here.",
+)
+@click.option(
+    "--new-root-credentials",
+    is_flag=True,
+    help="Make a new access key for the account's root, and remove its older ones.",
+)
+@click.option(
+    "--log-decisions",
+    is_flag=True,
+    help="Keep what policies allow, too, and not only what they deny.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -127,10 +150,18 @@ def serve(
     hot_reload: tuple[Path, ...],
     network: str | None,
     log_format: str,
+    auth: str,
+    open_to_the_network: bool,
+    new_root_credentials: bool,
+    log_decisions: bool,
 ) -> None:
     """Run a server in the foreground; SIGTERM or Ctrl-C ends it after running invocations."""
     if ephemeral and data_dir is not None:
         raise click.UsageError("--ephemeral keeps nothing: leave out --data-dir.")
+    mode = AuthMode(auth)
+    _check_exposure(host, mode, open_to_the_network=open_to_the_network)
+    if new_root_credentials and mode is AuthMode.OPEN:
+        raise click.UsageError("--new-root-credentials: an open server takes any credentials.")
     began = time.monotonic()
     from emberbox import app
 
@@ -143,6 +174,9 @@ def serve(
         account=account,
         region=region,
         log_format=log_format,
+        auth=mode,
+        new_root_key=new_root_credentials,
+        log_decisions=log_decisions,
         concurrency=max_concurrency,
         async_concurrency=async_concurrency,
         blank_sandboxes=blank_sandboxes,
@@ -158,6 +192,21 @@ def serve(
     finally:
         if ephemeral and place is not None:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _check_exposure(host: str, mode: AuthMode, *, open_to_the_network: bool) -> None:
+    """Who lets the network in must know the callers, or say in so many words that he does not."""
+    if mode is not AuthMode.OPEN or open_to_the_network:
+        return
+    try:
+        is_local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local:
+        raise click.UsageError(
+            f"an open server on {host} would let anybody who reaches it run code on this machine: "
+            "add --auth enforced (or authenticated), or say --open-to-the-network"
+        )
 
 
 def _run(settings: Settings, began: float) -> None:
@@ -221,6 +270,14 @@ def _announce(server: "object", seconds: float) -> None:
         f"  Network    {server.network.words}",
         f"  Data       {settings.data_dir}",
     ]
+    if settings.auth is not AuthMode.OPEN:
+        lines.append(f"  Callers    {settings.auth.value}; an access key of this server is needed")
+    if server.root_key is not None:
+        lines += [
+            f"  Root       access key {server.root_key.access_key}",
+            f"             secret key {server.root_key.secret}",
+            "             shown this once: make users with it, then keep it safe",
+        ]
     if server.recovered_sandboxes:
         lines.append(f"  Cleaned    {server.recovered_sandboxes} sandboxes of a server that died")
     lines.append(

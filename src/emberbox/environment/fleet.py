@@ -5,7 +5,7 @@ changed, and runs invocations on them.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -59,7 +59,10 @@ class Planner(Protocol):
 
 
 class Fleet:
-    """See the module. `door` gives what serves AWS calls from inside one environment."""
+    """See the module. `door` gives what serves AWS calls from inside one environment.
+
+    `may_log` says whether a function's role lets its log be written to a stream.
+    """
 
     def __init__(
         self,
@@ -70,7 +73,9 @@ class Fleet:
         clock: Clock,
         door: Callable[[FunctionVersion], Callable[[], asyncio.Protocol]],
         templates: Templates,
+        may_log: Callable[[FunctionVersion, str], Awaitable[bool]] | None = None,
     ) -> None:
+        self._may_log = may_log
         self._sandboxes = sandboxes
         self._planner = planner
         self._logs = logs
@@ -196,8 +201,9 @@ class Fleet:
 
     async def _move_in(self, pool: Pool, sandbox: Sandbox, beginning: Beginning | None) -> None:
         function = pool.plan.function
-        name = stream_name(function, self._clock.now())
-        stream = self._logs.stream(function.account, function.region, function.logging.group, name)
+        name, group = stream_name(function, self._clock.now()), function.logging.group
+        is_kept = self._may_log is None or await self._may_log(function, name)
+        stream = self._logs.stream(function.account, function.region, group, name, is_kept=is_kept)
         log = ConsoleLog(sandbox.log_descriptor, stream, self._clock, self._is_congested)
         resident = _Resident(self, pool)
         beginning = beginning or self._templates.beginning(function, sandbox.lineage)

@@ -1,15 +1,17 @@
 """Execution roles: may Lambda assume the role that a function is given?"""
 
-from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid
+from emberbox.model.policy.documents import UnreadablePolicyError, compiled
+from emberbox.model.policy.evaluation import Policies, Request, decide
+from emberbox.model.policy.principals import service
 from emberbox.model.request import RequestContext
 
 _SERVICE = "lambda.amazonaws.com"
-_ACTION = "sts:assumerole"
+_ACTION = "sts:AssumeRole"
 
 
 class Role(Protocol):
@@ -41,31 +43,16 @@ async def check_role(roles: RoleLookup | None, context: RequestContext, arn: str
             "AccessDeniedException", "Cross-account pass role is not allowed.", status=403
         )
     role = await roles.role(context.account, arn)
-    if role is None or not trusts_lambda(role.assume_role_policy):
+    if role is None or not trusts_lambda(role.assume_role_policy, arn, context.account):
         raise invalid("The role defined for the function cannot be assumed by Lambda.")
 
 
-def trusts_lambda(policy: Mapping[str, Any]) -> bool:
-    """Whether a trust policy lets Lambda assume the role: some statement allows, none denies it."""
-    effects = {
-        statement.get("Effect")
-        for statement in _listed(policy.get("Statement"))
-        if isinstance(statement, Mapping) and _is_about_lambda(statement)
-    }
-    return effects == {"Allow"}
-
-
-def _is_about_lambda(statement: Mapping[str, Any]) -> bool:
-    principal = statement.get("Principal")
-    services = principal.get("Service") if isinstance(principal, Mapping) else principal
-    return any(service in (_SERVICE, "*") for service in _listed(services)) and any(
-        fnmatchcase(_ACTION, str(action).lower()) for action in _listed(statement.get("Action"))
-    )
-
-
-def _listed(value: Any) -> Iterator[Any]:
-    """The elements of what may be a list, or a single one, or nothing."""
-    if isinstance(value, list):
-        yield from value
-    elif value is not None:
-        yield value
+def trusts_lambda(policy: Mapping[str, Any], role_arn: str, account: str) -> bool:
+    """Whether a trust policy lets Lambda assume the role for a function of the account."""
+    try:
+        trust = compiled(role_arn, policy)
+    except UnreadablePolicyError:
+        return False
+    context = {"aws:sourceaccount": [account], "aws:principalisawsservice": ["true"]}
+    request = Request(service(_SERVICE), _ACTION, role_arn, account, context)
+    return decide(request, Policies(resource=[trust], trust=True)).is_allowed

@@ -27,7 +27,9 @@ from emberbox.gateway.body import (
 )
 from emberbox.gateway.catalog import Catalog
 from emberbox.gateway.dispatch import Dispatcher, failed
+from emberbox.gateway.guard import Circumstances, Guard, Identified, Wire
 from emberbox.gateway.hosts import read_host
+from emberbox.gateway.invoke_guard import InvokeGuard
 from emberbox.gateway.origins import foreign_page, is_foreign
 from emberbox.gateway.pages import OWN_PREFIX, Page, Pages, PlainResponse, RequestInfo
 from emberbox.gateway.request_ids import RequestIds
@@ -62,7 +64,8 @@ class Gateway:
 
     `pages` are plain routes by path prefix, `fronts` those by host front (`lambda-url`,
     `execute-api`). `account_of` knows the accounts of access keys that we have issued. Accounts and
-    regions that a request does not name are the defaults.
+    regions that a request does not name are the defaults. `guard` asks who calls and whether they
+    may; without one, anybody may do anything.
     """
 
     def __init__(
@@ -74,9 +77,12 @@ class Gateway:
         pages: Mapping[str, Page] = _NO_PAGES,
         fronts: Mapping[str, Page] = _NO_PAGES,
         account_of: Callable[[str], str | None] = lambda _key: None,
+        guard: Guard | None = None,
     ) -> None:
+        self.guard = guard
+        self.invoke_guard = None if guard is None else InvokeGuard(guard)
         self._catalog = Catalog()
-        self._dispatcher = Dispatcher(services, self._catalog)
+        self._dispatcher = Dispatcher(services, self._catalog, guard)
         self._scopes = ScopeReader(default_account, default_region, account_of)
         self._ids = RequestIds()
         self._pages = Pages({f"{OWN_PREFIX}health": _health, **pages}, fronts)
@@ -158,13 +164,46 @@ class Gateway:
         request = head.request
         try:
             body = await read_body(receive, request.headers, limit)
-            request = plain(_with_body(request, body), limit)
+            request = _with_body(request, body)
+            identified = None
+            if self.guard is not None:
+                credential, identified = await self._identified(credential, head, request)
+            request = plain(request, limit)
         except TooLargeError:
             error = limit.error(self._dispatcher.operation_name(credential, request))
             return self._dispatcher.refuse(credential, request, error, head.request_id)
         except CallerError as error:
             return self._dispatcher.refuse(credential, request, error, head.request_id)
-        return await self._dispatcher.answer(credential, request, head.endpoint, head.request_id)
+        return await self._dispatcher.answer(
+            credential, request, head.endpoint, head.request_id, identified
+        )
+
+    async def _identified(
+        self, credential: Scope, head: _Head, request: HttpRequest
+    ) -> tuple[Scope, Identified]:
+        """Who has signed, and what for: nothing that is not covered by the signature counts."""
+        caller = None
+        is_signed = credential.is_signed or "authorization" in request.headers
+        if self.guard is not None and is_signed:
+            service = self._dispatcher.service_name(credential, request)
+            wire = Wire.of(request, head.raw_query)
+            caller, claim = await self.guard.identify(wire, service)
+            credential = Scope(
+                caller.principal.account,
+                claim.region.decode("latin-1"),
+                claim.access_key,
+                claim.service.decode("latin-1").lower(),
+            )
+        around = Circumstances(
+            head.request_id,
+            head.client,
+            credential.region,
+            is_secure=head.endpoint.startswith("https:"),
+            user_agent=request.headers.get("user-agent", ""),
+            method=request.method,
+            path=request.path,
+        )
+        return credential, Identified(caller, around)
 
     async def _show(self, page: Page, head: _Head, receive: Receive) -> HttpResponse:
         try:

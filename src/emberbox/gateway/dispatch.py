@@ -8,6 +8,7 @@ from emberbox.errors import CallerError, PlatformError
 from emberbox.gateway.catalog import Catalog
 from emberbox.gateway.codecs import CODECS
 from emberbox.gateway.failures import internal, resolve
+from emberbox.gateway.guard import Guard, Identified
 from emberbox.gateway.routing import Aim, Destination, Router, UnservedError
 from emberbox.gateway.shapes import ServiceModel
 from emberbox.gateway.sigv4_scope import Scope
@@ -24,7 +25,10 @@ _NOT_BUILT = 501
 class Dispatcher:
     """The services by name, behind their codecs."""
 
-    def __init__(self, services: Iterable[Service], catalog: Catalog) -> None:
+    def __init__(
+        self, services: Iterable[Service], catalog: Catalog, guard: Guard | None = None
+    ) -> None:
+        self._guard = guard
         self._services = {service.name: service for service in services}
         self._catalog = catalog
         self._router = Router(catalog, anonymous_s3="s3" in self._services)
@@ -42,9 +46,17 @@ class Dispatcher:
             self._router.warm(model)
 
     async def answer(
-        self, scope: Scope, request: HttpRequest, endpoint: str, request_id: str
+        self,
+        scope: Scope,
+        request: HttpRequest,
+        endpoint: str,
+        request_id: str,
+        identified: Identified | None = None,
     ) -> HttpResponse:
-        """The answer, errors included; NoRouteError if the request is no AWS client's."""
+        """The answer, errors included; NoRouteError if the request is no AWS client's.
+
+        `identified` is who asks, where the server has a guard.
+        """
         aim = self._aim(scope, request, request_id)
         if isinstance(aim, HttpResponse):
             return aim
@@ -53,7 +65,7 @@ class Dispatcher:
         try:
             destination = self._router.find(aim, request)
             what = f"{aim.service}.{destination.call.operation.name}"
-            return await self._run(destination, scope, endpoint, request_id)
+            return await self._run(destination, scope, endpoint, request_id, identified)
         except CallerError as error:
             return failed(service, aim.protocol, error, request_id)
         except PlatformError as error:
@@ -71,6 +83,13 @@ class Dispatcher:
         if isinstance(aim, HttpResponse):
             return aim
         return failed(self._catalog.model(aim.service), aim.protocol, error, request_id)
+
+    def service_name(self, scope: Scope, request: HttpRequest) -> str:
+        """The service a request is for, empty if unknown; NoRouteError for no AWS client's."""
+        try:
+            return self._router.aim(scope, request).service
+        except (CallerError, UnservedError):
+            return ""
 
     def operation_name(self, scope: Scope, request: HttpRequest) -> str:
         """The operation as far as the head of a request tells; empty if it does not."""
@@ -92,13 +111,24 @@ class Dispatcher:
             return failed(None, "query", error, request_id)
 
     async def _run(
-        self, destination: Destination, scope: Scope, endpoint: str, request_id: str
+        self,
+        destination: Destination,
+        scope: Scope,
+        endpoint: str,
+        request_id: str,
+        identified: Identified | None,
     ) -> HttpResponse:
         call = destination.call
         operation = self._built(call.service.name, call.operation.name)
         codec = CODECS[destination.protocol]
         params = codec.parse(call, destination.request)
         validate(call.service, call.operation, params)
+        caller = None
+        if self._guard is not None and identified is not None:
+            caller = identified.caller
+            await self._guard.allow(
+                caller, call.service.name, call.operation.name, params, identified.around
+            )
         context = RequestContext(
             account=scope.account,
             region=scope.region,
@@ -107,6 +137,7 @@ class Dispatcher:
             operation=call.operation.name,
             access_key=scope.access_key,
             endpoint=endpoint + destination.prefix,
+            principal=None if caller is None else caller.principal,
         )
         result = await operation(context, params)
         reply = result if isinstance(result, Reply) else Reply(result)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 from emberbox.errors import CallerError, EmberboxError
+from emberbox.gateway.guard import Wire
+from emberbox.gateway.invoke_guard import InvokeGuard
 from emberbox.gateway.origins import foreign_page, is_foreign
 from emberbox.gateway.stream_answer import StreamAnswer
 from emberbox.invoke.frontdoor import FrontDoor, InvokeAnswer, InvokeRequest
@@ -138,20 +140,32 @@ class InvokeCall:
         """Serve the call: at once if an environment is idle, else in a task of its own."""
         try:
             request = self._request(self._request_id)
-            if not self._front_door.begin(request, self._write_answer):
-                self._own(self._serve(request))
+            guard = self._gateway.invoke_guard
+            admitted = request if guard is None else guard.at_once(self._wire(request), request)
+            if admitted is None:
+                self._own(self._serve(request, guard))
+            elif not self._front_door.begin(admitted, self._write_answer):
+                self._own(self._serve(admitted))
         except CallerError as error:
             self._write_error(error)
         except Exception as error:  # noqa: BLE001 - the boundary of the call: logged and answered
             self._write_fault(error)
 
-    async def _serve(self, request: InvokeRequest) -> None:
+    async def _serve(self, request: InvokeRequest, guard: InvokeGuard | None = None) -> None:
+        """Serve a call with waiting; `guard` is given if it has not been asked yet."""
         try:
+            if guard is not None:
+                peer = self._transport.get_extra_info("peername")
+                client = str(peer[0]) if isinstance(peer, tuple) else ""
+                request = await guard.with_waiting(self._wire(request), request, client)
             self._write_answer(await self._front_door.invoke(request))
         except CallerError as error:
             self._write_error(error)
         except Exception as error:  # noqa: BLE001 - the boundary of the call: logged and answered
             self._write_fault(error)
+
+    def _wire(self, request: InvokeRequest) -> Wire:
+        return Wire(b"POST", self._target.string, self._headers, request.payload)
 
     def _write_fault(self, error: Exception) -> None:
         """The platform has failed: the client learns that, the server's log why."""

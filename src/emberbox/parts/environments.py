@@ -15,7 +15,7 @@ from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.model.function import FunctionVersion
 from emberbox.parts.identity import CREDENTIALS_S, Identities
 from emberbox.runtimes.host import HostRuntimes
-from emberbox.settings import Settings
+from emberbox.settings import AuthMode, Settings
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.telemetry.logs import LogSink
 
@@ -71,6 +71,7 @@ def make_environments(
         clock,
         door,
         templates,
+        identities.may_log if settings.auth is AuthMode.ENFORCED else None,
     )
     provisioner = Provisioner(catalog, fleet)
     catalog.attachment_listeners.append(provisioner.attachment_changed)

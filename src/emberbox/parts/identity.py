@@ -3,33 +3,145 @@
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from emberbox.clock import Clock
-from emberbox.identity.authority import Authority
+from emberbox.gateway.guard import Guard, ResourcePolicies
+from emberbox.identity.authority import Authority, Question
 from emberbox.identity.callers import Callers
+from emberbox.identity.paths import IdentityPaths
 from emberbox.identity.sealing import Sealer
 from emberbox.identity.sessions import Sessions
 from emberbox.identity.web_identity import WebIdentities
+from emberbox.model.attachment import Kind as AttachmentKind
+from emberbox.model.function import FunctionVersion
+from emberbox.model.names import LATEST
+from emberbox.model.policy.documents import Policy, from_text
+from emberbox.model.resource_policy import text_of
 from emberbox.services.iam.service import IamService
 from emberbox.services.sts.service import StsService
 from emberbox.settings import AuthMode
+from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.database import Database
 from emberbox.storage.identities import IdentityStore
 from emberbox.storage.sessions import SessionStore
+from emberbox.telemetry.decisions import DecisionFile
 
 CREDENTIALS_S = 12 * 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class NewRootKey:
+    """A key of an account's root, to be shown once."""
+
+    access_key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"<NewRootKey {self.access_key}>"
+
+
+class FunctionRights:
+    """The policies and tags of functions, by their ARNs."""
+
+    def __init__(self, catalog: FunctionCatalog) -> None:
+        self._catalog = catalog
+
+    def policies(self, arn: str) -> tuple[Policy, ...]:
+        """The policy of a function, or of the version or alias that the ARN names."""
+        parts = arn.split(":")
+        if len(parts) not in {7, 8} or parts[5] != "function":
+            return ()
+        key = (parts[4], parts[3], parts[6])
+        qualifier = parts[7] if len(parts) > 7 else LATEST
+        found = self._catalog.attachment(key, AttachmentKind.POLICY, qualifier)
+        if found is None:
+            return ()
+        return (from_text(f"{arn} (resource policy)", text_of(found.value)),)
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        """The tags of a function."""
+        parts = arn.split(":")
+        if len(parts) < 7 or parts[5] != "function":
+            return {}
+        function = self._catalog.lookup(parts[4], parts[3], parts[6])
+        return {} if function is None else function.tags
 
 
 @dataclass(frozen=True, slots=True)
 class Identities:
     """What others need of it."""
 
+    mode: AuthMode
+    clock: Clock
     store: IdentityStore
     sessions: Sessions
     callers: Callers
     authority: Authority
     iam: IamService
     sts: StsService
+
+    async def role_may(self, role: str, action: str, resource: str) -> bool:
+        """Whether a role allows what the platform does for a function that runs as it.
+
+        `role` and `resource` are ARNs. On a server that enforces no policies every role does.
+        """
+        if self.mode is not AuthMode.ENFORCED:
+            return True
+        question = Question(action, resource, _account(resource) or _account(role), {})
+        return (await self.authority.may_role(role, "lambda", question)).is_allowed
+
+    async def may_log(self, function: FunctionVersion, stream_name: str) -> bool:
+        """Whether a function's role lets Lambda write its log to a stream."""
+        group = f"log-group:{function.logging.group}:log-stream:{stream_name}"
+        arn = f"arn:aws:logs:{function.region}:{function.account}:{group}"
+        return await self.role_may(function.role, "logs:CreateLogStream", arn) and (
+            await self.role_may(function.role, "logs:PutLogEvents", arn)
+        )
+
+    async def open_root(self, account: str, *, renew: bool) -> NewRootKey | None:
+        """Make sure that the account's root has a key; the key and its secret if one is made.
+
+        With `renew` all older keys of the root are removed.
+        """
+        if self.mode is AuthMode.OPEN:
+            return None
+        keys = self.store.keys
+        found = await keys.of(account, None)
+        if found and not renew:
+            return None
+        for key in found:
+            await keys.remove(account, None, key.access_key)
+        made, secret = await self.callers.new_key(account, None)
+        return NewRootKey(made.access_key, secret)
+
+    def guard(
+        self,
+        data: Path,
+        catalog: FunctionCatalog,
+        policies: Mapping[str, ResourcePolicies],
+        *,
+        log_all: bool,
+    ) -> Guard | None:
+        """What asks who calls and whether they may; an open server has none.
+
+        `policies` find those of other resources than functions and roles, by service.
+        """
+        if self.mode is AuthMode.OPEN:
+            return None
+        log = DecisionFile(data, self.clock, everything=log_all)
+        is_enforced = self.mode is AuthMode.ENFORCED
+        paths = IdentityPaths(self.store)
+        made = Guard(self.callers, self.authority, paths, self.clock, log, is_enforced=is_enforced)
+        functions = FunctionRights(catalog)
+        made.function_policies = functions.policies
+        made.tags["lambda"] = functions.tags
+        made.policies.update({**policies, "iam": self._trust})
+        return made
+
+    async def _trust(self, role_arn: str) -> tuple[Policy, ...]:
+        role = await self.store.role(_account(role_arn), role_arn)
+        return () if role is None else (from_text(role.arn, role.trust),)
 
     def role_credentials(self) -> Callable[[str, str, str], Mapping[str, str]]:
         """Makes the key variables of a function's execution role."""
@@ -43,6 +155,11 @@ class Identities:
             }
 
         return credentials
+
+
+def _account(arn: str) -> str:
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) > 5 else ""
 
 
 async def open_identities(
@@ -59,6 +176,8 @@ async def open_identities(
     state.subscribe(callers.identity_changed)
     state.subscribe(authority.identity_changed)
     return Identities(
+        mode,
+        clock,
         store,
         sessions,
         callers,

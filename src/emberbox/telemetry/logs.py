@@ -122,9 +122,15 @@ class LogSink:
         await sink.flush()
         return sink
 
-    def stream(self, account: str, region: str, group: str, name: str) -> LogStream:
-        """A stream to write to; it and its group are in the store after the next flush."""
-        return LogStream(StreamKey(account, region, group, name), self._collect_later)
+    def stream(
+        self, account: str, region: str, group: str, name: str, *, is_kept: bool = True
+    ) -> LogStream:
+        """A stream to write to; it and its group are in the store after the next flush.
+
+        What is written to one that is not kept is dropped.
+        """
+        collect = self._collect_later if is_kept else _drop
+        return LogStream(StreamKey(account, region, group, name), collect)
 
     @property
     def pending_bytes(self) -> int:
@@ -273,6 +279,10 @@ class LogSink:
             await self._store.expire(self._clock.now())
         except Exception:  # noqa: BLE001 - a failed sweep must not end the sweeper
             _log.exception("expired log events were not removed; the next sweep tries again")
+
+
+def _drop(stream: LogStream) -> None:
+    stream.take()
 
 
 def _weight(part: Slice) -> int:

@@ -226,6 +226,8 @@ DELIVERIES = [
     (service("sns.amazonaws.com"), invocable(), NO),
     (S3, invocable(Principal={"Service": ["sns.amazonaws.com", "s3.amazonaws.com"]}), YES),
     (S3, invocable(Principal="*"), YES),
+    (S3, invocable(Principal={"AWS": "*"}), NO),
+    (S3, invocable(Principal={"AWS": "*"}, Effect="Deny"), NEVER),
     (S3, invocable(Principal={"AWS": HERE}), NO),
     (S3, invocable(Condition=FROM_BOX), YES),
     (S3, invocable(Condition={"ArnLike": {"AWS:SourceArn": "arn:aws:s3:::other"}}), NO),

@@ -117,16 +117,18 @@ def _matching(
     names_principals = layer in {Layer.RESOURCE, Layer.TRUST}
     for policy in policies:
         for statement in policy.statements:
-            if names_principals and (
-                (statement.principals is None and statement.allows)
-                or (
-                    statement.principals is not None
-                    and not statement.principals.applies(request.principal, is_bounded=is_bounded)
-                )
-            ):
+            if names_principals and not _is_named(statement, request.principal, is_bounded):
                 continue
             if statement.is_about(action, request.resource, request.context):
                 yield statement
+
+
+def _is_named(statement: Statement, caller: Principal, is_bounded: bool) -> bool:
+    """Whether the statement of a resource's policy is about the caller; without a principal a
+    denial is about all, and an allowance about nobody."""
+    if statement.principals is None:
+        return not statement.allows
+    return statement.principals.applies(caller, is_bounded=is_bounded, allows=statement.allows)
 
 
 @dataclass(frozen=True, slots=True)

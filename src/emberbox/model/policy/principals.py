@@ -52,6 +52,9 @@ def service(name: str) -> Principal:
     return Principal(Kind.SERVICE, arn=name, id=name, service=name)
 
 
+_OUTSIDE = frozenset({Kind.SERVICE, Kind.FEDERATED})
+
+
 class Naming(IntEnum):
     """How closely a policy names a caller; what it allows reaches further the closer it does."""
 
@@ -66,7 +69,7 @@ class Naming(IntEnum):
 class Principals:
     """A Principal or NotPrincipal element."""
 
-    __slots__ = ("_aws", "_everybody", "_federated", "_services", "is_negated")
+    __slots__ = ("_aws", "_everybody", "_federated", "_is_plain_star", "_services", "is_negated")
 
     def __init__(self, element: str | Mapping[str, Any], *, is_negated: bool) -> None:
         named = {"AWS": element} if isinstance(element, str) else element
@@ -75,10 +78,12 @@ class Principals:
         self._services = frozenset(_texts(named.get("Service")))
         self._federated = frozenset(_texts(named.get("Federated")))
         self._everybody = "*" in self._aws
+        self._is_plain_star = element == "*"
 
     def naming(self, caller: Principal) -> Naming | None:
         """How the element names a caller, None if it does not."""
-        if self._everybody:
+        # To allow everybody of AWS is not to allow its services, nor who is known elsewhere only.
+        if self._is_plain_star or (self._everybody and caller.kind not in _OUTSIDE):
             return Naming.DIRECT
         if caller.kind is Kind.ANONYMOUS:
             return None
@@ -97,14 +102,14 @@ class Principals:
                 return Naming.ROLE if caller.kind is Kind.ROLE else Naming.DIRECT
         return Naming.ACCOUNT if self._names_account(caller) else None
 
-    def applies(self, caller: Principal, *, is_bounded: bool) -> bool:
-        """Whether a statement with this element is about the caller.
+    def applies(self, caller: Principal, *, is_bounded: bool, allows: bool) -> bool:
+        """Whether a statement with this element is about the caller; a denial of all is about all.
 
         A NotPrincipal spares only who is named with all its names, and nobody with a permissions
         boundary.
         """
         if not self.is_negated:
-            return self.naming(caller) is not None
+            return self.naming(caller) is not None or (self._everybody and not allows)
         if caller.kind in {Kind.SERVICE, Kind.FEDERATED, Kind.ANONYMOUS} or self._everybody:
             return self.naming(caller) is None
         names = {caller.arn, caller.entity_arn}

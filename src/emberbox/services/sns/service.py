@@ -35,7 +35,7 @@ class SnsService:
         signer: Signer,
         urls: Urls,
     ) -> None:
-        self._store = store
+        self.store = store
         self._publications = publications
         self._clock = clock
         self._signer = signer
@@ -68,9 +68,9 @@ class SnsService:
         stack: AsyncExitStack,
     ) -> None:
         """Begin to deliver, by these ways into queues and functions."""
-        senders = Senders(self._store, self._signer, self._urls, send, invoke)
+        senders = Senders(self.store, self._signer, self._urls, send, invoke)
         self._deliveries = Deliveries(
-            self._store,
+            self.store,
             self._publications,
             self._clock,
             senders.by_protocol,
@@ -82,7 +82,7 @@ class SnsService:
 
     async def deliver(self, delivery: Delivery) -> None:
         """A topic as the target of what is told of an asynchronous invocation."""
-        topic = topic_at(self._store, delivery.target)
+        topic = topic_at(self.store, delivery.target)
         if topic.is_fifo:
             raise invalid_parameter("a FIFO topic is no target of asynchronous invocations")
         attributes = {

@@ -1,0 +1,227 @@
+"""Queues, topics, streams, tables, buckets: services that hold what functions work on."""
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from emberbox.gateway.access.needs import Access, Need, Place, itself, named
+from emberbox.model.request import Params
+
+
+def _queue(value: Any, place: Place, _params: Params) -> str:
+    """The queue of a URL, whose path ends in account and name."""
+    parts = [part for part in urlsplit(str(value)).path.split("/") if part]
+    account = parts[-2] if len(parts) > 1 and parts[-2].isdigit() else place.account
+    return f"arn:aws:sqs:{place.region}:{account}:{parts[-1] if parts else ''}"
+
+
+def _new_queue(value: Any, place: Place, params: Params) -> str:
+    account = params.get("QueueOwnerAWSAccountId") or place.account
+    return f"arn:aws:sqs:{place.region}:{account}:{value}"
+
+
+def _task(_value: Any, place: Place, _params: Params) -> str:
+    return place.arn("sqs", "*")
+
+
+SQS = Access(
+    "sqs",
+    {
+        "QueueUrl": _queue,
+        "QueueName": _new_queue,
+        "SourceArn": itself,
+        "TaskHandle": _task,
+    },
+    actions={
+        "SendMessageBatch": "SendMessage",
+        "DeleteMessageBatch": "DeleteMessage",
+        "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+    },
+    without=frozenset({"ListQueues"}),
+)
+
+
+def _subscribed(value: Any, _place: Place, _params: Params) -> str:
+    """The topic of a subscription, which is what policies name."""
+    return str(value).rsplit(":", 1)[0]
+
+
+SNS = Access(
+    "sns",
+    {
+        "TopicArn": itself,
+        "TargetArn": itself,
+        "SubscriptionArn": _subscribed,
+        "ResourceArn": itself,
+        "Name": named("sns", "{}"),
+    },
+    actions={"PublishBatch": "Publish"},
+    without=frozenset({"ListTopics", "ListSubscriptions"}),
+)
+
+
+def _tables(action: str, member: str) -> Any:
+    def needs(place: Place, params: Params) -> Iterable[Need]:
+        for name in params.get(member) or {}:
+            yield Need(f"dynamodb:{action}", _table(name, place, {}))
+
+    return needs
+
+
+_PARTS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
+
+
+def _transaction(place: Place, params: Params) -> Iterable[Need]:
+    for item in params.get("TransactItems") or ():
+        for part, inner in item.items():
+            action = _PARTS.get(part, "ConditionCheckItem")
+            yield Need(f"dynamodb:{action}", _table(inner.get("TableName", ""), place, {}))
+
+
+def _statements(place: Place, params: Params) -> Iterable[Need]:
+    """PartiQL names its tables in a text that is not read here: whoever uses it needs all."""
+    del params
+    for action in ("PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete"):
+        yield Need(f"dynamodb:{action}", place.arn("dynamodb", "table/*"))
+
+
+def _table(value: Any, place: Place, params: Params) -> str:
+    text, index = str(value), params.get("IndexName")
+    arn = text if text.startswith("arn:") else place.arn("dynamodb", f"table/{text}")
+    return f"{arn}/index/{index}" if index else arn
+
+
+DYNAMODB = Access(
+    "dynamodb",
+    {
+        "TableName": _table,
+        "StreamArn": itself,
+        "ResourceArn": itself,
+        "TableArn": itself,
+        "BackupArn": itself,
+        "ExportArn": itself,
+        "ImportArn": itself,
+        "TargetTableName": _table,
+    },
+    without=frozenset(
+        {"ListTables", "DescribeLimits", "DescribeEndpoints", "ListBackups", "ListExports"}
+    ),
+    instead={
+        "BatchGetItem": _tables("BatchGetItem", "RequestItems"),
+        "BatchWriteItem": _tables("BatchWriteItem", "RequestItems"),
+        "TransactGetItems": _transaction,
+        "TransactWriteItems": _transaction,
+        "ExecuteStatement": _statements,
+        "ExecuteTransaction": _statements,
+        "BatchExecuteStatement": _statements,
+    },
+)
+
+# A shard iterator names its stream in a form of its own: GetRecords is decided on all streams.
+DYNAMODB_STREAMS = Access(
+    "dynamodb",
+    {"StreamArn": itself, "ShardIterator": lambda _v, place, _p: place.arn("dynamodb", "table/*")},
+    without=frozenset({"ListStreams"}),
+)
+
+KINESIS = Access(
+    "kinesis",
+    {
+        "ConsumerARN": itself,
+        "StreamARN": itself,
+        "StreamName": named("kinesis", "stream/{}"),
+        "ResourceARN": itself,
+        "ShardIterator": lambda _v, place, _p: place.arn("kinesis", "stream/*"),
+        "NextToken": lambda _v, place, _p: place.arn("kinesis", "stream/*"),
+    },
+    without=frozenset(
+        {
+            "ListStreams",
+            "DescribeLimits",
+            "DescribeAccountSettings",
+            "UpdateAccountSettings",
+            "EnableEnhancedMonitoring",
+            "DisableEnhancedMonitoring",
+        }
+    ),
+)
+
+
+def _object(value: Any, _place: Place, params: Params) -> str:
+    key = params.get("Key")
+    return f"arn:aws:s3:::{value}/{key}" if key else f"arn:aws:s3:::{value}"
+
+
+def _copy(place: Place, params: Params) -> Iterable[Need]:
+    source = params.get("CopySource")
+    text = source if isinstance(source, str) else ""
+    yield Need("s3:GetObject", f"arn:aws:s3:::{text.lstrip('/').partition('?')[0]}")
+    yield Need("s3:PutObject", _object(params["Bucket"], place, params))
+
+
+def _delete_many(_place: Place, params: Params) -> Iterable[Need]:
+    for each in params.get("Delete", {}).get("Objects", ()):
+        action = "s3:DeleteObjectVersion" if each.get("VersionId") else "s3:DeleteObject"
+        yield Need(action, f"arn:aws:s3:::{params['Bucket']}/{each['Key']}")
+
+
+def _versioned(action: str) -> Any:
+    def needs(place: Place, params: Params) -> Iterable[Need]:
+        version = "Version" if params.get("VersionId") else ""
+        suffix = action.partition("Object")[2]
+        verb = action.partition("Object")[0]
+        arn = _object(params["Bucket"], place, params)
+        yield Need(f"s3:{verb}Object{version}{suffix}", arn)
+
+    return needs
+
+
+S3 = Access(
+    "s3",
+    {"Bucket": _object},
+    actions={
+        "HeadBucket": "ListBucket",
+        "ListObjects": "ListBucket",
+        "ListObjectsV2": "ListBucket",
+        "ListObjectVersions": "ListBucketVersions",
+        "ListMultipartUploads": "ListBucketMultipartUploads",
+        "ListParts": "ListMultipartUploadParts",
+        "CreateMultipartUpload": "PutObject",
+        "UploadPart": "PutObject",
+        "CompleteMultipartUpload": "PutObject",
+        "SelectObjectContent": "GetObject",
+        "GetBucketNotificationConfiguration": "GetBucketNotification",
+        "PutBucketNotificationConfiguration": "PutBucketNotification",
+        "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+        "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+        "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+        "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+        "GetBucketEncryption": "GetEncryptionConfiguration",
+        "PutBucketEncryption": "PutEncryptionConfiguration",
+        "DeleteBucketEncryption": "PutEncryptionConfiguration",
+        "GetBucketReplication": "GetReplicationConfiguration",
+        "DeleteBucketCors": "PutBucketCORS",
+        "GetBucketCors": "GetBucketCORS",
+        "PutBucketCors": "PutBucketCORS",
+        "DeleteBucketTagging": "PutBucketTagging",
+        "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+        "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+        "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+        "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    },
+    instead={
+        "ListBuckets": lambda _place, _params: [Need("s3:ListAllMyBuckets", "*")],
+        "CopyObject": _copy,
+        "UploadPartCopy": _copy,
+        "DeleteObjects": _delete_many,
+        "GetObject": _versioned("GetObject"),
+        "HeadObject": _versioned("GetObject"),
+        "GetObjectAttributes": _versioned("GetObjectAttributes"),
+        "DeleteObject": _versioned("DeleteObject"),
+        "GetObjectTagging": _versioned("GetObjectTagging"),
+        "PutObjectTagging": _versioned("PutObjectTagging"),
+        "DeleteObjectTagging": _versioned("DeleteObjectTagging"),
+        "GetObjectAcl": _versioned("GetObjectAcl"),
+        "PutObjectAcl": _versioned("PutObjectAcl"),
+    },
+)
