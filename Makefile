@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 SOURCES := src tests bench demo tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint fix types layers unit system bench docs soak clean languages
+.PHONY: help demo serve test check lint fix types layers unit system bench thousand docs soak clean languages
 
 help: ## what this Makefile can do
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -56,6 +56,9 @@ system: $(READY) languages ## tests of a whole server through stock clients
 
 bench: $(READY) ## measure a fresh server against the raw limits of this machine
 	@$(BIN)/python -m bench $(ARGS)
+
+thousand: $(READY) ## a thousand environments of one function, frozen, and what they take
+	@$(BIN)/python -m bench.thousand $(ARGS)
 
 soak: $(READY) ## ten thousand invocations with failures mixed in, then look for leaks
 	@$(BIN)/python -m bench.soak $(ARGS)

@@ -28,10 +28,10 @@ from emberbox.gateway.certificate_page import certificate_page
 from emberbox.gateway.code_page import code_page
 from emberbox.gateway.connection import Serving
 from emberbox.gateway.credentials_page import credentials_page
+from emberbox.gateway.json_page import json_page
 from emberbox.identity.container_credentials import PATH as CREDENTIALS_PATH
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
-from emberbox.isolation.network.modes import Choice
 from emberbox.model.function import FunctionVersion
 from emberbox.parts.asynchronous import open_asynchronous
 from emberbox.parts.environments import make_environments
@@ -45,7 +45,7 @@ from emberbox.parts.messaging import (
 )
 from emberbox.parts.metrics import open_metrics
 from emberbox.parts.resource_policies import queue_policies, topic_policies
-from emberbox.parts.sandboxes import open_sandboxes
+from emberbox.parts.sandboxes import facts, open_sandboxes
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.logs.service import LogsService
@@ -83,7 +83,6 @@ class Server:
     fleet: Fleet
     runtimes: list[str]
     recovered_sandboxes: int
-    network: Choice
     root_key: NewRootKey | None
 
 
@@ -165,6 +164,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             ),
             pages={
                 "/_emberbox/code/": code_page(functions.downloads.resolve),
+                "/_emberbox/sandboxes": json_page(lambda: facts(backend)),
                 CREDENTIALS_PATH: credentials_page(environments.credentials.answer),
                 CERTIFICATES: certificate_page(messaging.signer.name, messaging.signer.certificate),
             },
@@ -213,7 +213,6 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             fleet,
             runtimes.installed(),
             recovered,
-            backend.network.choice,
             await identities.open_root(settings.account, renew=settings.new_root_key),
         )
 

@@ -46,6 +46,7 @@ class Settings:
     hot_reload: tuple[Path, ...] = ()
     network: str | None = None
     isolation: str | None = None
+    fresh_process: bool = False
     home: Path = field(default_factory=Path.home)
 
 

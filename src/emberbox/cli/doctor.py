@@ -56,11 +56,13 @@ def doctor(context: click.Context, port: int, data_dir: Path | None, as_json: bo
 def examine(port: int, data_dir: Path) -> "list[Finding]":
     """All findings: the host's, then those about this server to be."""
     from emberbox.isolation import host
+    from emberbox.isolation.level_findings import examine_levels
     from emberbox.runtimes.host import HostRuntimes
 
     installed = HostRuntimes(Path.home(), data_dir / "built")
     return [
         *host.examine(),
+        *examine_levels(),
         *runtimes(installed),
         *storage(data_dir),
         listening(port),

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from emberbox import settings as settings_module
+from emberbox.isolation.levels import STRICT, Level
 from emberbox.isolation.network.modes import Mode
 from emberbox.settings import AuthMode, Settings
 
@@ -99,6 +100,18 @@ from emberbox.settings import AuthMode, Settings
     help="A directory whose content may be a function's code as it is; may be given again.",
 )
 @click.option(
+    "--isolation",
+    type=click.Choice([STRICT, *(level.value for level in Level)]),
+    help="A level of isolation by its name, or the best this host has if that is a full one "
+    "(strict), else no server. [default: the best this host has]",
+)
+@click.option(
+    "--fresh-process",
+    is_flag=True,
+    help="Start a new interpreter for each environment instead of a fork of one: slower, and "
+    "environments share no layout of memory.",
+)
+@click.option(
     "--network",
     type=click.Choice([mode.value for mode in Mode]),
     help="What functions can reach: nothing, this server's AWS endpoint, the internet too, or "
@@ -148,6 +161,8 @@ def serve(
     cpu_limit: bool,
     strict_runtimes: bool,
     hot_reload: tuple[Path, ...],
+    isolation: str | None,
+    fresh_process: bool,
     network: str | None,
     log_format: str,
     auth: str,
@@ -185,6 +200,8 @@ def serve(
         cpu_limit=cpu_limit,
         strict_runtimes=strict_runtimes,
         hot_reload=hot_reload,
+        isolation=isolation,
+        fresh_process=fresh_process,
         network=network,
     )
     try:
@@ -240,34 +257,19 @@ async def _serve(settings: Settings, began: float) -> None:
 
 def _announce(server: "object", seconds: float) -> None:
     from emberbox import __version__, app
+    from emberbox.parts.sandboxes import words
 
     if not isinstance(server, app.Server):
         raise TypeError(server)
     settings = server.settings
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
     address = f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
-    abilities = server.backend.cgroups.abilities
-    isolation = f"namespaces, cgroups {abilities.arrangement}"
-    if not server.backend.privileged:
-        isolation += ", rootless"
-    lacking = [
-        name
-        for name, there in (
-            ("memory limit", abilities.memory),
-            ("processor limit", abilities.cpu),
-            ("process limit", abilities.processes),
-            ("freezing", abilities.freeze),
-        )
-        if not there
-    ]
-    if lacking:
-        isolation += f" (without: {', '.join(lacking)}; see emberbox doctor)"
     lines = [
         f"emberbox {__version__} ready in {seconds:.2f} s",
         f"  API        {address}    account {settings.account}, {settings.region}",
         f"  Runtimes   {' '.join(server.runtimes) or 'none found'} provided.al2023",
-        f"  Isolation  {isolation}",
-        f"  Network    {server.network.words}",
+        f"  Isolation  {words(server.backend.isolation)}",
+        f"  Network    {server.backend.network.choice.words}",
         f"  Data       {settings.data_dir}",
     ]
     if settings.auth is not AuthMode.OPEN:

@@ -20,8 +20,9 @@ class Doors:
 
     async def open(self, sandbox: Sandbox, runtime: Serve, endpoint: Serve) -> None:
         """Serve the Runtime API and our AWS endpoint inside; OSError if a socket is gone."""
-        server = await self._loop.create_unix_server(runtime, sock=sandbox.runtime_socket)
-        self._servers.append(server)
+        if sandbox.runtime_socket is not None:
+            server = await self._loop.create_unix_server(runtime, sock=sandbox.runtime_socket)
+            self._servers.append(server)
         self._watch(sandbox.runtime_api, runtime)
         if sandbox.door is not None:
             self._watch(sandbox.door, endpoint)

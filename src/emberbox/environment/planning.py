@@ -67,6 +67,8 @@ class HostPlanner:
         token: Callable[[str, str, str], str],
         *,
         limit_cpu: bool,
+        fresh_process: bool = False,
+        images: bool = True,
     ) -> None:
         self._backend = backend
         self._runtimes = runtimes
@@ -74,6 +76,8 @@ class HostPlanner:
         self._credentials = credentials
         self._token = token
         self._limit_cpu = limit_cpu
+        self._fresh_process = fresh_process
+        self._images = images
 
     async def take(self, function: FunctionVersion) -> Sandbox:
         """A blank sandbox for this function's runtime; the function's trees are there."""
@@ -103,13 +107,13 @@ class HostPlanner:
         runtime = RUNTIMES[function.runtime]
         program = self._runtimes.choose(runtime)
         language = self._runtimes.language(runtime.family)
-        command = _command(function, language, program)
+        command = _command(function, language, program, fresh=self._fresh_process)
         return Plan(
             function=function,
             limits=self._limits(function),
             variables=self._variables_of(function, language),
             command=command,
-            forks=program.forks and not command,
+            forks=program.forks and not command and self._images,
             entrypoints=program.entrypoints,
             runtime_version_arn=runtime_version_arn(function.region, function.runtime),
             notice=_notice(function, self._runtimes.notice(runtime, program)),
@@ -170,6 +174,7 @@ def _places(addresses: Addresses, fixed: Mapping[str, str]) -> dict[str, str]:
         "PWD": addresses.task_root,
     }
     if _SOCKET in fixed:
+        # Empty: there is none, use the other one.
         places[_SOCKET] = addresses.runtime_socket
     return places
 
@@ -191,13 +196,18 @@ def _fixed_variables(function: FunctionVersion) -> dict[str, str]:
     }
 
 
-def _command(function: FunctionVersion, language: Language, program: Program) -> tuple[str, ...]:
-    """Empty where a blank sandbox holds the runtime: it started before the variables came."""
+def _command(
+    function: FunctionVersion, language: Language, program: Program, *, fresh: bool
+) -> tuple[str, ...]:
+    """Empty where a blank sandbox holds the runtime: it started before the variables came.
+
+    With `fresh` no runtime is a fork of another.
+    """
     own = function.environment or {}
     wrapper = own.get(_WRAPPER)
     if wrapper:
         return (wrapper, *program.command)
-    ahead = program.forks or program.waiting
+    ahead = (program.forks and not fresh) or program.waiting
     if ahead and not any(name.startswith(language.read_at_start) for name in own):
         return ()
     return program.command

@@ -17,7 +17,18 @@ _PERIOD_US = int(CPU_PERIOD_S * 1_000_000)
 class Group:
     """What both versions share: directories, the joining descriptors, freezing and killing."""
 
-    def __init__(self, directories: Iterable[Path], unified: Path | None, peak_file: Path) -> None:
+    def __init__(
+        self,
+        directories: Iterable[Path],
+        unified: Path | None,
+        peak_file: Path,
+        freezer: Path | None = None,
+    ) -> None:
+        self._states = (b"1", b"0")
+        self._freezer_file = unified / "cgroup.freeze" if unified else None
+        if unified is None and freezer is not None:
+            self._states = (b"FROZEN", b"THAWED")
+            self._freezer_file = freezer / "freezer.state"
         self._peak_file = peak_file
         self._directories = list(directories)
         self._unified = unified
@@ -34,6 +45,9 @@ class Group:
             -1 if unified is None else open_file(unified, os.O_RDONLY | os.O_DIRECTORY)
         )
 
+    def hold(self, init: int) -> None:
+        """The sandbox's init is there; its runtimes join or are born in the groups themselves."""
+
     def joined(self) -> None:
         """The joining descriptors have been handed over."""
         for descriptor in self.join_descriptors:
@@ -44,17 +58,17 @@ class Group:
 
     def freeze(self) -> bool:
         """Stop all members; False if this arrangement cannot."""
-        return self._set_frozen(b"1")
+        return self._set_frozen(self._states[0])
 
     def thaw(self) -> bool:
         """Let all members go on; False if this arrangement cannot."""
-        return self._set_frozen(b"0")
+        return self._set_frozen(self._states[1])
 
     def _set_frozen(self, value: bytes) -> bool:
-        if self._unified is None:
+        if self._freezer_file is None:
             return False
         if self._freezer < 0:
-            self._freezer = open_file(self._unified / "cgroup.freeze", os.O_WRONLY)
+            self._freezer = open_file(self._freezer_file, os.O_WRONLY)
         os.write(self._freezer, value)
         return True
 
@@ -94,7 +108,9 @@ class V1Cgroup(Group):
         self._pids = places.get("pids")
         distinct = list(dict.fromkeys(places.values()))
         peak = (self._memory or Path()) / "memory.max_usage_in_bytes"
-        super().__init__(distinct + ([unified] if unified else []), unified, peak)
+        super().__init__(
+            distinct + ([unified] if unified else []), unified, peak, places.get("freezer")
+        )
 
     def limit(self, limits: Limits) -> None:
         if self._memory is not None:
@@ -185,29 +201,3 @@ class V2Cgroup(Group):
 
     def out_of_memory_kills(self) -> int:
         return counter(get(self._place / "memory.events"), "oom_kill")
-
-
-class NoCgroup:
-    birthplace = -1
-    join_descriptors: tuple[int, ...] = ()
-
-    def limit(self, limits: Limits) -> None: ...
-    def raise_memory(self, memory_bytes: int) -> None: ...
-    def set_cpus(self, cpus: float) -> None: ...
-    def freeze(self) -> bool:
-        return False
-
-    def thaw(self) -> bool:
-        return False
-
-    def memory_peak_bytes(self) -> int:
-        return 0
-
-    def reset_memory_peak(self) -> None: ...
-    def out_of_memory_kills(self) -> int:
-        return 0
-
-    def joined(self) -> None: ...
-    def close(self) -> None: ...
-    def remove(self) -> bool:
-        return True

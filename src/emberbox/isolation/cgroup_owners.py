@@ -54,6 +54,8 @@ def remove_tree(place: Path) -> int:
         with suppress(OSError):
             put(group / "cgroup.freeze", "0")
         with suppress(OSError):
+            put(group / "freezer.state", "THAWED")
+        with suppress(OSError):
             put(group / "cgroup.kill", "1")
         for pid in members(group):
             with suppress(OSError):

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Protocol
 
 from emberbox.isolation.cgroup_files import Mount, members, own_place, parse_mounts, put
-from emberbox.isolation.cgroup_groups import NoCgroup, V1Cgroup, V2Cgroup
+from emberbox.isolation.cgroup_groups import V1Cgroup, V2Cgroup
 from emberbox.isolation.cgroup_owners import adopt, remove_tree, sweep_family
 from emberbox.isolation.sandbox import Limits
 
-_V1_CONTROLLERS = ("memory", "cpu", "pids")
+_V1_CONTROLLERS = ("memory", "cpu", "pids", "freezer")
 _V2_CONTROLLERS = ("memory", "cpu", "pids")
 _FAMILY = "emberbox"
 
@@ -31,7 +31,6 @@ class Abilities:
     cpu: bool
     processes: bool
     freeze: bool
-    why_not: str = ""
 
 
 class Cgroup(Protocol):
@@ -40,6 +39,7 @@ class Cgroup(Protocol):
     birthplace: int
     join_descriptors: tuple[int, ...]
 
+    def hold(self, init: int) -> None: ...
     def limit(self, limits: Limits) -> None: ...
     def raise_memory(self, memory_bytes: int) -> None: ...
     def set_cpus(self, cpus: float) -> None: ...
@@ -64,8 +64,10 @@ class CgroupTree(Protocol):
     def close(self) -> None: ...
 
 
-def open_tree(identity: str) -> CgroupTree:
-    """The best arrangement this host allows; `identity` names this server's own part."""
+def open_tree(identity: str) -> CgroupTree | str:
+    """The best arrangement this host allows, or why there is none.
+
+    `identity` names this server's own part."""
     mounts = parse_mounts(Path("/proc/self/mountinfo").read_text("utf-8"))
     membership = Path("/proc/self/cgroup").read_text("utf-8")
     unified = next((m for m in mounts if m.unified), None)
@@ -76,8 +78,8 @@ def open_tree(identity: str) -> CgroupTree:
         if unified is not None:
             return V2Tree(identity, unified, membership)
     except OSError as error:
-        return NoTree(f"control groups cannot be written: {error}")
-    return NoTree("no control groups are mounted")
+        return f"control groups cannot be written: {error}"
+    return "no control groups are mounted"
 
 
 class V1Tree:
@@ -86,26 +88,29 @@ class V1Tree:
     def __init__(
         self, identity: str, mounts: dict[str, Mount], unified: Mount | None, membership: str
     ) -> None:
-        self._families = {c: own_place(m, membership) / _FAMILY for c, m in mounts.items()}
-        self._places = {c: family / identity for c, family in self._families.items()}
         self._unified_family: Path | None = None
         self._births_by = os.geteuid()
         self._unified: Path | None = None
-        for place in self._places.values():
-            place.mkdir(parents=True, exist_ok=True)
         if unified is not None:
             with suppress(OSError):
                 family = own_place(unified, membership) / _FAMILY
                 (family / identity).mkdir(parents=True, exist_ok=True)
                 if (family / identity / "cgroup.freeze").exists():
                     self._unified_family, self._unified = family, family / identity
-        can = self._unified is not None
+        hybrid = self._unified is not None
+        if hybrid:
+            # That freezes quicker than version 1, and what it has frozen can be killed.
+            mounts = {c: m for c, m in mounts.items() if c != "freezer"}
+        self._families = {c: own_place(m, membership) / _FAMILY for c, m in mounts.items()}
+        self._places = {c: family / identity for c, family in self._families.items()}
+        for place in self._places.values():
+            place.mkdir(parents=True, exist_ok=True)
         self.abilities = Abilities(
-            arrangement="hybrid" if can else "v1",
+            arrangement="hybrid" if hybrid else "v1",
             memory=True,
             cpu="cpu" in mounts,
             processes="pids" in mounts,
-            freeze=can,
+            freeze=hybrid or "freezer" in mounts,
         )
 
     def create(self, name: str) -> Cgroup:
@@ -170,32 +175,14 @@ class V2Tree:
         remove_tree(self._place)
 
 
-class NoTree:
-    """No control groups: limits fall back to what processes can be given."""
-
-    def __init__(self, why: str) -> None:
-        self.abilities = Abilities(
-            "none", memory=False, cpu=False, processes=False, freeze=False, why_not=why
-        )
-
-    def create(self, name: str) -> Cgroup:
-        return NoCgroup()
-
-    def adopt(self, pid: int, uid: int) -> None:
-        return
-
-    def sweep(self) -> int:
-        return 0
-
-    def close(self) -> None:
-        return
-
-
 def _delegated_family(mount: Mount, membership: str) -> Path:
     """Below our own group if we may divide it, else (as root) below the top."""
     own = own_place(mount, membership)
-    if own != mount.point and _try_divide(own):
+    if _try_divide(own):
         return own / _FAMILY
+    with suppress(OSError):
+        # Without systemd nobody may have done that yet; the top may hold processes all the same.
+        _enable(mount.point, _V2_CONTROLLERS)
     return mount.point / _FAMILY
 
 

@@ -180,7 +180,7 @@ def find_places(mountinfo: str, membership: str) -> Places:
         controller: own_place(mount, membership)
         for mount in mounts
         if not mount.unified
-        for controller in ("memory", "cpu", "cpuacct", "pids")
+        for controller in ("memory", "cpu", "cpuacct", "pids", "freezer")
         if controller in mount.controllers
     }
     return Places(
@@ -204,7 +204,7 @@ def control_groups(places: Places) -> list[Finding]:
 
 
 def _no_groups(found: str, fix: str) -> Finding:
-    text = f"{found}: memory, processor time and processes are not limited"
+    text = f"{found}: memory is watched, processor time is not limited, freezing is by signals"
     return Finding("control groups", Level.WARN, text, fix)
 
 
@@ -240,7 +240,9 @@ def _with_v1(places: Places) -> list[Finding]:
         )
     if places.unified is not None and _is_writable(places.unified):
         return [limits, Finding("freezing", Level.OK, "cgroup.freeze in the version 2 tree")]
-    idle = "by signals, which a hostile function can undo: no version 2 tree that may be written"
+    if "freezer" in places.v1 and _is_writable(places.v1["freezer"]):
+        return [limits, Finding("freezing", Level.OK, "freezer of version 1")]
+    idle = "by signals, which a hostile function can undo: no group that may be written"
     return [limits, Finding("freezing", Level.WARN, idle, _MOUNT_UNIFIED)]
 
 

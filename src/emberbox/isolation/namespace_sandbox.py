@@ -3,14 +3,12 @@
 import asyncio
 import json
 import os
-import re
 import signal
 import socket
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from emberbox.errors import PlatformError
@@ -18,7 +16,6 @@ from emberbox.isolation.cgroups import Cgroup
 from emberbox.isolation.sandbox import Addresses, Exit, Launch, Limits, SandboxEvents, Trees
 
 _MESSAGE_MAX = 65_536
-_VM_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 class NamespaceSandbox:
@@ -32,14 +29,17 @@ class NamespaceSandbox:
         control: socket.socket,
         log: int,
         lineage: int,
+        *,
+        ends_by_itself: bool,
     ) -> None:
         self.name = name
         self.lineage = lineage
+        self._ends_by_itself = ends_by_itself
         self.uid = uid
         self.log_descriptor = log
         self._cgroup = cgroup
         self._control = control
-        self._doors: list[socket.socket] = []
+        self._doors: dict[int, socket.socket] = {}
         self._places: list[str] = []
         self._events: SandboxEvents | None = None
         self._pid = 0
@@ -65,9 +65,9 @@ class NamespaceSandbox:
         return bool(self._destroyed)
 
     @property
-    def runtime_socket(self) -> socket.socket:
+    def runtime_socket(self) -> socket.socket | None:
         """Listening Unix socket inside the sandbox: the Runtime API for our own runtimes."""
-        return self._doors[0]
+        return self._doors.get(0)
 
     @property
     def runtime_api(self) -> socket.socket:
@@ -77,7 +77,7 @@ class NamespaceSandbox:
     @property
     def door(self) -> socket.socket | None:
         """Listening socket inside the sandbox, for our own AWS endpoint; none without network."""
-        return self._doors[2] if len(self._doors) > 2 else None
+        return self._doors.get(2)
 
     @property
     def addresses(self) -> Addresses:
@@ -88,6 +88,7 @@ class NamespaceSandbox:
     def adopt(self, pid: int, pidfd: int) -> None:
         """The zygote has made it."""
         self._pid, self._pidfd = pid, pidfd
+        self._cgroup.hold(pid)
         if self._destroyed:
             self._end_processes()
 
@@ -115,6 +116,7 @@ class NamespaceSandbox:
             "opt": trees.opt,
             "tmp_bytes": limits.tmp_bytes,
             "hostname": "sandbox",
+            "name": self.name,
             "disk": disk >= 0,
         }
         message: dict[str, Any] = {"prepare": prepare}
@@ -176,7 +178,7 @@ class NamespaceSandbox:
 
     def memory_peak_bytes(self) -> int:
         """The most memory used at once since the last reset."""
-        return self._cgroup.memory_peak_bytes() or _resident_peak_bytes(self._pid)
+        return self._cgroup.memory_peak_bytes()
 
     def reset_memory_peak(self) -> None:
         """Begin to measure the peak anew."""
@@ -203,15 +205,17 @@ class NamespaceSandbox:
         if self._pidfd >= 0:
             with suppress(OSError):
                 self._cgroup.thaw()
-            with suppress(OSError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            # Without a pid namespace, the init ends its tree when its control socket closes.
+            if not self._ends_by_itself:
+                with suppress(OSError):
+                    signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             os.close(self._pidfd)
             self._pidfd = -1
 
     def _close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._control)
         self._control.close()
-        for door in self._doors:
+        for door in self._doors.values():
             door.close()
         os.close(self.log_descriptor)
         self.log_descriptor = -1
@@ -265,8 +269,10 @@ class NamespaceSandbox:
     def _dispatch(self, message: dict[str, Any], descriptors: list[int]) -> None:
         if "ready" in message:
             self._places = message["ready"]
-            self._doors = [socket.socket(fileno=d) for d in descriptors]
-            for door in self._doors:
+            there = [number for number, place in enumerate(self._places) if place]
+            opened = [socket.socket(fileno=d) for d in descriptors]
+            self._doors = dict(zip(there, opened, strict=True))
+            for door in self._doors.values():
                 door.setblocking(False)
             if not self.ready.done():
                 self.ready.set_result(None)
@@ -301,23 +307,6 @@ def exit_of(wait_status: int) -> Exit:
     if os.WIFSIGNALED(wait_status):
         return Exit(signal=os.WTERMSIG(wait_status))
     return Exit(status=os.WEXITSTATUS(wait_status))
-
-
-def _resident_peak_bytes(init: int) -> int:
-    """Without control groups: the most that the processes below init have each had resident."""
-    total, waiting = 0, [init]
-    while waiting:
-        pid = waiting.pop()
-        try:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-            status = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
-        except OSError:
-            continue
-        waiting += [int(child) for child in children]
-        peak = _VM_PEAK.search(status)
-        if peak is not None and pid != init:
-            total += int(peak[1]) << 10
-    return total
 
 
 def _launch_message(launch: Launch) -> dict[str, Any]:

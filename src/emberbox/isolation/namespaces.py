@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import zlib
 from collections import deque
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from emberbox.errors import PlatformError
-from emberbox.isolation import rootview
-from emberbox.isolation.cgroup_owners import server_identity
-from emberbox.isolation.cgroups import CgroupTree, open_tree
+from emberbox.isolation import plainview, rootview
+from emberbox.isolation.cgroups import CgroupTree
+from emberbox.isolation.levels import Isolation, Level
 from emberbox.isolation.namespace_sandbox import NamespaceSandbox
+from emberbox.isolation.network.modes import Mode
 from emberbox.isolation.network.sandboxes import SandboxNetwork
 from emberbox.isolation.rootview import FIRST_UID
 from emberbox.isolation.scratch_disk import ScratchDisks
@@ -26,6 +28,7 @@ _REFILL_AFTER_S = 0.05
 _REMOVE_AGAIN_S = 0.05
 _REMOVE_TRIES = 100
 _UIDS = 60_000
+_MAKING_MAX = 32
 
 
 class NamespaceBackend:
@@ -43,18 +46,28 @@ class NamespaceBackend:
         private: Path,
         blanks: int,
         network: SandboxNetwork,
-        tree: CgroupTree | None = None,
+        isolation: Isolation,
+        owns_users: bool,
+        tree: CgroupTree,
     ) -> None:
         self._code_store = code_store
         self._run = run
         self._private = private
         self._blank_target = blanks
         self.network = network
-        self.privileged = os.geteuid() == 0
-        self.cgroups = tree or open_tree(server_identity())
+        self.isolation = isolation
+        self._plain = isolation.level in {Level.CONFINED, Level.PROCESS}
+        self._own_users = owns_users and isolation.level is not Level.PROCESS
+        self.cgroups = tree
         self._uid_base = 0x4000_0000 + (zlib.crc32(str(private).encode()) % 8192) * 0x1_0000
-        self._seccomp = build_filter(machine())
-        self.disks = ScratchDisks(run / "tmp", EPHEMERAL_DEFAULT_MB << 20, blanks)
+        limits_ports = self._plain and network.choice.mode is not Mode.HOST
+        self._seccomp = build_filter(machine(), datagrams=not limits_ports)
+        self.disks = ScratchDisks(
+            run / "tmp",
+            EPHEMERAL_DEFAULT_MB << 20,
+            blanks,
+            why_not="sandboxes mount nothing" if self._plain else "",
+        )
         self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
         self._blanks: dict[str, deque[NamespaceSandbox]] = {}
         self._refilling: dict[str, int] = {}
@@ -64,6 +77,7 @@ class NamespaceBackend:
         self._next_uid = FIRST_UID
         self._serial = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._making = asyncio.Semaphore(_MAKING_MAX)
         self._closing = False
 
     def sweep(self) -> int:
@@ -159,6 +173,11 @@ class NamespaceBackend:
 
     async def _make(self, program: Program) -> NamespaceSandbox:
         zygote = await self._zygote(program)
+        # More at the same time would only make each wait longer, in the end too long.
+        async with self._making:
+            return await self._make_now(zygote)
+
+    async def _make_now(self, zygote: Zygote) -> NamespaceSandbox:
         self._serial += 1
         name = f"env-{self._serial}"
         uid = self._take_uid()
@@ -166,11 +185,13 @@ class NamespaceBackend:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         reading, writing = _log_pipe()
-        sandbox = NamespaceSandbox(name, uid, cgroup, ours, reading, zygote.lineage)
+        sandbox = NamespaceSandbox(
+            name, uid, cgroup, ours, reading, zygote.lineage, ends_by_itself=self._plain
+        )
         sandbox.watch()
         try:
             pid, pidfd = await zygote.spawn(
-                uid if self.privileged else 0,
+                self._uid_inside(uid),
                 uid - FIRST_UID,
                 cgroup.birthplace,
                 [theirs.fileno(), writing, *cgroup.join_descriptors],
@@ -205,18 +226,37 @@ class NamespaceBackend:
         scratch = self._run / f"root-{program.name}"
         scratch.mkdir(parents=True, exist_ok=True)
         zygote = Zygote(program, self._on_ended, self._on_zygote_lost, self.network)
-        configuration = rootview.configuration(
+        await zygote.start(self._configuration(program, scratch), uid_base=self._uid_base)
+        self.cgroups.adopt(zygote.pid, self._uid_base if self._own_users else os.geteuid())
+        return zygote
+
+    def _configuration(self, program: Program, scratch: Path) -> dict[str, Any]:
+        if self._plain:
+            return plainview.configuration(
+                program,
+                code_store=self._code_store,
+                scratch=scratch,
+                private=self._private,
+                seccomp=self._seccomp,
+                mode=self.network.choice.mode,
+                confines=self.isolation.level is Level.CONFINED,
+                own_users=self._own_users,
+            )
+        return rootview.configuration(
             program,
             code_store=self._code_store,
             scratch=scratch,
             private=self._private,
             seccomp=self._seccomp,
-            privileged=self.privileged,
+            privileged=self._own_users,
             network=self.network,
         )
-        await zygote.start(configuration, uid_base=self._uid_base)
-        self.cgroups.adopt(zygote.pid, self._uid_base if self.privileged else os.geteuid())
-        return zygote
+
+    def _uid_inside(self, uid: int) -> int:
+        """The user as the zygote knows it; 0 where sandboxes have none of their own."""
+        if not self._own_users:
+            return 0
+        return self._uid_base + uid if self._plain else uid
 
     def _on_zygote_lost(self, zygote: Zygote) -> None:
         name = zygote.program.name
@@ -241,6 +281,10 @@ class NamespaceBackend:
             if sandbox.remove_cgroup():
                 break
             await asyncio.sleep(_REMOVE_AGAIN_S)
+        if self._plain:
+            files = [p / sandbox.name for p in self._run.glob("root-*")]
+            for place in files:
+                await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
         self._free_uids.append(sandbox.uid)
 
     def _take_uid(self) -> int:

@@ -19,7 +19,7 @@ NAMED_UIDS = 1024
 CODE_STORE = "/.emberbox"
 
 _PROGRAMS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_ETC = (
+ETC = (
     "/etc/alternatives",
     "/etc/ca-certificates",
     "/etc/ld.so.cache",
@@ -47,12 +47,13 @@ def configuration(
 ) -> dict[str, Any]:
     """What the zygote is told; `private` is a directory no sandbox may ever see."""
     links, binds = _programs()
-    binds += [[path, path] for path in _ETC if Path(path).exists()]
+    binds += [[path, path] for path in ETC if Path(path).exists()]
     declared = dict.fromkeys((*bind_prefix(program.zygote.prefix), *program.binds))
     binds += [list(bind) for bind in declared]
     links |= program.links
     binds.append([str(code_store), CODE_STORE])
     return {
+        "plain": None,
         "privileged": privileged,
         "scratch": str(scratch),
         "directories": ["/var/task", "/opt", "/tmp", "/dev", "/etc", "/var/runtime"],  # noqa: S108
@@ -60,7 +61,7 @@ def configuration(
         "links": links,
         "binds": binds,
         "covers": [str(private)] if _is_shown(private, binds) else [],
-        "preload": _preload(program) if program.forks else None,
+        "preload": preload(program) if program.forks else None,
         "waiting": list(program.waiting),
         "waiting_variables": dict(program.waiting_variables),
         "seccomp": seccomp.hex(),
@@ -97,7 +98,7 @@ def _programs() -> tuple[dict[str, str], list[list[str]]]:
     return links, binds
 
 
-def _preload(program: Program) -> dict[str, Any]:
+def preload(program: Program) -> dict[str, Any]:
     """What the zygote of a Python loads for all its sandboxes."""
     packages = f"/opt/python/lib/{program.name}/site-packages"
     return {

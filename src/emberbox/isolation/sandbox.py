@@ -27,7 +27,7 @@ class Limits:
 class Addresses:
     """Where a sandbox's processes find us: `host:port`, or `@name` of an abstract Unix socket.
 
-    `endpoint` is empty where functions have no network at all. `task_root` is where the code is.
+    `runtime_socket` and `endpoint` are empty where there is none. `task_root` is where the code is.
     """
 
     runtime_socket: str
@@ -120,8 +120,11 @@ class Sandbox(Protocol):
         ...
 
     @property
-    def runtime_socket(self) -> socket.socket:
-        """Listening Unix socket inside the sandbox: the Runtime API for our own runtimes."""
+    def runtime_socket(self) -> socket.socket | None:
+        """Listening Unix socket inside the sandbox: the Runtime API for our own runtimes.
+
+        None where it could not be kept from others: they use the other one.
+        """
         ...
 
     @property

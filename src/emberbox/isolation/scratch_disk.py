@@ -39,7 +39,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class ScratchDisks:
     """Makes disks by size, and keeps some of the usual size ready."""
 
-    def __init__(self, directory: Path, usual_bytes: int, ready: int) -> None:
+    def __init__(self, directory: Path, usual_bytes: int, ready: int, *, why_not: str = "") -> None:
         self._directory = directory
         self._usual_bytes = usual_bytes
         self._target = ready
@@ -47,7 +47,7 @@ class ScratchDisks:
         self._templates: dict[int, asyncio.Task[Path]] = {}
         self._refilling: set[asyncio.Task[None]] = set()
         self._serial = 0
-        self.why_not = _why_not()
+        self.why_not = why_not or _why_not()
 
     @property
     def available(self) -> bool:

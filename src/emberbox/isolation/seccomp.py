@@ -11,11 +11,11 @@ _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _COLUMN = {"x86_64": 0, "aarch64": 1}
 _X32_BIT = 0x4000_0000
 
-_LOAD, _JEQ, _JGE, _JGT, _JSET, _RETURN = 0x20, 0x15, 0x35, 0x25, 0x45, 0x06
+_LOAD, _JEQ, _JGE, _JGT, _JSET, _AND, _RETURN = 0x20, 0x15, 0x35, 0x25, 0x45, 0x54, 0x06
 _ALLOW = 0x7FFF_0000
 _ERRNO = 0x0005_0000
 _KILL = 0x8000_0000
-_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_EPERM, _EACCES, _ENOSYS, _EAFNOSUPPORT = 1, 13, 38, 97
 _NUMBER_AT, _ARCH_AT, _ARGUMENT_AT = 0, 4, 16
 
 _NAMESPACE_FLAGS = 0x7E02_0000 | 0x80
@@ -27,6 +27,10 @@ _UNAVAILABLE = {
 }
 _FAMILIES = (1, 2, 10)
 _NETLINK, _NETLINK_ROUTE = 16, 0
+_STREAM, _TCP, _TYPE_MASK = 1, 6, 0xF
+_FASTOPEN = 0x2000_0000
+# Which argument of each has the flags.
+_SENDERS = {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}
 _PERSONALITIES = (0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF)
 
 
@@ -38,8 +42,12 @@ def machine() -> str:
     return name
 
 
-def build_filter(architecture: str) -> bytes:
-    """The BPF program, 8 bytes an instruction, for `x86_64` or `aarch64`."""
+def build_filter(architecture: str, *, datagrams: bool = True) -> bytes:
+    """The BPF program, 8 bytes an instruction, for `x86_64` or `aarch64`.
+
+    Without `datagrams` the only sockets of the internet are those of TCP, and they cannot send
+    before they connect: for sandboxes whose connections are limited by port.
+    """
     column = _COLUMN[architecture]
     numbers = {name: both[column] for name, both in ALLOWED.items()}
     program = [
@@ -53,7 +61,10 @@ def build_filter(architecture: str) -> bytes:
     for both in _UNAVAILABLE.values():
         program += [_code(_JEQ, both[column], 0, 1), _code(_RETURN, _ERRNO | _ENOSYS)]
     program += _when(numbers["clone"], _no_namespaces())
-    program += _when(numbers["socket"], _plain_sockets())
+    program += _when(numbers["socket"], _plain_sockets() if datagrams else _stream_sockets())
+    if not datagrams:
+        for name, argument in _SENDERS.items():
+            program += _when(numbers[name], _no_early_data(argument))
     program += _when(numbers["personality"], _harmless_personality())
     last = 0
     for first, last in ranges(n for n in numbers.values() if n is not None):
@@ -114,6 +125,38 @@ def _plain_sockets() -> list[bytes]:
         _code(_RETURN, _ERRNO | _EAFNOSUPPORT),
     ]
     return program
+
+
+def _stream_sockets() -> list[bytes]:
+    """Unix sockets and routing information as ever; else TCP in its own name, and nothing near."""
+    allow, refuse = _code(_RETURN, _ALLOW), _code(_RETURN, _ERRNO | _EACCES)
+    routing = [_argument(2), _code(_JEQ, _NETLINK_ROUTE, 0, 1), allow, refuse]
+    stream = [
+        _argument(1),
+        _code(_AND, _TYPE_MASK),
+        _code(_JEQ, _STREAM, 0, 4),
+        _argument(2),
+        _code(_JEQ, 0, 1, 0),
+        _code(_JEQ, _TCP, 0, 1),
+        allow,
+        refuse,
+    ]
+    unix, *internet = _FAMILIES
+    program = [_argument(0), _code(_JEQ, unix, 0, 1), allow]
+    program += [_code(_JEQ, _NETLINK, 0, len(routing)), *routing]
+    for family in internet:
+        program += [_code(_JEQ, family, 0, len(stream)), *stream]
+    return [*program, _code(_RETURN, _ERRNO | _EAFNOSUPPORT)]
+
+
+def _no_early_data(argument: int) -> list[bytes]:
+    """No data with the first packet, which makes a connection without connect()."""
+    return [
+        _argument(argument),
+        _code(_JSET, _FASTOPEN, 0, 1),
+        _code(_RETURN, _ERRNO | _EACCES),
+        _code(_RETURN, _ALLOW),
+    ]
 
 
 def _harmless_personality() -> list[bytes]:

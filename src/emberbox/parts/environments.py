@@ -11,6 +11,7 @@ from emberbox.environment.planning import HostPlanner, LayerTrees
 from emberbox.environment.provisioner import Provisioner
 from emberbox.environment.templates import Templates
 from emberbox.identity.container_credentials import ContainerCredentials
+from emberbox.isolation.levels import Gives
 from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.model.function import FunctionVersion
 from emberbox.parts.identity import CREDENTIALS_S, Identities
@@ -61,6 +62,9 @@ def make_environments(
         identities.role_credentials(),
         credentials.token,
         limit_cpu=settings.cpu_limit,
+        fresh_process=settings.fresh_process,
+        # What takes up an image must be alone in its namespaces.
+        images=Gives.VIEW in backend.isolation.gives,
     )
     templates = Templates(planner, sink, clock, door, idle_s=_TEMPLATE_IDLE_S)
     fleet = Fleet(

@@ -14,13 +14,14 @@ import pytest
 from hands import ApiError
 from material import make_zip
 
+INSIDE = Path(__file__).parents[3] / "src" / "emberbox" / "isolation" / "inside"
 SOURCE = (Path(__file__).parent / "attacker.py").read_text("utf-8")
 VICTIM = """
     import os, time
     SECRET = "victim-secret-in-code-7261"
     os.environ["VICTIM"] = "victim-secret-in-environment-5518"
     def handler(event, context):
-        with open("/tmp/victim", "w") as out:
+        with open(os.environ.get("TMPDIR", "/tmp") + "/victim", "w") as out:
             out.write("victim-secret-in-tmp-9034")
         time.sleep(event.get("sleep", 0))
         return {"alive": True}
@@ -152,21 +153,28 @@ def test_nothing_can_be_written_but_tmp(attack, alive):
     assert own["/tmp/x"].startswith("OK ")
 
 
-def test_dangerous_system_calls_are_refused(attack, alive):
+def test_dangerous_system_calls_are_refused(attack, alive, server):
     """Tracing, mounting, namespaces, modules, keys, raw sockets, root: all refused."""
-    assert refused(attack("system_calls")) == {}
+    found = refused(attack("system_calls"))
+
+    if server.kind == "user":
+        # Its sandboxes are that user outside, and 0 inside: to become 0 there gains nothing.
+        found = {name: said for name, said in found.items() if not name.startswith("setuid")}
+    assert found == {}
 
 
 def test_the_process_has_nothing_to_lose(attack, alive, server):
     """No capability, no new privileges, a filter, own namespaces, no root, no descriptors."""
     found = attack("identity")
 
-    assert found["uid"] != 0
+    assert found["uid"] != 0 or server.kind == "user"
     assert set(found["capabilities"]) == {"0" * 16}
     assert (found["no_new_privileges"], found["seccomp"]) == ("1", "2")
-    for name in ("mnt", "pid", "net", "ipc", "uts", "user"):
+    kinds = () if "without" in server.kind else ("mnt", "pid", "net", "ipc", "uts", "user")
+    for name in kinds:
         assert found["namespaces"][name] != str(Path(f"/proc/self/ns/{name}").readlink())
-    assert all(line.endswith("/") for line in found["cgroup"].split())
+    hidden = all(line.endswith("/") for line in found["cgroup"].split())
+    assert hidden or "without" in server.kind
     # Standard streams, the log channel, the Runtime API, and the directory being listed.
     assert len(found["open"]) <= 6
     assert not any("EMBERBOX" in name for name in found["environment"])
@@ -182,7 +190,8 @@ def test_the_servers_environment_does_not_leak(attack, alive, server):
     common = {
         n
         for n in names & set(found)
-        if n not in {"PATH", "LANG", "LC_CTYPE", "TZ", "PWD", "SHLVL", "LD_LIBRARY_PATH"}
+        if n
+        not in {"PATH", "LANG", "LC_CTYPE", "TZ", "PWD", "SHLVL", "LD_LIBRARY_PATH", "PYTHONPATH"}
     }
     assert common == set()
 
@@ -203,7 +212,8 @@ def test_the_network_is_the_sandboxs_own(attack, alive, server):
     )
 
     assert refused(found["tried"]) == {}
-    assert found["interfaces"] in {"OK ['lo']", "OK ['eth0', 'lo']"}
+    # Without namespaces other links are seen, but nothing is reached by them.
+    assert found["interfaces"] in {"OK ['lo']", "OK ['eth0', 'lo']"} or "without" in server.kind
 
 
 def test_no_abstract_socket_of_the_host_is_seen(attack, alive):
@@ -380,12 +390,15 @@ def test_a_crash_starts_nothing_on_the_host(attack, alive):
     assert attack("limits")["core"] == [1, 1]
 
 
-def test_the_runtime_leaves_no_names_behind(attack, alive):
+def test_the_runtime_leaves_no_names_behind(attack, alive, server):
     """A customer's modules cannot collide with ours, and the code store is not on the path."""
     found = attack("python")
 
-    assert {"jail", "linux", "zygote", "emberbox"} & set(found["modules"]) == set()
-    assert found["path"][0] == "/var/task"
+    ours = {path.stem for path in INSIDE.glob("*.py")} | {"emberbox"}
+    assert ours & set(found["modules"]) == set()
+    assert found["path"][0] == "/var/task" or (
+        server.kind not in {"root", "user"} and "/packages/trees/" in found["path"][0]
+    )
 
 
 @pytest.mark.parametrize(

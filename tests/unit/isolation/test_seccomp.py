@@ -12,11 +12,18 @@ from emberbox.isolation.syscalls import ALLOWED
 ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 COLUMN = {"x86_64": 0, "aarch64": 1}
 ALLOW = 0x7FFF0000
-EPERM, ENOSYS, EAFNOSUPPORT = 0x50001, 0x50026, 0x50061
+EPERM, EACCES, ENOSYS, EAFNOSUPPORT = 0x50001, 0x5000D, 0x50026, 0x50061
 
 
-def decide(machine: str, number: int, *arguments: int, arch: int | None = None) -> int:
-    program = [struct.unpack("=HBBI", p) for p in _chunks(build_filter(machine))]
+def decide(
+    machine: str,
+    number: int,
+    *arguments: int,
+    arch: int | None = None,
+    datagrams: bool = True,
+) -> int:
+    built = build_filter(machine, datagrams=datagrams)
+    program = [struct.unpack("=HBBI", p) for p in _chunks(built)]
     data = struct.pack("=IIQ", number, arch or ARCH[machine], 0)
     data += struct.pack("=6Q", *[*arguments, 0, 0, 0, 0, 0, 0][:6])
     at, value = 0, 0
@@ -27,6 +34,8 @@ def decide(machine: str, number: int, *arguments: int, arch: int | None = None) 
             (value,) = struct.unpack_from("=I", data, constant)
         elif operation == 0x06:
             return constant
+        elif operation == 0x54:
+            value &= constant
         else:
             holds = {
                 0x15: value == constant,
@@ -86,6 +95,33 @@ def test_sockets_are_of_plain_families() -> None:
         decide("x86_64", 41, 17, 3),
         decide("x86_64", 41, 40, 1),
     ] == [EAFNOSUPPORT] * 3
+
+
+@pytest.mark.parametrize(("machine", "socket"), [("x86_64", 41), ("aarch64", 198)])
+def test_where_ports_are_limited_only_tcp_is_left(machine: str, socket: int) -> None:
+    """No datagrams and no relative of TCP, whose connections the port rules do not see."""
+
+    def ask(*arguments: int) -> int:
+        return decide(machine, socket, *arguments, datagrams=False)
+
+    stream, datagram, raw, flags = 1, 2, 3, 0o2004000
+    for family in (2, 10):
+        assert [ask(family, stream | flags, protocol) for protocol in (0, 6)] == [ALLOW] * 2
+        assert [ask(family, stream, protocol) for protocol in (132, 256, 262)] == [EACCES] * 3
+        assert [ask(family, kind | flags, 0) for kind in (datagram, raw, 5)] == [EACCES] * 3
+    assert [ask(1, stream, 0), ask(1, datagram, 0), ask(16, raw, 0)] == [ALLOW] * 3
+    assert [ask(17, raw, 0), ask(16, raw, 9)] == [EAFNOSUPPORT, EACCES]
+
+
+@pytest.mark.parametrize(("number", "at"), [(44, 3), (46, 2), (307, 3)])
+def test_where_ports_are_limited_nothing_is_sent_before_connecting(number: int, at: int) -> None:
+    """sendto, sendmsg and sendmmsg with MSG_FASTOPEN would connect past the rules."""
+    harmless, early = [0] * 6, [0] * 6
+    harmless[at], early[at] = 0x4000, 0x20000000 | 0x4000
+
+    assert decide("x86_64", number, *harmless, datagrams=False) == ALLOW
+    assert decide("x86_64", number, *early, datagrams=False) == EACCES
+    assert decide("x86_64", number, *early) == ALLOW
 
 
 def test_another_architecture_is_killed() -> None:

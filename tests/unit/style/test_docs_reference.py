@@ -7,9 +7,11 @@ import tomllib
 from pathlib import Path
 
 from emberbox.functions.unbuilt import _UNBUILT
+from emberbox.isolation.levels import Level
 from emberbox.model.configuration import RESERVED_VARIABLES
 
 ROOT = Path(__file__).parents[3]
+PROMISED_AT = ("limited", "namespaces", "namespaces, confined", "all")
 
 
 def test_generated_pages_are_fresh():
@@ -60,6 +62,22 @@ def test_each_promise_names_its_test():
 
     # That bad requests are refused is no promise of isolation.
     assert set(re.findall(r"`(test_\w+)`", listed)) == tests - {"test_bad_functions_are_refused"}
+
+
+def test_each_promise_says_where_it_holds():
+    """The last column of the promises is one of the words that the page explains."""
+    listed = between("explanation/isolation.md", "promises: a test compares", "end of promises")
+    rows = [line for line in listed.splitlines() if "`test_" in line]
+
+    assert rows
+    assert {row.split("|")[-2].strip() for row in rows} <= set(PROMISED_AT)
+
+
+def test_levels_are_listed():
+    """The page has every level, from the best down."""
+    listed = between("explanation/isolation.md", "levels: a test compares", "end of levels")
+
+    assert re.findall(r"^\| `([\w-]+)`", listed, re.MULTILINE) == [level.value for level in Level]
 
 
 def test_layers_on_the_page_are_those_of_the_contract():

@@ -25,7 +25,6 @@ launch with a command of its own gets a fresh process.
     init -> server   {"failed": text}            the sandbox is unusable
 """
 
-import atexit
 import fcntl
 import gc
 import json
@@ -34,10 +33,9 @@ import resource
 import select
 import signal
 import socket
-import sys
-import threading
 
 import extensions
+import leaving
 import linux
 import network
 
@@ -51,14 +49,16 @@ _PROCESSES = 1024
 _IMAGE_DESCRIPTOR = 1000
 _TEMPLATE_PID = 30000
 _BACKLOG = 64
+_NAME_LENGTH = 107
 
 
 class Template:
     """What all sandboxes of a zygote share."""
 
     def __init__(
-        self, run, waiting, waiting_variables, seccomp, code_store, hidden, doors, network, router
-    ):
+        self, run, waiting, waiting_variables, seccomp, code_store, hidden, doors, network, router,
+        plain
+    ):  # fmt: skip
         self.run = run
         self.waiting = waiting
         self.waiting_variables = waiting_variables
@@ -68,6 +68,7 @@ class Template:
         self.doors = doors
         self.network = network
         self.router = router
+        self.plain = plain
 
 
 class _Init:
@@ -83,6 +84,8 @@ class _Init:
         self.extensions = {}
         self.launch = -1
         self.ended = -1
+        self.places = []
+        self.home = None
 
     def send(self, message, descriptors=()):
         socket.send_fds(self.control, [json.dumps(message).encode()], descriptors)
@@ -99,11 +102,15 @@ def run_init(template, uid, place, has_birthplace, descriptors):
     init = _Init(template, uid, place, control, log, birthplace, descriptors[2 + has_birthplace :])
     status = 1
     try:
-        linux.die_with_parent()
+        # Without a pid namespace it must outlive its parent, to end its own tree.
+        if template.plain is None:
+            linux.die_with_parent()
         linux.hide_memory()
         _furnish(init)
         _fork_runtime(init, bool(template.waiting))
         _obey(init)
+        if template.plain is not None:
+            _signal_all(init, signal.SIGKILL)
         status = 0
     except BaseException as error:
         try:
@@ -115,18 +122,25 @@ def run_init(template, uid, place, has_birthplace, descriptors):
 
 
 def _furnish(init):
-    flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-    linux.mount("proc", "/proc", "proc", flags | linux.MS_RDONLY)
-    # The host's boot parameters are nobody's business here.
-    linux.mount("/dev/null", "/proc/cmdline", "", linux.MS_BIND)
-    network.join(init.template.network, init.template.router, init.place)
-    listening, places = [], []
+    if init.template.plain is not None:
+        linux.become_reaper()
+    else:
+        flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+        linux.mount("proc", "/proc", "proc", flags | linux.MS_RDONLY)
+        # The host's boot parameters are nobody's business here.
+        linux.mount("/dev/null", "/proc/cmdline", "", linux.MS_BIND)
+        network.join(init.template.network, init.template.router, init.place)
+    listening, places = [], init.places
     for place in init.template.doors:
+        if place is None:
+            places.append("")
+            continue
         # A name that begins with @ is of the abstract kind: it lives in the network namespace.
         if isinstance(place, str):
             door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            # The kernel finds a name, where the namespace is not the sandbox's own.
-            door.bind("\0" + place[1:] if place[1:] else "")
+            # A name of its own, where the namespace is not; as long as all are, see the runtimes.
+            name = place[1:] or os.urandom(8).hex().ljust(_NAME_LENGTH, "-")
+            door.bind("\0" + name)
             places.append("@" + door.getsockname()[1:].decode("ascii"))
         else:
             door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -157,8 +171,7 @@ def _obey(init):
 
 def _command(init, message, descriptors):
     if "prepare" in message:
-        prepare = message["prepare"]
-        _mount_function(init.template, prepare, descriptors.pop(0) if prepare["disk"] else -1)
+        _prepare(init, message["prepare"], descriptors)
     if "extensions" in message:
         _start_extensions(init, message["extensions"])
     if "launch" in message:
@@ -171,16 +184,23 @@ def _command(init, message, descriptors):
             init.send({"socket": True}, [blank.fileno()])
     # Signals freeze only where the cgroup freezer is not to be had: a customer can undo them.
     if "stop" in message:
-        _signal_all(signal.SIGSTOP)
+        _signal_all(init, signal.SIGSTOP)
     if "continue" in message:
-        _signal_all(signal.SIGCONT)
+        _signal_all(init, signal.SIGCONT)
     if "kill" in message:
         if init.launch >= 0:
             # The runtime has not been used yet: its end is of no interest.
             os.close(init.launch)
             init.launch, init.runtime = -1, 0
-        _signal_all(signal.SIGKILL)
+        _signal_all(init, signal.SIGKILL)
         _reap(init)
+
+
+def _prepare(init, prepare, descriptors):
+    if init.template.plain is not None:
+        init.template.plain.settle(init, prepare)
+    else:
+        _mount_function(init.template, prepare, descriptors.pop(0) if prepare["disk"] else -1)
 
 
 def _launch(init, launch, image):
@@ -196,6 +216,7 @@ def _launch(init, launch, image):
         os.kill(unwanted, signal.SIGKILL)
     elif init.launch < 0:
         _fork_runtime(init, waits, pid)
+    launch["home"] = init.home
     data = json.dumps(launch).encode()
     if image >= 0:
         with socket.socket(fileno=init.launch) as channel:
@@ -208,6 +229,10 @@ def _launch(init, launch, image):
 
 
 def _start_extensions(init, environment):
+    if init.template.plain is not None:
+        # Nothing is at /opt here, and what is there on the host is not the customer's.
+        init.send({"extensions": [], "not_started": init.template.plain.extensions(init)})
+        return
     running, failed, output = extensions.start(init, environment, _enter)
     init.extensions = {pid: name for name, pid in running.items()}
     message = {"extensions": list(running), "not_started": failed}
@@ -216,8 +241,11 @@ def _start_extensions(init, environment):
         os.close(output)
 
 
-def _signal_all(number):
+def _signal_all(init, number):
     """Signal every process of the sandbox but this one."""
+    if init.template.plain is not None:
+        init.template.plain.signal_all(init, number)
+        return
     try:
         os.kill(-1, number)
     except ProcessLookupError:
@@ -269,7 +297,10 @@ def _reap(init):
 
 def _fork_runtime(init, waits, wanted_pid=0):
     reading, writing = os.pipe() if waits else _socket_pair()
-    pid, pidfd = linux.fork_into(0, init.birthplace, wanted_pid)
+    if init.template.plain is not None:
+        pid, pidfd = init.template.plain.fork()
+    else:
+        pid, pidfd = linux.fork_into(0, init.birthplace, wanted_pid)
     if pid == 0:
         try:
             _become_runtime(init, reading, waits)
@@ -289,7 +320,7 @@ def _become_runtime(init, reading, waits):
     _enter(init, ((null, 0), (init.log, 1), (init.log, 2), (init.log, 3), (reading, 4)), last)
     template = init.template
     if waits:
-        _execute(template.waiting, template.waiting_variables)
+        _execute(template.waiting, {**template.waiting_variables, **_places(init)})
     gc.enable()
     _run(template, _read_launch())
 
@@ -305,11 +336,12 @@ def _enter(init, descriptors, last_inherited):
     os.setsid()
     for cgroup in init.cgroups:
         os.write(cgroup, b"0")
-    linux.unshare(linux.CLONE_NEWCGROUP)
+    if init.template.plain is None:
+        linux.unshare(linux.CLONE_NEWCGROUP)
     for descriptor, number in [(_high(descriptor), number) for descriptor, number in descriptors]:
         os.dup2(descriptor, number, inheritable=number <= last_inherited)
     os.closerange(len(descriptors), _DESCRIPTORS)
-    _limit_and_drop(init.uid, init.template.seccomp)
+    _limit_and_drop(init)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     linux.refresh_after_fork()
 
@@ -319,26 +351,35 @@ def _high(descriptor):
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD, 64)
 
 
-def _limit_and_drop(uid, seccomp):
+def _places(init):
+    """Where the Runtime API is in this sandbox, for a program that connects before it waits."""
+    return {"_EMBERBOX_RUNTIME_SOCKET": init.places[0], "AWS_LAMBDA_RUNTIME_API": init.places[1]}
+
+
+def _limit_and_drop(init):
+    if init.template.plain is not None:
+        init.template.plain.enter(init)
+        return
+    uid = init.uid
     for which, limit in (
         (resource.RLIMIT_NOFILE, _DESCRIPTORS),
         (resource.RLIMIT_STACK, _STACK_BYTES),
         (resource.RLIMIT_MEMLOCK, _MEMLOCK_BYTES),
         # Not 0: that would not keep a host's crash handler from being started, 1 does.
         (resource.RLIMIT_CORE, 1),
+        # Without a uid of its own the count covers all sandboxes of the zygote together.
+        (resource.RLIMIT_NPROC, _PROCESSES),
     ):
         most = resource.getrlimit(which)[1]
         lowered = limit if most == resource.RLIM_INFINITY else min(limit, most)
         resource.setrlimit(which, (lowered, lowered))
     if uid:
-        # Without a uid of its own the count would cover all sandboxes together.
-        resource.setrlimit(resource.RLIMIT_NPROC, (_PROCESSES, _PROCESSES))
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     linux.drop_capabilities()
     linux.show_memory()
-    linux.load_seccomp(seccomp)
+    linux.load_seccomp(init.template.seccomp)
 
 
 def _read_launch():
@@ -358,13 +399,16 @@ def _read_launch():
 
 
 def _run(template, launch):
-    os.chdir("/var/task")
+    if template.plain is not None:
+        template.plain.go_home(template, launch)
+    else:
+        os.chdir("/var/task")
     os.environ.clear()
     os.environ.update(launch["environment"])
     command = launch["command"] + _entrypoint(launch["entrypoints"])
     if command:
         _execute(command, dict(os.environ))
-    _exit_as_python_does(template.run, launch["image"])
+    leaving.exit_as_python_does(template.run, launch["image"])
 
 
 def _entrypoint(places):
@@ -381,30 +425,3 @@ def _execute(command, variables):
     except OSError as error:
         os.write(2, ("%s: %s\n" % (command[0], error.strerror)).encode())
         os._exit(127)
-
-
-def _exit_as_python_does(run, image):
-    """Run to the end of a Python program: threads, exit functions, buffers, status."""
-    status = 0
-    try:
-        run(image)
-    except SystemExit as leaving:
-        status = leaving.code
-        if status is None:
-            status = 0
-        elif not isinstance(status, int):
-            sys.stderr.write("%s\n" % (status,))
-            status = 1
-    except BaseException as error:
-        # The first frame is this one, which is no business of the function's log.
-        frames = error.__traceback__.tb_next
-        sys.excepthook(type(error), error.with_traceback(frames), frames)
-        status = 1
-    threading._shutdown()  # noqa: SLF001 - as the interpreter does at its end
-    atexit._run_exitfuncs()  # noqa: SLF001 - likewise
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except Exception:
-            status = status or 120
-    os._exit(status & 0xFF)

@@ -4,12 +4,10 @@ Runs inside the zygote and the sandboxes: standard library only, Python 3.9 or l
 """
 
 import ctypes
-import fcntl
 import os
 import platform
 import random
 import signal
-import socket
 import struct
 import threading
 
@@ -61,6 +59,7 @@ _MOVE_MOUNT_F_EMPTY_PATH = 0x4
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
+_PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -86,6 +85,16 @@ def _check(result, what):
         number = ctypes.get_errno()
         raise KernelRefusalError(number, "%s: %s" % (what, os.strerror(number)))
     return result
+
+
+def call(number, *arguments):
+    """A system call by its number; -1 where it fails, see `checked`."""
+    return _syscall(number, *arguments)
+
+
+def checked(result, what):
+    """The result, or the error it stands for."""
+    return _check(result, what)
 
 
 def mount(source, target, kind, flags=0, options=None):
@@ -203,6 +212,11 @@ def die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def become_reaper():
+    """Get all descendants whose parent ends for children."""
+    _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "child subreaper")
+
+
 def hide_memory():
     """Refuse to be traced or dumped by processes of the same user."""
     _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -242,12 +256,3 @@ def child_exit_descriptor():
     return _check(
         _syscall(_NR_SIGNALFD4, -1, mask, len(mask), os.O_NONBLOCK | os.O_CLOEXEC), "signalfd"
     )
-
-
-def loopback_up():
-    """Bring up `lo` in this network namespace."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        name = b"lo".ljust(16, b"\0")
-        found = fcntl.ioctl(probe, _SIOCGIFFLAGS, name + bytes(24))
-        (flags,) = struct.unpack_from("=H", found, 16)
-        fcntl.ioctl(probe, _SIOCSIFFLAGS, name + struct.pack("=H", flags | _IFF_UP) + bytes(22))

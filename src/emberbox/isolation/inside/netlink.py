@@ -56,7 +56,7 @@ class Netlink:
         """(index of the link, IPv4 address) of every address of this namespace."""
         body = struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)
         self.socket.send(_request(_GETADDR, _DUMP, body)[:])
-        found = []
+        found = []  # type: list[tuple[int, bytes]]
         while True:
             for kind, body in _messages(self.socket.recv(65536)):
                 if kind in (_DONE, _ERROR):
@@ -71,10 +71,11 @@ class Netlink:
         # type: (str) -> int
         """The index of the link of that name; OSError if there is none."""
         self.socket.send(_request(_GETLINK, 0, _link(0) + _text(_IFLA_IFNAME, name)))
+        index = 0
         while True:
             for kind, body in _messages(self.socket.recv(65536)):
                 if kind == _NEWLINK:
-                    index = struct.unpack_from("=i", body, 4)[0]
+                    (index,) = struct.unpack_from("=i", body, 4)
                 elif kind == _ERROR:
                     failure = -struct.unpack_from("=i", body)[0]
                     if failure:

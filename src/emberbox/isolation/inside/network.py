@@ -12,7 +12,6 @@ import socket
 import linux
 import netlink
 
-MODES = ("none", "service", "nat", "host")
 GATEWAY = "169.254.78.1"
 UPLINK = "uplink"
 _DNS_PORT = 53

@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 import linux
+import netlink
 
 
 def main():
@@ -89,7 +90,7 @@ def _inside():
     program = bytes.fromhex(sys.argv[1])
     return [
         ("proc", lambda: linux.mount("proc", "/proc", "proc", flags | linux.MS_RDONLY)),
-        ("network namespace", linux.loopback_up),
+        ("network namespace", lambda: netlink.Netlink().ask(netlink.loopback_up())),
         ("no new privileges", linux.give_up_new_privileges),
         ("capabilities", linux.drop_capabilities),
         ("seccomp", lambda: linux.load_seccomp(program)),

@@ -27,12 +27,12 @@ import sys
 import jail
 import linux
 import network
+import plain
 
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _MESSAGE_MAX = 262144
 _DESCRIPTORS_MAX = 16
 _OWN_MODULES = []
-_PRIVATE = ("jail", "linux", "netlink", "network", "zygote", "__main__")
 
 
 def main():
@@ -41,8 +41,13 @@ def main():
     linux.die_with_parent()
     configuration = json.loads(control.recv(_MESSAGE_MAX))["configure"]
     try:
-        router = _confine(control, configuration)
-        template = _preload(configuration, router)
+        router, ground = None, None
+        if configuration["plain"]:
+            ground = plain.Plain(configuration["plain"])
+            ground.confine_zygote()
+        else:
+            router = _confine(control, configuration)
+        template = _preload(configuration, router, ground)
     except Exception as error:
         control.send(json.dumps({"failed": "%s: %s" % (type(error).__name__, error)}).encode())
         return
@@ -121,7 +126,7 @@ def _bind(source, target, devices=False):
     linux.bind_read_only(source, target, devices)
 
 
-def _preload(configuration, router):
+def _preload(configuration, router, ground):
     """Import a Python runtime's modules once, for all sandboxes to share."""
     os.environ.clear()
     run = None
@@ -136,7 +141,7 @@ def _preload(configuration, router):
         bootstrap = __import__("emberbox_bootstrap")
         _set_up_on_a_pipe(bootstrap.set_up)
         # A customer's module may have the same name.
-        _OWN_MODULES.extend(sys.modules.pop(n) for n in _PRIVATE)
+        _OWN_MODULES.extend(sys.modules.pop(n) for n in _own_modules())
         sys.modules["__main__"] = type(sys)("__main__")
         sys.path_importer_cache.clear()
         run = bootstrap.main
@@ -150,7 +155,15 @@ def _preload(configuration, router):
         doors=tuple(configuration["doors"]),
         network=configuration["network"],
         router=router,
+        plain=ground,
     )
+
+
+def _own_modules():
+    """Names of this program's modules, which lie beside this one."""
+    here = os.path.dirname(__file__)
+    found = [(n, getattr(m, "__file__", None) or "") for n, m in sys.modules.items()]
+    return ["__main__", *(n for n, path in found if os.path.dirname(path) == here)]
 
 
 def _set_up_on_a_pipe(set_up):
@@ -192,9 +205,12 @@ def _spawn(control, template, ended):
         return False
     request = json.loads(data)
     try:
-        pid, pidfd = linux.fork_into(
-            linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
-        )
+        if template.plain is not None:
+            pid, pidfd = template.plain.fork()
+        else:
+            pid, pidfd = linux.fork_into(
+                linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+            )
     except OSError as error:
         control.send(json.dumps({"spawned": request["spawn"], "error": str(error)}).encode())
         pid, pidfd = -1, -1

@@ -45,7 +45,7 @@ def main(image=""):
         set_up()
     elif brings_libraries(task_root):
         # A loader heeds LD_LIBRARY_PATH only if it starts with it, and the zygote's did not.
-        os.execv(sys.executable, [sys.executable, "/var/runtime/bootstrap.py"])
+        os.execv(sys.executable, [sys.executable, sys.argv[0]])
     connect = partial(
         RuntimeClient,
         environment["AWS_LAMBDA_RUNTIME_API"],

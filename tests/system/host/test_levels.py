@@ -1,0 +1,212 @@
+"""Every back end behaves alike: one table of behaviours over all levels of isolation.
+
+What a level does not give (a memory limit that the kernel keeps, say) its table says, and then the
+behaviour is not asked of it. Levels that this machine cannot make are skipped.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import urllib.request
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from hosts import KINDS, host_of_kind
+
+FUNCTION = (Path(__file__).parent / "behaviours.py").read_text("utf-8")
+SLEEP = f"6{os.getpid()}"
+"""Seconds that only children of these tests sleep."""
+
+NODE = """
+exports.handler = async (event) => ({
+  doubled: event.value * 2,
+  root: process.cwd() === process.env.LAMBDA_TASK_ROOT,
+});
+"""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def host(request, ordinary_user):
+    """A server on a host of this kind. Its directory is outside of /tmp: functions may see that."""
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp") as place,
+        host_of_kind(request.param, visible(place), ordinary_user) as host,
+    ):
+        yield host
+
+
+@pytest.fixture(scope="module")
+def function(host):
+    """A function with all the behaviours: run one of them."""
+    names = {}
+
+    def run(do, *, timeout=30, memory=512, **event):
+        key = (timeout, memory)
+        if key not in names:
+            names[key] = host.function(
+                FUNCTION,
+                Timeout=timeout,
+                MemorySize=memory,
+                Environment={"Variables": {"OWN": "own"}},
+            )
+        return host.invoke(names[key], json.dumps({"do": do, **event}).encode(), LogType="Tail")
+
+    return run
+
+
+def visible(place):
+    """Where users of sandboxes come to their code without mounts, others must be let through."""
+    Path(place).chmod(0o711)
+    return Path(place)
+
+
+def facts(host):
+    with urllib.request.urlopen(f"{host.server.url}/_emberbox/sandboxes") as answer:
+        return json.load(answer)
+
+
+def test_the_level_is_said(host):
+    """The page of facts and the banner name the level that was meant."""
+    assert fnmatch(facts(host)["isolation"], host.level)
+
+
+def test_an_event_comes_back(function):
+    """A handler gets its event, and the caller the result."""
+    answer = function("beat", value={"a": [1, None, "ä"]})
+
+    assert (answer.error, answer.json()) == (None, {"a": [1, None, "ä"]})
+
+
+def test_variables_and_the_directory(function):
+    """Own variables, AWS's and the task root are there."""
+    found = function("environment").json()
+
+    assert found["OWN"] == "own"
+    assert (found["AWS_REGION"], found["_HANDLER"]) == ("us-east-1", "lambda_function.handler")
+    assert found["cwd_is_root"]
+
+
+def test_output_is_in_the_log(function):
+    """Both streams, between START and END."""
+    log = function("say").log
+
+    assert log.index("START") < log.index("said aloud") < log.index("END")
+    assert "said to stderr" in log
+
+
+def test_a_time_out_ends_the_whole_tree(host, function):
+    """Children in sessions of their own and their orphans end too; the next invocation works."""
+    answer = function("hang", timeout=2, sleep=SLEEP)
+    after = function("beat", timeout=2, value=1)
+
+    assert answer.json()["errorType"] == "Sandbox.Timedout"
+    assert after.json() == 1
+    assert sleepers() == 0
+
+
+def test_processes_are_bounded(host, function):
+    """A function cannot have more than about a thousand, and after a crash all have ended."""
+    if host.level == "process":
+        pytest.skip("nothing bounds processes at this level")
+
+    made = function("fork_many", timeout=20, memory=3008).json()
+    function("leave", timeout=20, memory=3008)
+
+    assert made < 1_100
+    assert function("fork_many", timeout=20, memory=3008).json() > made / 2
+    # Where sandboxes share a user, its processes would be missing to others.
+    function("leave", timeout=20, memory=3008)
+
+
+@pytest.mark.parametrize(
+    ("do", "words"), [("leave", "exit status 3"), ("crash", "segmentation fault")]
+)
+def test_an_end_is_told(function, do, words):
+    """Exit statuses and signals are AWS's error; the next invocation gets a new process."""
+    answer = function(do)
+
+    assert answer.json()["errorType"] == "Runtime.ExitError"
+    assert words in answer.json()["errorMessage"]
+    assert function("beat", value=2).json() == 2
+
+
+def test_too_much_memory_is_an_error(function):
+    """By the kernel or by the watcher: the process is killed, and the report says why."""
+    answer = function("swell", memory=256, timeout=60)
+
+    assert answer.json()["errorType"] == "Runtime.ExitError", answer.payload
+    assert "Error Type: Runtime.OutOfMemory" in answer.log
+    assert function("beat", memory=256, timeout=60, value=3).json() == 3
+
+
+def test_files_are_kept_and_processes_are_not(function):
+    """Files stay while the environment does; after a crash the process is another.
+
+    The next invocation may come before the environment is reset, and then gets a new one.
+    """
+    first, _ = function("keep", value="one", timeout=31).json()
+    again, was = function("keep", value="two", timeout=31).json()
+    function("leave", timeout=31)
+    fresh, still = function("keep", value="three", timeout=31).json()
+
+    assert (again, was) == (first, "one")
+    assert fresh != first
+    assert still in {"two", None}
+
+
+def test_environments_run_beside_each_other(function):
+    """Concurrent invocations have environments of their own."""
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(function("count", sleep=3).json()))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(results)) == 3
+
+
+def test_between_invocations_nothing_runs(function):
+    """Frozen, or stopped: a thread gets no time until the next invocation."""
+    function("ticks", begin=1, timeout=32)
+    function("beat", timeout=32)
+    first = function("ticks", timeout=32).json()
+    shown = [function("ticks", timeout=32).json() for _ in range(3)]
+    # A quarter of a second of rest would be 25 ticks.
+    pause = threading.Event()
+    pause.wait(0.25)
+    last = function("ticks", timeout=32).json()
+
+    assert last - shown[-1] < 15
+    assert shown[-1] >= first
+
+
+def test_the_endpoint_is_reached(function):
+    """Our AWS endpoint is where AWS_ENDPOINT_URL says."""
+    assert function("call").json() == "ok"
+
+
+def test_another_language_runs(host):
+    """Node.js, by the same back end."""
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    name = host.zipped("nodejs20.x", "index.handler", {"index.js": NODE})
+
+    answer = host.invoke(name, b'{"value": 21}', LogType="Tail")
+
+    assert (answer.error, answer.json()) == (None, {"doubled": 42, "root": True}), answer.log
+
+
+def sleepers():
+    """How many of the sleeping children are about."""
+    found = subprocess.run(
+        ["pgrep", "-cf", f"^sleep {SLEEP}"], capture_output=True, text=True, check=False
+    )
+    return int(found.stdout or 0)

@@ -1,0 +1,62 @@
+"""The attacks are made on servers of several kinds, each promise where it is made."""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hands import Boto3Hands
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "host"))
+
+from hosts import an_ordinary_user, host_of_kind
+
+ISOLATION = Path(__file__).parents[3] / "docs" / "explanation" / "isolation.md"
+# The word of the documentation for each kind of host, and the words that include it.
+KINDS = {
+    "root": {"limited", "namespaces", "namespaces, confined", "all"},
+    "user": {"namespaces", "namespaces, confined", "all"},
+    "root without namespaces": {"namespaces, confined", "all"},
+    "process": {"all"},
+}
+
+
+def promised():
+    """Test -> where its promise holds, as the documentation says."""
+    text = ISOLATION.read_text("utf-8")
+    return dict(re.findall(r"`(test_\w+)` \| ([\w, ]+?) \|$", text, re.MULTILINE))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is not promised at a level."""
+    words = promised()
+    left, kept = [], []
+    for item in items:
+        kind = getattr(item, "callspec", None) and item.callspec.params.get("server")
+        # What is no promise is tried once.
+        holds = words.get(item.originalname, "limited") if kind else "all"
+        (kept if kind is None or holds in KINDS[kind] else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def server(request):
+    """A server on a host of each kind."""
+    with (
+        an_ordinary_user() as user,
+        tempfile.TemporaryDirectory(dir="/var/tmp") as place,
+    ):
+        Path(place).chmod(0o711)
+        with host_of_kind(request.param, Path(place), user) as host:
+            host.server.kind = request.param
+            yield host.server
+
+
+@pytest.fixture(scope="session")
+def boto(server):
+    """boto3 hands for it."""
+    made = Boto3Hands(server.url)
+    yield made
+    made.close()
