@@ -12,7 +12,7 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -46,6 +46,7 @@ from emberbox.parts.messaging import (
 from emberbox.parts.metrics import open_metrics
 from emberbox.parts.resource_policies import queue_policies, topic_policies
 from emberbox.parts.sandboxes import facts, open_sandboxes
+from emberbox.parts.usage import open_usage, recorder
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.logs.service import LogsService
@@ -56,7 +57,7 @@ from emberbox.storage.functions import FunctionStore
 from emberbox.storage.hot_code import HotCode
 from emberbox.storage.logs import LogStore
 from emberbox.storage.packages import PackageStore
-from emberbox.telemetry.lambda_metrics import LambdaMetrics
+from emberbox.telemetry.live import Name
 from emberbox.telemetry.logs import LogSink
 
 log = logging.getLogger("emberbox.server")
@@ -100,16 +101,15 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         _prepare_usual(backend, runtimes)
         recovered = backend.sweep()
 
-        state = await Database.open(data / "state.db", _DATABASE, _QUERIES)
-        stack.push_async_callback(state.close)
+        state = await _open_state(data, stack)
         log_store, sink = await _open_logs(data, clock, stack)
         metrics = await open_metrics(data, clock, stack)
+        fleets: list[Fleet] = []
+        usage = await open_usage(data, clock, stack, metrics.of_lambda, partial(_states, fleets))
 
         secret = _secret(data / "secret")
         identities = await open_identities(state, secret, settings.auth, clock, stack)
-        catalog = FunctionCatalog()
-        writer = CatalogWriter(state, catalog)
-        await FunctionStore(writer).load()
+        catalog, writer = await _load_functions(state)
         packages = PackageStore(data / "packages")
         serving: list[Serving] = []
         environments = make_environments(
@@ -123,7 +123,9 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             clock,
             catalog,
             partial(_door, serving),
+            recorder(usage.sink, clock),
         )
+        fleets.append(environments.fleet)
         fleet = environments.fleet
         rights = role_rights(identities.authority, settings.auth)
         messaging = await open_messaging(data, _own_url(listener), rights, clock, stack)
@@ -165,6 +167,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             pages={
                 "/_emberbox/code/": code_page(functions.downloads.resolve),
                 "/_emberbox/sandboxes": json_page(lambda: facts(backend)),
+                **usage.pages,
                 CREDENTIALS_PATH: credentials_page(environments.credentials.answer),
                 CERTIFICATES: certificate_page(messaging.signer.name, messaging.signer.certificate),
             },
@@ -187,7 +190,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             stack,
             front_door,
             catalog,
-            LambdaMetrics(metrics.sink),
+            metrics.of_lambda,
             slots=settings.async_concurrency,
         )
         await open_deliveries(messaging, asynchronous, metrics.sink, stack)
@@ -217,6 +220,20 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         )
 
 
+async def _open_state(data: Path, stack: AsyncExitStack) -> Database:
+    state = await Database.open(data / "state.db", _DATABASE, _QUERIES)
+    stack.push_async_callback(state.close)
+    return state
+
+
+async def _load_functions(state: Database) -> tuple[FunctionCatalog, CatalogWriter]:
+    """The catalog as the last server left it, and what writes to it."""
+    catalog = FunctionCatalog()
+    writer = CatalogWriter(state, catalog)
+    await FunctionStore(writer).load()
+    return catalog, writer
+
+
 async def _open_logs(data: Path, clock: Clock, stack: AsyncExitStack) -> tuple[LogStore, LogSink]:
     database = await Database.open(data / "logs.db", "logs", durable=False)
     stack.push_async_callback(database.close)
@@ -224,6 +241,13 @@ async def _open_logs(data: Path, clock: Clock, stack: AsyncExitStack) -> tuple[L
     sink = await LogSink.open(store, data / "journal", clock)
     stack.push_async_callback(sink.close)
     return store, sink
+
+
+def _states(fleets: list[Fleet]) -> Iterator[tuple[Name, str]]:
+    """Function and state of each environment."""
+    for fleet in fleets:
+        for environment in fleet.environments():
+            yield Name(*environment.plan.function.key), environment.state.name
 
 
 def _door(serving: list[Serving], _function: FunctionVersion) -> Callable[[], asyncio.Protocol]:

@@ -42,6 +42,15 @@ CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 
 def options(command: F) -> F:
     """The options that name a server, for commands that speak of one."""
+    return _with_options(command, ["EMBERBOX_ENDPOINT_URL"])
+
+
+def client_options(command: F) -> F:
+    """The same for commands that call a server: what AWS clients heed counts for them too."""
+    return _with_options(command, ["EMBERBOX_ENDPOINT_URL", "AWS_ENDPOINT_URL"])
+
+
+def _with_options(command: F, variables: list[str]) -> F:
     for option in (
         click.option(
             "--account",
@@ -57,7 +66,7 @@ def options(command: F) -> F:
             metavar="URL",
             default=DEFAULT_URL,
             show_default=True,
-            envvar="EMBERBOX_ENDPOINT_URL",
+            envvar=variables,
             show_envvar=True,
             callback=_url,
             help="Address of the server.",

@@ -15,6 +15,12 @@ _COMMANDS = {
     "env": ("emberbox.cli.env:env", "Print what points AWS clients at a server."),
     "aws": ("emberbox.cli.aws:aws", "Run the aws command line against a server."),
     "why-denied": ("emberbox.cli.why_denied:why_denied", "Say why a request was denied."),
+    "invoke": ("emberbox.cli.invoke:invoke", "Run a function and print what it returns."),
+    "logs": ("emberbox.cli.logs:logs", "Show what functions write."),
+    "ls": ("emberbox.cli.listing:ls", "List functions, one line each."),
+    "show": ("emberbox.cli.listing:show", "Show a function and what it costs."),
+    "cost": ("emberbox.cli.cost:cost", "Say what AWS would have charged."),
+    "top": ("emberbox.cli.top:top", "Watch what runs, live."),
     "doctor": ("emberbox.cli.doctor:doctor", "Say what this host can isolate and limit."),
 }
 

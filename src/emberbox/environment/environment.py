@@ -8,7 +8,6 @@ Life cycle: AWS's "Understanding the Lambda execution environment lifecycle".
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from emberbox.clock import Clock
 from emberbox.environment.beginning import ON_DEMAND, Beginning
@@ -20,6 +19,7 @@ from emberbox.environment.exits import exit_failure, exit_words
 from emberbox.environment.extension_side import ExtensionSide
 from emberbox.environment.extensions import Extension
 from emberbox.environment.init_phase import InitPhase
+from emberbox.environment.owner import Owner
 from emberbox.environment.plan import Plan
 from emberbox.environment.processes import Processes
 from emberbox.environment.restoring import restore_failure
@@ -42,18 +42,6 @@ _BREAK_GRACE_S = 0.05
 _RESET_MAX_S = 30.0
 
 
-class Owner(Protocol):
-    """Whoever keeps the environment; called in the event loop."""
-
-    def on_available(self, environment: "Environment") -> None:
-        """It can take an invocation: it is idle, or empty and will initialise again."""
-        ...
-
-    def on_stopped(self, environment: "Environment", reason: str) -> None:
-        """It is gone for good. Called once."""
-        ...
-
-
 class Environment:
     """See the module. Give it an invocation only while `is_available`."""
 
@@ -63,7 +51,7 @@ class Environment:
         sandbox: Sandbox,
         log: ConsoleLog,
         stream_name: str,
-        owner: Owner,
+        owner: "Owner[Environment]",
         clock: Clock,
         beginning: Beginning = ON_DEMAND,
     ) -> None:
@@ -167,6 +155,7 @@ class Environment:
         self.invocations += 1
         self._thaw()
         self.sandbox.reset_memory_peak()
+        current.cpu_began_ms = self.sandbox.cpu_ms()
         self._log.begin(tail=invocation.tail)
         if was is State.EMPTY:
             self._init.begin("invoke")
@@ -282,8 +271,11 @@ class Environment:
             error_type=failure.report_error_type if failure else None,
             restored=self._init.take_restored(),
             is_init_billed=not self.beginning.is_provisioned,
+            cpu_ms=current.cpu_spent_ms(self.sandbox.cpu_ms()),
+            failed=result.failed or failure is not None,
         )
         self._chronicle.report(current, measured, failed=result.failed)
+        self._owner.on_report(self, current.invocation, measured)
         self.current = None
         current.answer(result, self._log.end())
 

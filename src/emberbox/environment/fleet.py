@@ -23,6 +23,7 @@ from emberbox.isolation.sandbox import Sandbox
 from emberbox.model.function import FunctionVersion
 from emberbox.model.invocation import Invocation, Outcome
 from emberbox.model.provisioned import Allocation
+from emberbox.model.report import Measurement
 from emberbox.telemetry.logs import LogSink
 
 _TICK_S = 1.0
@@ -36,6 +37,10 @@ class FleetSettings:
     freeze_after_s: float
     age_max_s: float = 6 * 3_600.0
     log_backlog_bytes: int = 32 << 20
+
+
+Reported = Callable[[FunctionVersion, Invocation, Measurement], None]
+"""Hears what each invocation used."""
 
 
 class StaleFunctionError(EmberboxError):
@@ -59,8 +64,10 @@ class Planner(Protocol):
 
 
 class Fleet:
-    """See the module. `door` gives what serves AWS calls from inside one environment.
+    """See the module.
 
+    `door` gives what serves AWS calls from inside one environment; `reported` hears what each
+    invocation used.
     `may_log` says whether a function's role lets its log be written to a stream.
     """
 
@@ -73,6 +80,7 @@ class Fleet:
         clock: Clock,
         door: Callable[[FunctionVersion], Callable[[], asyncio.Protocol]],
         templates: Templates,
+        reported: Reported,
         may_log: Callable[[FunctionVersion, str], Awaitable[bool]] | None = None,
     ) -> None:
         self._may_log = may_log
@@ -83,6 +91,7 @@ class Fleet:
         self._clock = clock
         self._door = door
         self._templates = templates
+        self.reported = reported
         self._pools: dict[tuple[str, ...], Pool] = {}
         self._old_pools: set[Pool] = set()
         self._owners: dict[Environment, _Resident] = {}
@@ -333,6 +342,12 @@ class _Resident:
         """INIT has ended, or an invocation or a reset."""
         self._count_started(environment)
         self._fleet.became_available(environment, self.pool)
+
+    def on_report(
+        self, environment: Environment, invocation: Invocation, measured: Measurement
+    ) -> None:
+        """An invocation has ended."""
+        self._fleet.reported(environment.plan.function, invocation, measured)
 
     def on_stopped(self, environment: Environment, reason: str) -> None:
         """The environment is gone."""

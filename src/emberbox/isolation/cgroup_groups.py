@@ -22,8 +22,10 @@ class Group:
         directories: Iterable[Path],
         unified: Path | None,
         peak_file: Path,
+        cpu_file: Path | None,
         freezer: Path | None = None,
     ) -> None:
+        self._cpu_file = cpu_file
         self._states = (b"1", b"0")
         self._freezer_file = unified / "cgroup.freeze" if unified else None
         if unified is None and freezer is not None:
@@ -35,6 +37,7 @@ class Group:
         # Kept open, because opening costs more than using; -1 until first used.
         self._freezer = -1
         self._peak = -1
+        self._cpu_time = -1
         for directory in self._directories:
             directory.mkdir(parents=True)
         # A process that moves only itself takes no global lock; the v2 tree it is born in.
@@ -80,12 +83,24 @@ class Group:
     def _open_peak(self) -> int:
         return open_file(self._peak_file, os.O_RDWR)
 
+    def _cpu_text(self) -> bytes:
+        """What the kernel says of processor time; empty if it does not count that here."""
+        if self._cpu_file is None:
+            return b""
+        if self._cpu_time < 0:
+            try:
+                self._cpu_time = open_file(self._cpu_file, os.O_RDONLY)
+            except OSError:
+                self._cpu_file = None
+                return b""
+        return os.pread(self._cpu_time, 256, 0)
+
     def close(self) -> None:
         self.joined()
-        for descriptor in (self._freezer, self._peak):
+        for descriptor in (self._freezer, self._peak, self._cpu_time):
             if descriptor >= 0:
                 os.close(descriptor)
-        self._freezer = self._peak = -1
+        self._freezer = self._peak = self._cpu_time = -1
 
     def remove(self) -> bool:
         """Remove the directories; False while the kernel still holds one."""
@@ -108,9 +123,9 @@ class V1Cgroup(Group):
         self._pids = places.get("pids")
         distinct = list(dict.fromkeys(places.values()))
         peak = (self._memory or Path()) / "memory.max_usage_in_bytes"
-        super().__init__(
-            distinct + ([unified] if unified else []), unified, peak, places.get("freezer")
-        )
+        directories = distinct + ([unified] if unified else [])
+        cpu = self._cpu / "cpuacct.usage" if self._cpu is not None else None
+        super().__init__(directories, unified, peak, cpu, places.get("freezer"))
 
     def limit(self, limits: Limits) -> None:
         if self._memory is not None:
@@ -146,6 +161,10 @@ class V1Cgroup(Group):
             return 0
         return int(os.pread(self._peak_descriptor(), 32, 0))
 
+    def cpu_ms(self) -> float:
+        text = self._cpu_text()
+        return int(text) / 1e6 if text else -1.0
+
     def reset_memory_peak(self) -> None:
         if self._memory is not None:
             os.pwrite(self._peak_descriptor(), b"0", 0)
@@ -160,7 +179,7 @@ class V2Cgroup(Group):
     """One sandbox under cgroup v2."""
 
     def __init__(self, place: Path) -> None:
-        super().__init__([place], place, place / "memory.peak")
+        super().__init__([place], place, place / "memory.peak", place / "cpu.stat")
         self._place = place
 
     def limit(self, limits: Limits) -> None:
@@ -193,6 +212,11 @@ class V2Cgroup(Group):
             with suppress(OSError):
                 return open_file(path, flags)
         return open_file(self._place / "memory.current", os.O_RDONLY)
+
+    def cpu_ms(self) -> float:
+        # The first line: usage_usec N
+        _, _, rest = self._cpu_text().partition(b" ")
+        return int(rest.split(b"\n", 1)[0]) / 1e3 if rest else -1.0
 
     def reset_memory_peak(self) -> None:
         # Before Linux 6.12 the peak cannot be reset: it then covers the sandbox's whole life.

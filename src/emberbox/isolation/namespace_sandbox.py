@@ -180,6 +180,10 @@ class NamespaceSandbox:
         """The most memory used at once since the last reset."""
         return self._cgroup.memory_peak_bytes()
 
+    def cpu_ms(self) -> float:
+        """Processor time of all the customer's processes so far; negative if it is not counted."""
+        return self._cgroup.cpu_ms()
+
     def reset_memory_peak(self) -> None:
         """Begin to measure the peak anew."""
         self._cgroup.reset_memory_peak()

@@ -206,6 +206,10 @@ class Sandbox(Protocol):
         """The most memory used at once since the last call of `reset_memory_peak`."""
         ...
 
+    def cpu_ms(self) -> float:
+        """Processor time of all the customer's processes so far; negative if it is not counted."""
+        ...
+
     def reset_memory_peak(self) -> None:
         """Begin to measure the peak anew."""
         ...

@@ -115,6 +115,10 @@ class WatchedGroup:
         """The most that each process has had resident, together."""
         return sum(_kilobytes(_PEAK, _read(pid, "status")) for pid in descendants(self._init)) << 10
 
+    def cpu_ms(self) -> float:
+        """Not counted: processes that have ended would be missing."""
+        return -1.0
+
     def reset_memory_peak(self) -> None: ...
 
     def out_of_memory_kills(self) -> int:

@@ -27,6 +27,8 @@ class Measurement(NamedTuple):
     """What one invocation used. The log line, the bill and the metrics are views of it.
 
     `init_ms` and `restored` are None for a warm start. `status` is None for success.
+    `cpu_ms` is negative where processor time is not counted. `failed` says that the function
+    failed, in whatever way.
     """
 
     request_id: str
@@ -38,6 +40,8 @@ class Measurement(NamedTuple):
     error_type: str | None = None
     restored: Restored | None = None
     is_init_billed: bool = True
+    cpu_ms: float = -1.0
+    failed: bool = False
 
     @property
     def billed_ms(self) -> int:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from emberbox.clock import Clock
-from emberbox.environment.fleet import Fleet, FleetSettings
+from emberbox.environment.fleet import Fleet, FleetSettings, Reported
 from emberbox.environment.planning import HostPlanner, LayerTrees
 from emberbox.environment.provisioner import Provisioner
 from emberbox.environment.templates import Templates
@@ -52,6 +52,7 @@ def make_environments(
     clock: Clock,
     catalog: FunctionCatalog,
     door: Callable[[FunctionVersion], Callable[[], asyncio.Protocol]],
+    reported: Reported,
 ) -> Environments:
     """Put them together, before what hangs on functions is loaded: the provisioner hears of it."""
     credentials = ContainerCredentials(identities.sessions, secret, clock, duration_s=CREDENTIALS_S)
@@ -75,6 +76,7 @@ def make_environments(
         clock,
         door,
         templates,
+        reported,
         identities.may_log if settings.auth is AuthMode.ENFORCED else None,
     )
     provisioner = Provisioner(catalog, fleet)

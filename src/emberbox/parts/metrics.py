@@ -10,6 +10,7 @@ from emberbox.services.cloudwatch.service import CloudWatchService
 from emberbox.storage.alarms import AlarmStore
 from emberbox.storage.database import Database
 from emberbox.storage.metrics import MetricStore
+from emberbox.telemetry.lambda_metrics import LambdaMetrics
 from emberbox.telemetry.metrics import MetricSink
 
 
@@ -18,6 +19,7 @@ class Metrics:
     """What others need of them. `actions` learns later whom alarms can tell."""
 
     sink: MetricSink
+    of_lambda: LambdaMetrics
     service: CloudWatchService
     actions: Actions
 
@@ -34,4 +36,4 @@ async def open_metrics(data: Path, clock: Clock, stack: AsyncExitStack) -> Metri
     service = CloudWatchService(store, AlarmStore(database), sink, clock, actions)
     service.alarm_clock.open()
     stack.push_async_callback(service.alarm_clock.close)
-    return Metrics(sink, service, actions)
+    return Metrics(sink, LambdaMetrics(sink), service, actions)

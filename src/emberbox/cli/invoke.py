@@ -1,0 +1,117 @@
+"""`emberbox invoke`: run a function; its result goes to standard output, the facts beside it."""
+
+import base64
+import re
+import sys
+import uuid
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+
+from emberbox.cli.client import Answer, Client, checked
+from emberbox.cli.endpoint import Endpoint, client_options
+
+_REPORT = re.compile(r"^REPORT RequestId: .*$", re.MULTILINE)
+_FIELD = re.compile(
+    r"(Duration|Billed Duration|Memory Size|Max Memory Used|Init Duration): ([\d.]+)"
+)
+
+
+@click.command(
+    epilog='For instance: emberbox invoke hello -p \'{"name": "Ada"}\' | jq .body',
+)
+@client_options
+@click.argument("name")
+@click.option(
+    "-p",
+    "--payload",
+    default="{}",
+    show_default=True,
+    help="The event: JSON, @FILE, or - for standard input.",
+)
+@click.option("--qualifier", metavar="VERSION|ALIAS", help="Run that version or alias.")
+@click.option("--async", "is_async", is_flag=True, help="Queue the event and do not wait.")
+@click.option("--logs", is_flag=True, help="Show the end of the invocation's log.")
+@click.option(
+    "--repeat", default=1, show_default=True, type=click.IntRange(1, 100_000), help="How often."
+)
+def invoke(
+    name: str,
+    payload: str,
+    qualifier: str | None,
+    is_async: bool,
+    logs: bool,
+    repeat: int,
+    endpoint_url: str,
+    region: str,
+    account: str | None,
+) -> None:
+    """Run a function and print what it returns.
+
+    The exit status is 1 if the function failed, 3 if there is no such function, 4 if no server
+    answers, 5 if it was throttled.
+    """
+    client = Client(Endpoint(endpoint_url, region, account))
+    event = _event(payload)
+    failed = False
+    for _ in range(repeat):
+        answer = _run(client, name, event, qualifier, is_async=is_async)
+        if is_async:
+            click.echo(f"queued  req {answer.headers.get('x-amzn-requestid', '')}", err=True)
+            continue
+        failed |= "x-amz-function-error" in answer.headers
+        _show(answer, logs=logs)
+    if failed:
+        sys.exit(1)
+
+
+def _run(
+    client: Client, name: str, event: bytes, qualifier: str | None, *, is_async: bool
+) -> Answer:
+    headers = {"Content-Type": "application/json", "X-Amz-Log-Type": "Tail"}
+    if is_async:
+        headers = {**headers, "X-Amz-Invocation-Type": "Event", "X-Amz-Log-Type": "None"}
+    path = f"/2015-03-31/functions/{quote(name, safe='')}/invocations"
+    query = {"Qualifier": qualifier} if qualifier else None
+    return checked(client.send("lambda", "POST", path, event, headers, query))
+
+
+def _event(payload: str) -> bytes:
+    if payload == "-":
+        return sys.stdin.buffer.read()
+    if payload.startswith("@"):
+        try:
+            return Path(payload[1:]).read_bytes()
+        except OSError as error:
+            raise click.BadParameter(f"{payload[1:]}: {error.strerror}") from None
+    return payload.encode()
+
+
+def _show(answer: Answer, *, logs: bool) -> None:
+    sys.stdout.buffer.write(answer.body + b"\n")
+    sys.stdout.flush()
+    tail = base64.b64decode(answer.headers.get("x-amz-log-result", "")).decode("utf-8", "replace")
+    if logs:
+        click.echo(tail.rstrip("\n"), err=True)
+    click.echo(facts(answer, tail), err=True)
+
+
+def facts(answer: Answer, tail: str) -> str:
+    """One line: how it went, how long it took, what it used."""
+    how = "failed" if "x-amz-function-error" in answer.headers else "ok"
+    report = _REPORT.search(tail)
+    found = dict(_FIELD.findall(report[0])) if report else {}
+    request_id = answer.headers.get("x-amzn-requestid", str(uuid.UUID(int=0)))
+    words = [how]
+    if found:
+        cold = f"  init {found['Init Duration']} ms cold" if "Init Duration" in found else ""
+        words.append(
+            f"{found['Duration']} ms (billed {found['Billed Duration']} ms){cold}  "
+            f"{found['Max Memory Used']}/{found['Memory Size']} MB"
+        )
+    version = answer.headers.get("x-amz-executed-version", "")
+    if version not in ("", "$LATEST"):
+        words.append(f"version {version}")
+    words.append(f"req {request_id}")
+    return "  ".join(words)

@@ -1,0 +1,208 @@
+"""What invocations use: what collects it, and the pages that show it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from emberbox.clock import Clock, utc
+from emberbox.gateway.pages import Page, PlainResponse, RequestInfo
+from emberbox.model.function import FunctionVersion
+from emberbox.model.invocation import Invocation
+from emberbox.model.pricing import (
+    Amount,
+    Cost,
+    cost_of,
+    ephemeral_gb_seconds,
+    free_part,
+    gb_seconds,
+    price_table,
+)
+from emberbox.model.report import Measurement
+from emberbox.model.usage import Subject, Totals, Usage, advise
+from emberbox.storage.database import Database
+from emberbox.storage.usage import DayTotals, UsageStore
+from emberbox.telemetry.lambda_metrics import LambdaMetrics
+from emberbox.telemetry.live import Counters, Live, Name, prometheus, shown
+from emberbox.telemetry.usage import UsageSink
+
+_FIELDS_MAX = 8
+_JSON = [("content-type", "application/json")]
+
+States = Callable[[], Iterable[tuple[Name, str]]]
+"""The function and the state of each environment there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageParts:
+    """What others need of it; `pages` by their paths."""
+
+    sink: UsageSink
+    live: Live
+    pages: dict[str, Page]
+
+
+async def open_usage(
+    data: Path, clock: Clock, stack: AsyncExitStack, metrics: LambdaMetrics, states: States
+) -> UsageParts:
+    """Open it; it closes when the stack unwinds."""
+    database = await Database.open(data / "usage.db", "usage", durable=False)
+    stack.push_async_callback(database.close)
+    store, live = UsageStore(database), Live()
+    sink = UsageSink(store, metrics, live, clock)
+    sink.open()
+    stack.push_async_callback(sink.close)
+
+    async def usage_page(request: RequestInfo) -> PlainResponse:
+        asked = parse_qs(request.query, max_num_fields=_FIELDS_MAX)
+        since = asked.get("since", [f"{utc(clock.now()):%Y-%m-01}"])[-1]
+        await sink.flush()
+        rows = await store.totals(since, asked.get("account", [None])[-1])
+        return PlainResponse(200, _JSON, orjson.dumps(bill(rows)))
+
+    async def now_page(_request: RequestInfo) -> PlainResponse:
+        counted = _by_function(states())
+        names = {**dict.fromkeys(counted), **dict.fromkeys(live.functions)}
+        rows = [
+            shown(name, live.functions.get(name, Counters()), dict(counted.get(name, {})))
+            for name in names
+        ]
+        return PlainResponse(200, _JSON, orjson.dumps({"at": clock.now(), "functions": rows}))
+
+    async def metrics_page(_request: RequestInfo) -> PlainResponse:
+        flat = [
+            (name, state, count)
+            for name, by_state in _by_function(states()).items()
+            for state, count in by_state.items()
+        ]
+        headers = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
+        return PlainResponse(200, headers, prometheus(live, flat).encode())
+
+    pages: dict[str, Page] = {
+        "/_emberbox/usage": usage_page,
+        "/_emberbox/now": now_page,
+        "/metrics": metrics_page,
+    }
+    return UsageParts(sink, live, pages)
+
+
+def recorder(sink: UsageSink, clock: Clock) -> Callable[..., None]:
+    """What the fleet tells of each invocation's end."""
+
+    def reported(function: FunctionVersion, invocation: Invocation, measured: Measurement) -> None:
+        subject = Subject(
+            *function.key,
+            function.version,
+            function.memory_mb,
+            function.ephemeral_mb,
+            function.architecture,
+        )
+        error = (measured.error_type or measured.status or "Unhandled") if measured.failed else ""
+        sink.add(
+            Usage(
+                subject,
+                measured.request_id,
+                clock.now(),
+                measured.duration_ms,
+                measured.billed_ms,
+                measured.init_ms,
+                measured.memory_peak_mb,
+                measured.cpu_ms,
+                error,
+                invocation.invoked_arn.partition(f":function:{function.name}")[2][1:],
+            )
+        )
+
+    return reported
+
+
+def bill(rows: Iterable[DayTotals]) -> dict[str, Any]:
+    """Sums by day with their cost, by month with what is free, and advice on memory sizes."""
+    listed = list(rows)
+    months: dict[str, list[Amount]] = {}
+    newest: dict[tuple[str, ...], DayTotals] = {}
+    sums: dict[tuple[str, ...], Totals] = {}
+    for row in listed:
+        months.setdefault(row.day[:7], []).append(_amount(row))
+        key = (*row.subject[:4], str(row.subject.memory_mb))
+        newest[row.subject[:4]] = row
+        sums.setdefault(key, Totals()).merge(row.totals)
+    return {
+        "prices": {"version": price_table()["version"], "currency": price_table()["currency"]},
+        "days": [_day(row) for row in listed],
+        "months": [
+            {"month": month, "cost": _money(cost_of(amounts)), "free": _money(free_part(amounts))}
+            for month, amounts in sorted(months.items())
+        ],
+        "advice": list(_advice(newest, sums)),
+    }
+
+
+def _advice(
+    newest: dict[tuple[str, ...], DayTotals], sums: dict[tuple[str, ...], Totals]
+) -> Iterable[dict[str, Any]]:
+    for key, row in newest.items():
+        memory_mb = row.subject.memory_mb
+        advice = advise(memory_mb, sums[(*key, str(memory_mb))])
+        if advice is not None:
+            yield {
+                "function": row.subject.name,
+                "version": row.subject.version,
+                "memoryMb": memory_mb,
+                "betterMb": advice.memory_mb,
+                "why": advice.why,
+            }
+
+
+def _amount(row: DayTotals) -> Amount:
+    subject, totals = row.subject, row.totals
+    return Amount(
+        totals.runs,
+        gb_seconds(subject.memory_mb, totals.billed_ms),
+        ephemeral_gb_seconds(subject.ephemeral_mb, totals.billed_ms),
+        subject.architecture,
+    )
+
+
+def _day(row: DayTotals) -> dict[str, Any]:
+    subject, totals, amount = row.subject, row.totals, _amount(row)
+    return {
+        "day": row.day,
+        "account": subject.account,
+        "region": subject.region,
+        "function": subject.name,
+        "version": subject.version,
+        "memoryMb": subject.memory_mb,
+        "architecture": subject.architecture,
+        "runs": totals.runs,
+        "errors": totals.errors,
+        "cold": totals.cold,
+        "billedMs": totals.billed_ms,
+        "durationMs": round(totals.duration_ms, 3),
+        "initMs": round(totals.init_ms, 3),
+        "peakMb": totals.peak_mb,
+        "cpuMs": round(totals.cpu_ms, 3),
+        "gbSeconds": amount.gb_seconds,
+        "cost": cost_of([amount]).total,
+    }
+
+
+def _money(cost: Cost) -> dict[str, float]:
+    return {
+        "requests": cost.requests,
+        "duration": cost.duration,
+        "ephemeral": cost.ephemeral,
+        "total": cost.total,
+    }
+
+
+def _by_function(states: Iterable[tuple[Name, str]]) -> dict[Name, Counter[str]]:
+    counted: dict[Name, Counter[str]] = {}
+    for name, state in states:
+        counted.setdefault(name, Counter())[state] += 1
+    return counted

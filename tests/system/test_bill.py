@@ -1,0 +1,163 @@
+"""Metrics, bill, logs and what the client saw tell the same; the command line shows it."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+SOURCE = """
+    import time
+
+    def lambda_handler(event, context):
+        print("hello")
+        if event.get("fail"):
+            raise ValueError("on purpose")
+        time.sleep(event.get("s", 0))
+        return event
+"""
+HERE = {"x-amz-function-error": ""}
+
+
+@pytest.fixture
+def emberbox(server):
+    """Runs a command of ours against the server: (status, output, errors)."""
+
+    def run(*words, text=""):
+        done = subprocess.run(
+            [sys.executable, "-m", "emberbox", *words, "--endpoint-url", server.url],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def bill_of(server, name):
+    """The rows of a function's bill."""
+    with urllib.request.urlopen(f"{server.url}/_emberbox/usage", timeout=30) as answer:
+        return [row for row in json.load(answer)["days"] if row["function"] == name]
+
+
+def metric(boto, name, which):
+    """The sum of a metric of a function."""
+    now = datetime.now(UTC)
+    points = boto.call(
+        "cloudwatch",
+        "GetMetricStatistics",
+        Namespace="AWS/Lambda",
+        MetricName=which,
+        Dimensions=[{"Name": "FunctionName", "Value": name}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=7_200,
+        Statistics=["Sum", "SampleCount"],
+    )["Datapoints"]
+    return sum(point["Sum"] for point in points)
+
+
+def test_what_ran_is_counted_alike_everywhere(server, boto, make_function):
+    """400 invocations with failures and time-outs: client, metrics, bill and log agree exactly."""
+    name = make_function(SOURCE, Timeout=1)
+    boto.client("lambda")
+    events = [{"fail": n % 7 == 0, "s": 3 if n % 100 == 50 else 0} for n in range(400)]
+
+    def invoke(event):
+        return boto.invoke(name, json.dumps(event).encode()).error or "ok"
+
+    with ThreadPoolExecutor(4) as pool:
+        seen = Counter(pool.map(invoke, events))
+
+    rows = bill_of(server, name)
+    assert seen["ok"] + seen["Unhandled"] == 400
+    assert sum(row["runs"] for row in rows) == 400
+    assert sum(row["errors"] for row in rows) == seen["Unhandled"]
+    assert metric(boto, name, "Invocations") == 400
+    assert metric(boto, name, "Errors") == seen["Unhandled"]
+    logged = boto.client("logs").get_paginator("filter_log_events")
+    pages = logged.paginate(logGroupName=f"/aws/lambda/{name}", filterPattern="REPORT")
+    reports = [event["message"] for page in pages for event in page["events"]]
+    assert len(reports) == 400
+    billed = [int(line.split("Billed Duration: ")[1].split()[0]) for line in reports]
+    assert sum(billed) == sum(row["billedMs"] for row in rows)
+
+
+def test_invoke_prints_the_result_and_the_facts_apart(emberbox, make_function):
+    """The result alone on standard output; the status tells of a failed function."""
+    name = make_function(SOURCE)
+
+    good = emberbox("invoke", name, "-p", '{"a": 1}')
+    piped = emberbox("invoke", name, "-p", "-", text='{"b": 2}')
+    bad = emberbox("invoke", name, "-p", '{"fail": true}', "--logs")
+    nobody = emberbox("invoke", "nobody")
+
+    assert (good[0], json.loads(good[1])) == (0, {"a": 1})
+    assert good[2].startswith("ok ")
+    assert json.loads(piped[1]) == {"b": 2}
+    assert bad[0] == 1
+    assert "on purpose" in bad[2]
+    assert nobody[0] == 3
+
+
+def test_functions_are_listed_and_shown(emberbox, make_function):
+    """With what they did."""
+    name = make_function(SOURCE)
+    emberbox("invoke", name)
+
+    listed, shown = emberbox("ls"), emberbox("show", name)
+    as_json = emberbox("show", name, "--json")
+
+    assert name in listed[1]
+    assert "1 runs (1 cold, 0 failed, 0 throttled)" in shown[1]
+    assert json.loads(as_json[1])["configuration"]["FunctionName"] == name
+
+
+def test_logs_are_shown_by_request_and_by_error(emberbox, make_function):
+    """Only what was asked for."""
+    name = make_function(SOURCE)
+    facts = emberbox("invoke", name)[2]
+    emberbox("invoke", name, "-p", '{"fail": 1}')
+
+    every = emberbox("logs", name)[1]
+    errors = emberbox("logs", name, "--errors")[1]
+    one = emberbox("logs", name, "--request-id", facts.rsplit("req ", 1)[1].strip())[1]
+
+    assert every.count("hello") == 2
+    assert "on purpose" in errors
+    assert "hello" not in errors
+    assert one.count("REPORT") == 1
+    assert emberbox("logs", "nobody")[0] == 3
+
+
+def test_cost_is_summed_as_asked(emberbox, make_function):
+    """By function, compared with a machine."""
+    name = make_function(SOURCE)
+    emberbox("invoke", name, "--repeat", "3")
+
+    table = emberbox("cost", "--always-on", "0.01")[1]
+    used = json.loads(emberbox("cost", "--json")[1])
+
+    assert name in table
+    assert "always on $7.30" in table
+    assert [row["runs"] for row in used["days"] if row["function"] == name] == [3]
+
+
+def test_watchers_see_what_runs(server, emberbox, make_function):
+    """`top`, and Prometheus."""
+    name = make_function(SOURCE)
+    emberbox("invoke", name)
+
+    shown = emberbox("top", "--count", "1", "--interval", "0.1")[1]
+    with urllib.request.urlopen(f"{server.url}/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+
+    assert name in shown
+    assert f'function="{name}"}} 1' in text

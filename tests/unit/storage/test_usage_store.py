@@ -1,0 +1,58 @@
+"""Usage on disk."""
+
+import pytest
+
+from emberbox.model.usage import Subject, Usage
+from emberbox.storage.database import Database
+from emberbox.storage.usage import UsageStore
+
+SUBJECT = Subject("1", "r", "f", "$LATEST", 128, 512, "x86_64")
+DAY = 86_400.0
+
+
+def usage(at=0.0, *, subject=SUBJECT, error="", init_ms=None):
+    """One invocation."""
+    return Usage(subject, "id", at, 1.5, 2, init_ms, 30, 0.5, error)
+
+
+@pytest.fixture
+async def store(tmp_path):
+    database = await Database.open(tmp_path / "usage.db", "usage", durable=False)
+    yield UsageStore(database)
+    await database.close()
+
+
+async def test_sums_by_day_and_subject(store):
+    """Each day and each configuration of its own, whichever batch the records came in."""
+    other = SUBJECT._replace(memory_mb=256)
+    await store.add([usage(0), usage(1, error="Unhandled"), usage(DAY)])
+    await store.add([usage(2, init_ms=5.0), usage(3, subject=other)])
+
+    rows = await store.totals("1970-01-01")
+
+    found = {(row.day, row.subject.memory_mb): row.totals for row in rows}
+    first = found["1970-01-01", 128]
+    assert (first.runs, first.errors, first.cold, first.billed_ms) == (3, 1, 1, 6)
+    assert found["1970-01-02", 128].runs == 1
+    assert found["1970-01-01", 256].runs == 1
+
+
+async def test_sums_since_a_day_and_of_an_account(store):
+    """Earlier days and other accounts are left out."""
+    await store.add([usage(0), usage(DAY), usage(DAY, subject=SUBJECT._replace(account="2"))])
+
+    assert len(await store.totals("1970-01-02")) == 2
+    assert len(await store.totals("1970-01-02", "2")) == 1
+
+
+async def test_single_runs_come_newest_first_and_are_forgotten(store):
+    """The sums stay."""
+    await store.add([usage(5), usage(7)])
+    before = await store.runs("1", "r", name="f", since=0, limit=9)
+
+    await store.forget(6)
+
+    assert [each.at for each in before] == [7, 5]
+    assert before[0] == usage(7)
+    assert [each.at for each in await store.runs("1", "r", name=None, since=0, limit=9)] == [7]
+    assert (await store.totals("1970-01-01"))[0].totals.runs == 2
