@@ -46,7 +46,7 @@ from emberbox.parts.messaging import (
 from emberbox.parts.metrics import open_metrics
 from emberbox.parts.resource_policies import queue_policies, topic_policies
 from emberbox.parts.sandboxes import facts, open_sandboxes
-from emberbox.parts.usage import open_usage, recorder
+from emberbox.parts.usage import open_usage, recorder, throttle_counter
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.logs.service import LogsService
@@ -98,8 +98,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         stack.callback(listener.close)
         backend = await open_sandboxes(settings, data, stack)
         runtimes = HostRuntimes(settings.home, data / "built", strict=settings.strict_runtimes)
-        _prepare_usual(backend, runtimes)
-        recovered = backend.sweep()
+        recovered = _begin_sandboxes(backend, runtimes)
 
         state = await _open_state(data, stack)
         log_store, sink = await _open_logs(data, clock, stack)
@@ -142,6 +141,15 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         )
         await functions.resources.load()
         functions.make_snapshots_by(environments.templates.optimize)
+        guard = identities.guard(
+            data,
+            catalog,
+            {
+                "sqs": queue_policies(messaging.sqs.broker.queues),
+                "sns": topic_policies(messaging.sns.store),
+            },
+            log_all=settings.log_decisions,
+        )
         gateway = Gateway(
             [
                 functions,
@@ -155,25 +163,17 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             default_account=settings.account,
             default_region=settings.region,
             account_of=identities.sessions.account_of,
-            guard=identities.guard(
-                data,
-                catalog,
-                {
-                    "sqs": queue_policies(messaging.sqs.broker.queues),
-                    "sns": topic_policies(messaging.sns.store),
-                },
-                log_all=settings.log_decisions,
-            ),
+            guard=guard,
             pages={
                 "/_emberbox/code/": code_page(functions.downloads.resolve),
                 "/_emberbox/sandboxes": json_page(lambda: facts(backend)),
-                **usage.pages,
+                **usage.guarded(guard),
                 CREDENTIALS_PATH: credentials_page(environments.credentials.answer),
                 CERTIFICATES: certificate_page(messaging.signer.name, messaging.signer.certificate),
             },
         )
         front_door = FrontDoor(catalog, fleet, clock, concurrency=settings.concurrency)
-        front_door.hot_code = HotCode(packages)
+        _complete(front_door, packages, throttle_counter(usage.live, metrics.of_lambda))
         for part in (fleet, environments.templates, front_door, environments.planner):
             catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, clock))
@@ -250,15 +250,26 @@ def _states(fleets: list[Fleet]) -> Iterator[tuple[Name, str]]:
             yield Name(*environment.plan.function.key), environment.state.name
 
 
+def _complete(
+    front_door: FrontDoor,
+    packages: PackageStore,
+    throttled: Callable[[tuple[str, str, str]], None],
+) -> None:
+    """What the front door asks and tells others."""
+    front_door.hot_code = HotCode(packages)
+    front_door.throttled = throttled
+
+
 def _door(serving: list[Serving], _function: FunctionVersion) -> Callable[[], asyncio.Protocol]:
     """What serves AWS calls from inside an environment, once there is a server."""
     return serving[0].door()
 
 
-def _prepare_usual(backend: NamespaceBackend, runtimes: HostRuntimes) -> None:
-    """Sandboxes of the runtime that most functions have are made before there is any function."""
+def _begin_sandboxes(backend: NamespaceBackend, runtimes: HostRuntimes) -> int:
+    """Make some of the usual runtime before there is any function; how many dead were swept."""
     with suppress(CallerError):
         backend.prepare(runtimes.choose(RUNTIMES["python3.12"]))
+    return backend.sweep()
 
 
 async def _keep_house(functions: FunctionsService, fleet: Fleet) -> None:

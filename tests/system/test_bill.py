@@ -161,3 +161,20 @@ def test_watchers_see_what_runs(server, emberbox, make_function):
 
     assert name in shown
     assert f'function="{name}"}} 1' in text
+
+
+def test_throttles_are_counted(server, boto, make_function, emberbox):
+    """As a metric, and by watchers; they are not billed."""
+    name = make_function(SOURCE)
+    boto.call(
+        "lambda",
+        "PutFunctionConcurrency",
+        FunctionName=name,
+        ReservedConcurrentExecutions=0,
+    )
+
+    status = emberbox("invoke", name)[0]
+
+    assert status == 5
+    assert metric(boto, name, "Throttles") == 1
+    assert bill_of(server, name) == []

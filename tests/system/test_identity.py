@@ -5,6 +5,8 @@ import datetime as dt
 import json
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from unittest.mock import patch
 
 import pytest
@@ -309,6 +311,27 @@ def test_command_line(here, hello, tmp_path):
     assert done.returncode != 0
     assert "AccessDeniedException" in done.stderr
     assert "user/pat is not authorized to perform: lambda:ListFunctions" in done.stderr
+
+
+def test_the_bill_is_for_who_may_see_it(here, hello):
+    """Our own command signs; who may read no metrics sees no bill, nor does who does not sign."""
+    tess = here.user("tess", allow("lambda:InvokeFunction", ARN + "hello"))
+    uri = here.user("uri", allow("cloudwatch:GetMetricData"))
+    invoke(tess, "hello")
+
+    def emberbox(who, *words):
+        environment = {**server_environment(), "AWS_ACCESS_KEY_ID": who.keys[0]}
+        environment["AWS_SECRET_ACCESS_KEY"] = who.keys[1]
+        command = [sys.executable, "-m", "emberbox", *words, "--endpoint-url", here.server.url]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert emberbox(tess, "invoke", "hello").returncode == 0
+    assert "cloudwatch:GetMetricData" in emberbox(tess, "cost").stderr
+    assert "hello" in emberbox(uri, "cost").stdout
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{here.server.url}/metrics", timeout=30)
+    refused.value.close()
+    assert refused.value.code == 403
 
 
 def test_other_accounts_need_the_functions_policy(here, hello):

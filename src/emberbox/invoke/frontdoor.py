@@ -109,6 +109,7 @@ class _Waiting:
 class FrontDoor:
     """Runs invocations; `concurrency` is the limit per account and region.
 
+    `throttled` hears of each refusal for want of concurrency.
     `accept` is what keeps the events of asynchronous ones; it returns once an event is on disk.
     `hot_code` reads the code of functions whose code is a directory.
     """
@@ -121,6 +122,7 @@ class FrontDoor:
         self._admission = Admission(catalog, concurrency)
         self._waiting = _Waiting()
         self.is_draining = False
+        self.throttled: Callable[[tuple[str, str, str]], None] = _nobody_counts
         self.accept: Callable[[QueuedEvent], Awaitable[None]] | None = None
         self.hot_code: HotCode | None = None
 
@@ -268,7 +270,11 @@ class FrontDoor:
     def _admit(self, key: tuple[str, str, str]) -> Admitted:
         if self.is_draining:
             raise CallerError("ServiceException", "The server is shutting down.", status=500)
-        return self._admission.admit(key)
+        try:
+            return self._admission.admit(key)
+        except CallerError:
+            self.throttled(key)
+            raise
 
     async def _resolve(self, request: InvokeRequest, reference: FunctionReference) -> Turn:
         region = request.region
@@ -302,6 +308,10 @@ class FrontDoor:
             if found is not None and found.state is State.ACTIVE:
                 return found
         raise _busy(function)
+
+
+def _nobody_counts(_key: tuple[str, str, str]) -> None:
+    """Until somebody counts throttles."""
 
 
 def _busy(function: FunctionVersion) -> CallerError:

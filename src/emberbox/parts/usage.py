@@ -11,7 +11,9 @@ from urllib.parse import parse_qs
 import orjson
 
 from emberbox.clock import Clock, utc
+from emberbox.gateway.guard import Guard
 from emberbox.gateway.pages import Page, PlainResponse, RequestInfo
+from emberbox.gateway.signed_page import Telling, signed_page
 from emberbox.model.function import FunctionVersion
 from emberbox.model.invocation import Invocation
 from emberbox.model.pricing import (
@@ -27,7 +29,7 @@ from emberbox.model.report import Measurement
 from emberbox.model.usage import Subject, Totals, Usage, advise
 from emberbox.storage.database import Database
 from emberbox.storage.usage import DayTotals, UsageStore
-from emberbox.telemetry.lambda_metrics import LambdaMetrics
+from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
 from emberbox.telemetry.live import Counters, Live, Name, prometheus, shown
 from emberbox.telemetry.usage import UsageSink
 
@@ -44,7 +46,11 @@ class UsageParts:
 
     sink: UsageSink
     live: Live
-    pages: dict[str, Page]
+    pages: dict[str, Telling]
+
+    def guarded(self, guard: Guard | None) -> dict[str, Page]:
+        """The pages for who may see them."""
+        return {path: signed_page(tell, guard) for path, tell in self.pages.items()}
 
 
 async def open_usage(
@@ -58,32 +64,34 @@ async def open_usage(
     sink.open()
     stack.push_async_callback(sink.close)
 
-    async def usage_page(request: RequestInfo) -> PlainResponse:
+    async def usage_page(request: RequestInfo, account: str | None) -> PlainResponse:
         asked = parse_qs(request.query, max_num_fields=_FIELDS_MAX)
         since = asked.get("since", [f"{utc(clock.now()):%Y-%m-01}"])[-1]
         await sink.flush()
-        rows = await store.totals(since, asked.get("account", [None])[-1])
+        rows = await store.totals(since, account or asked.get("account", [None])[-1])
         return PlainResponse(200, _JSON, orjson.dumps(bill(rows)))
 
-    async def now_page(_request: RequestInfo) -> PlainResponse:
+    async def now_page(_request: RequestInfo, account: str | None) -> PlainResponse:
         counted = _by_function(states())
         names = {**dict.fromkeys(counted), **dict.fromkeys(live.functions)}
         rows = [
             shown(name, live.functions.get(name, Counters()), dict(counted.get(name, {})))
             for name in names
+            if account in (None, name.account)
         ]
         return PlainResponse(200, _JSON, orjson.dumps({"at": clock.now(), "functions": rows}))
 
-    async def metrics_page(_request: RequestInfo) -> PlainResponse:
+    async def metrics_page(_request: RequestInfo, account: str | None) -> PlainResponse:
         flat = [
             (name, state, count)
             for name, by_state in _by_function(states()).items()
             for state, count in by_state.items()
+            if account in (None, name.account)
         ]
         headers = [("content-type", "text/plain; version=0.0.4; charset=utf-8")]
-        return PlainResponse(200, headers, prometheus(live, flat).encode())
+        return PlainResponse(200, headers, prometheus(live.of(account), flat).encode())
 
-    pages: dict[str, Page] = {
+    pages: dict[str, Telling] = {
         "/_emberbox/usage": usage_page,
         "/_emberbox/now": now_page,
         "/metrics": metrics_page,
@@ -119,6 +127,16 @@ def recorder(sink: UsageSink, clock: Clock) -> Callable[..., None]:
         )
 
     return reported
+
+
+def throttle_counter(live: Live, metrics: LambdaMetrics) -> Callable[[tuple[str, str, str]], None]:
+    """What the front door tells of each request that it refuses for want of concurrency."""
+
+    def throttled(key: tuple[str, str, str]) -> None:
+        live.throttled(*key)
+        metrics.add("Throttles", Called(*key))
+
+    return throttled
 
 
 def bill(rows: Iterable[DayTotals]) -> dict[str, Any]:

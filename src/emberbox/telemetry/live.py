@@ -1,7 +1,7 @@
 """What happens now: counters of this server since its start, for watchers and for Prometheus."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, NamedTuple
@@ -55,6 +55,10 @@ class Live:
         """A request was refused for want of concurrency."""
         self._of(Name(account, region, function)).throttles += 1
 
+    def of(self, account: str | None) -> dict[Name, Counters]:
+        """The functions of an account, or all."""
+        return {n: c for n, c in self.functions.items() if account in (None, n.account)}
+
     def _of(self, name: Name) -> Counters:
         counters = self.functions.get(name)
         if counters is None:
@@ -80,13 +84,13 @@ def shown(name: Name, counters: Counters, states: dict[str, int]) -> dict[str, A
     }
 
 
-def prometheus(live: Live, states: Iterable[tuple[Name, str, int]]) -> str:
+def prometheus(functions: Mapping[Name, Counters], states: Iterable[tuple[Name, str, int]]) -> str:
     """The text that Prometheus reads (exposition format 0.0.4)."""
     lines = []
     for metric, kind, words, pick in _METRICS:
         lines.append(f"# HELP emberbox_{metric} {words}")
         lines.append(f"# TYPE emberbox_{metric} {kind}")
-        for name, counters in live.functions.items():
+        for name, counters in functions.items():
             lines.append(f"emberbox_{metric}{{{_labels(name)}}} {pick(counters)}")
     lines.append("# HELP emberbox_environments Execution environments by state.")
     lines.append("# TYPE emberbox_environments gauge")
