@@ -89,7 +89,9 @@ class Deliveries:
     async def _until(self, later: float | None) -> None:
         wait = None if later is None else max(0.0, later - self._clock.now())
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), wait)
+            # Not wait_for, which may swallow a cancellation.
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
 
     async def _round(self) -> float | None:
         while True:

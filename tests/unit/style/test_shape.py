@@ -1,6 +1,7 @@
 """The shape that CONTRIBUTING.md asks of the source, checked."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,10 @@ def test_package_files_hold_no_logic(path):
     body = ast.parse(path.read_text("utf-8")).body
 
     assert len(body) == 1
+
+
+def test_test_files_have_names_of_their_own():
+    """Files of one name are not collected together."""
+    names = Counter(path.name for path in (SOURCE.parents[1] / "tests").rglob("test_*.py"))
+
+    assert [each for each, count in names.items() if count > 1] == []
