@@ -46,6 +46,7 @@ from emberbox.parts.messaging import (
 from emberbox.parts.metrics import open_metrics
 from emberbox.parts.resource_policies import queue_policies, topic_policies
 from emberbox.parts.sandboxes import facts, open_sandboxes
+from emberbox.parts.topic_rights import topic_rights
 from emberbox.parts.usage import open_usage, recorder, throttle_counter
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
@@ -193,7 +194,13 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             metrics.of_lambda,
             slots=settings.async_concurrency,
         )
-        await open_deliveries(messaging, asynchronous, metrics.sink, stack)
+        await open_deliveries(
+            messaging,
+            asynchronous,
+            topic_rights(catalog, queue_policies(messaging.sqs.broker.queues), settings.auth),
+            metrics.sink,
+            stack,
+        )
 
         functions.resources.invoking_async.send = asynchronous.entry.send
         loop = asyncio.get_running_loop()

@@ -334,6 +334,30 @@ def test_the_bill_is_for_who_may_see_it(here, hello):
     assert refused.value.code == 403
 
 
+def test_topics_need_the_queues_policy(here):
+    """Only the queue whose policy lets the topic in gets its messages."""
+    sns, sqs = here.as_root.client("sns"), here.as_root.client("sqs")
+    topic = sns.create_topic(Name="news")["TopicArn"]
+    queues = {}
+    for name in ("shut", "open"):
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
+        queues[name] = url
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    statement = {
+        **allow("sqs:SendMessage", arn, Condition={"ArnEquals": {"aws:SourceArn": topic}}),
+        "Principal": {"Service": "sns.amazonaws.com"},
+    }
+    policy = {"Policy": document(statement)}
+    sqs.set_queue_attributes(QueueUrl=queues["open"], Attributes=policy)
+
+    sns.publish(TopicArn=topic, Message="hello")
+
+    got = sqs.receive_message(QueueUrl=queues["open"], WaitTimeSeconds=10)
+    assert len(got["Messages"]) == 1
+    assert "Messages" not in sqs.receive_message(QueueUrl=queues["shut"])
+
+
 def test_other_accounts_need_the_functions_policy(here, hello):
     """Another account's root gets in where the function's policy lets it."""
     code, message, _ = here.user("sam").denied(

@@ -18,6 +18,7 @@ from emberbox.model.notification import Urls
 from emberbox.model.poller_pace import Pace, limits_of
 from emberbox.model.topic import Subscription
 from emberbox.parts.asynchronous import Asynchronous
+from emberbox.services.sns.senders import MayDeliver
 from emberbox.services.sns.service import SnsService
 from emberbox.services.sns.signing import Signer
 from emberbox.services.sqs.port import LocalQueues
@@ -66,7 +67,11 @@ async def open_messaging(
 
 
 async def open_deliveries(
-    messaging: Messaging, asynchronous: Asynchronous, metrics: MetricSink, stack: AsyncExitStack
+    messaging: Messaging,
+    asynchronous: Asynchronous,
+    may: MayDeliver,
+    metrics: MetricSink,
+    stack: AsyncExitStack,
 ) -> None:
     """Begin to deliver messages of topics; queues and topics become targets of invocations."""
     sink = QueueSink(messaging.sqs.broker)
@@ -79,7 +84,7 @@ async def open_deliveries(
         dimensions = (Dimension("TopicName", name),)
         metrics.add(SeriesKey(account, region, "AWS/SNS", metric, dimensions, "Count"), 1.0)
 
-    await messaging.sns.open(sink.send, asynchronous.entry.send, counted, stack)
+    await messaging.sns.open(sink.send, asynchronous.entry.send, may, counted, stack)
 
 
 def open_sources(

@@ -30,6 +30,7 @@ class World:
         self.sent = []
         self.invoked = []
         self.trouble = {}
+        self.closed = set()
         self.arrived = asyncio.Event()
 
     async def send(self, arn, body, attributes, *, group_id=None, deduplication_id=None):
@@ -41,6 +42,9 @@ class World:
         self._check(arn)
         self.invoked.append((arn, json.loads(payload)))
         self.arrived.set()
+
+    async def may(self, topic, endpoint):
+        return (topic, endpoint) not in self.closed
 
     def _check(self, arn):
         if arn in self.trouble:
@@ -80,7 +84,9 @@ async def start(tmp_path, clock, signer, world):
         urls = Urls("http://127.0.0.1:4566", "http://127.0.0.1:4566/cert.pem")
         service = await SnsService.start(tmp_path / "topics.db", clock, signer, urls, stack)
         if deliver:
-            await service.open(world.send, world.invoke, lambda _metric, _sub: None, stack)
+            await service.open(
+                world.send, world.invoke, world.may, lambda _metric, _sub: None, stack
+            )
         return service
 
     async def stop():
@@ -467,3 +473,16 @@ def test_web_servers_are_tried_as_their_policy_says(shape):
     assert pauses[:2] == [0, 1]
     assert pauses[2:5] == sorted(pauses[2:5])
     assert pauses[5:] == [9, None]
+
+
+async def test_what_an_endpoints_policy_does_not_allow_is_not_delivered(sns, world):
+    """The others get the message; where nothing is allowed it is given up."""
+    topic = await make(sns)
+    await subscribe(sns, topic)
+    await subscribe(sns, topic, endpoint=QUEUE + "2")
+    world.closed.add((topic, QUEUE))
+
+    await sns("Publish", TopicArn=topic, Message="hello")
+    await world.until(1)
+
+    assert [arn for arn, *_ in world.sent] == [QUEUE + "2"]

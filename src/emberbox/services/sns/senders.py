@@ -16,9 +16,14 @@ from emberbox.storage.topics import TopicStore
 
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
+_DENIED: Final = 403
 
 InvokeAsync = Callable[[str, bytes], Awaitable[object]]
 """Queues an event for the function with this ARN; CallerError if there is none."""
+
+
+MayDeliver = Callable[[str, str], Awaitable[bool]]
+"""(ARN of the topic, ARN of a queue or function): whether the latter's policy lets it deliver."""
 
 
 class SendToQueue(Protocol):
@@ -47,12 +52,14 @@ class Senders:
         urls: Urls,
         send: SendToQueue,
         invoke: InvokeAsync,
+        may: MayDeliver,
     ) -> None:
         self._store = store
         self._signer = signer
         self._urls = urls
         self._send = send
         self._invoke = invoke
+        self._may = may
         self.by_protocol = {
             "sqs": self.to_queue,
             "lambda": self.to_function,
@@ -64,6 +71,7 @@ class Senders:
 
     async def to_queue(self, subscription: Subscription, message: Publication) -> None:
         """A message of the queue: the notification, or what was published if it is to be raw."""
+        await self._check(message, subscription.endpoint)
         attributes = message.attributes if subscription.is_raw else {}
         if len(attributes) > ATTRIBUTES_MAX:
             raise CallerError("InvalidParameterValue", "too many attributes for a queue")
@@ -78,6 +86,7 @@ class Senders:
 
     async def to_function(self, subscription: Subscription, message: Publication) -> None:
         """An event for the function's own queue, which tries and retries it."""
+        await self._check(message, subscription.endpoint)
         whole = self._whole(subscription, message)
         await self._invoke(subscription.endpoint, lambda_event(whole, message, subscription))
 
@@ -113,6 +122,7 @@ class Senders:
         told: Mapping[str, str],
     ) -> None:
         """A dead letter: what would have been delivered, and what went wrong."""
+        await self._check(message, target)
         attributes = {
             name: {"DataType": "String", "StringValue": value} for name, value in told.items()
         }
@@ -123,6 +133,11 @@ class Senders:
             group_id=message.group_id,
             deduplication_id=message.deduplication_id if target.endswith(".fifo") else None,
         )
+
+    async def _check(self, message: Publication, endpoint: str) -> None:
+        if not await self._may(message.topic_arn, endpoint):
+            text = f"the policy of {endpoint} lets {message.topic_arn} not deliver to it"
+            raise CallerError("AuthorizationError", text, status=_DENIED)
 
     def _body(self, subscription: Subscription, message: Publication) -> str:
         if subscription.is_raw and message.type == "Notification":

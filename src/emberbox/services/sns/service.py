@@ -13,7 +13,7 @@ from emberbox.model.topic import Subscription, invalid_parameter
 from emberbox.services.sns.delivering import Counted, Deliveries
 from emberbox.services.sns.naming import topic_at
 from emberbox.services.sns.publishing import Publisher, PublishOperations
-from emberbox.services.sns.senders import InvokeAsync, Senders, SendToQueue
+from emberbox.services.sns.senders import InvokeAsync, MayDeliver, Senders, SendToQueue
 from emberbox.services.sns.signing import Signer
 from emberbox.services.sns.subscriptions import SubscriptionOperations
 from emberbox.services.sns.topics import TopicOperations
@@ -64,11 +64,12 @@ class SnsService:
         self,
         send: SendToQueue,
         invoke: InvokeAsync,
+        may: MayDeliver,
         counted: Counted,
         stack: AsyncExitStack,
     ) -> None:
-        """Begin to deliver, by these ways into queues and functions."""
-        senders = Senders(self.store, self._signer, self._urls, send, invoke)
+        """Begin to deliver, by these ways into queues and functions, to those that `may` allows."""
+        senders = Senders(self.store, self._signer, self._urls, send, invoke, may)
         self._deliveries = Deliveries(
             self.store,
             self._publications,
