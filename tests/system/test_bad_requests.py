@@ -235,8 +235,7 @@ def test_payload_beyond_the_limit(boto, make_function):
             "InvalidParameterValueException",
             "exceeded the 4KB limit",
         ),
-        ("Layers", ["arn:aws:lambda:us-east-1:123456789012:layer:l:1"], "Invalid", "Layers"),
-        ("TracingConfig", {"Mode": "Active"}, "Invalid", "TracingConfig"),
+        ("Layers", ["arn:aws:lambda:us-east-1:123456789012:layer:l:1"], "Invalid", "Layer version"),
     ],
 )
 def test_bad_configuration_is_refused(boto, careless, member, value, code, words):

@@ -114,7 +114,7 @@ def an_ordinary_user():
         pytest.skip("needs root to make a user")
     if not Path(f"/usr/bin/{version}").exists():
         pytest.skip(f"an ordinary user cannot run {version} here")
-    name = f"embuser{os.getpid()}"
+    name = f"embuser{os.getpid()}n{next(_numbers)}"
     subprocess.run(["useradd", "--create-home", name], check=True)
     try:
         yield OrdinaryUser(name)

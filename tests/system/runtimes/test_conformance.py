@@ -134,8 +134,9 @@ def test_time_is_limited(do, actions):
     # The next invocations may be faster on another environment than on the one that is reset.
     with ThreadPoolExecutor(2) as both:
         rounds = (both.map(lambda _: do(name, "look").json(), range(2)) for _ in range(20))
-        kept = next(told for pair in rounds for told in pair if told["kept"])
-    assert kept["count"] == 1
+        seen = ([told["count"] for told in pair if told["kept"]] for pair in rounds)
+        counts = next(filter(None, seen))
+    assert min(counts) == 1
 
 
 def test_memory_is_limited(do, column, actions):

@@ -15,6 +15,8 @@ import urllib.request
 
 libc = ctypes.CDLL(None, use_errno=True)
 
+OWN_TMP = os.environ.get("TMPDIR", "/tmp")
+
 
 def outcome(action):
     try:
@@ -302,7 +304,7 @@ def op_daemon(event):
         if os.fork() == 0:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             while True:
-                with open("/tmp/beat", "w") as beat:
+                with open(OWN_TMP + "/beat", "w") as beat:
                     beat.write(str(time.time()))
                 time.sleep(0.02)
         os._exit(0)
@@ -311,12 +313,12 @@ def op_daemon(event):
 
 def op_beat(event):
     try:
-        with open("/tmp/beat") as beat:
+        with open(OWN_TMP + "/beat") as beat:
             first = beat.read()
     except OSError:
         return {"first": "", "second": ""}
     time.sleep(0.2)
-    with open("/tmp/beat") as beat:
+    with open(OWN_TMP + "/beat") as beat:
         return {"first": first, "second": beat.read()}
 
 
