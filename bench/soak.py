@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import os
 import random
 import sys
 import tempfile
@@ -93,7 +94,7 @@ def holdings(server: RunningServer, data: Path) -> Holdings:
     mounts = Path(f"/proc/{server.pid}/mountinfo").read_text("utf-8").count("\n")
     return Holdings(
         processes=len(tree),
-        descriptors=len(os.listdir(f"/proc/{server.pid}/fd")),  # noqa: PTH208 - counts, not paths
+        descriptors=processes.descriptors(server.pid),
         control_groups=len(processes.control_groups(server.pid)),
         mounts=mounts,
         directories=sum(1 for place, _, _ in os.walk(data) if "packages" not in place),
