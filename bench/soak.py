@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import os
-import os
 import random
 import sys
 import tempfile
