@@ -21,11 +21,17 @@ from bench.measures import Bench, Figures, measure_starting
 from bench.runtimes import measure_runtimes
 from bench.streaming import measure_streaming
 from bench.subjects import Subjects
+from bench.urls import measure_urls
 from tools.running import running
 
 RESULTS = Path(__file__).parent / "results"
 _STARTING, _MANY, _RAW = "start", "many", "raw"
-MEASURES = {**OF_THE_SERVER, "runtimes": measure_runtimes, "stream": measure_streaming}
+MEASURES = {
+    **OF_THE_SERVER,
+    "runtimes": measure_runtimes,
+    "stream": measure_streaming,
+    "urls": measure_urls,
+}
 
 
 def main() -> int:

@@ -45,6 +45,7 @@ BUDGETS: dict[str, Budget] = {
     "many_create_ms": Budget("CreateFunction beside them, p50", "ms", 10, 5),
     "many_update_ms": Budget("UpdateFunctionConfiguration among them, p50", "ms", 10, 5),
     "stream_first_ms": Budget("first piece of a stream, write to read, p50", "ms", 5, 0.5),
+    "url_stream_first_ms": Budget("first piece through a function URL, p50", "ms", 5, 0.5),
     "freeze_ms": Budget("freeze and thaw, added to a warm invoke", "ms", 0.1, 0.03),
 }
 
@@ -61,6 +62,9 @@ OTHERS: dict[str, tuple[str, str, str]] = {
     "second_invoke_ms": ("second invoke of it, p50", "ms", ""),
     "warm_p99_ms": ("warm invoke, one client, p99", "ms", ""),
     "stream_first_p99_ms": ("first piece of a stream, write to read, p99", "ms", ""),
+    "url_ms": ("warm call of a function URL, one client, p50", "ms", "hop_1_ms"),
+    "url_p99_ms": ("the same, p99", "ms", ""),
+    "url_stream_first_p99_ms": ("first piece through a function URL, p99", "ms", ""),
     "stream_later_ms": ("later pieces of a stream, write to read, p50", "ms", ""),
     "hello_1_per_s": ("hello, 1 client", "/s", "hop_1_per_s"),
     "hello_8_per_s": ("hello, 8 clients", "/s", "hop_8_per_s"),

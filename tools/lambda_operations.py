@@ -15,8 +15,6 @@ _DURABLE = "no function is durable, so there is no execution"
 KEPT: Mapping[str, str] = {
     "CreateCapacityProvider": _INSTANCES,
     "UpdateCapacityProvider": _INSTANCES,
-    "CreateFunctionUrlConfig": "nothing answers at the URL yet",
-    "UpdateFunctionUrlConfig": "nothing answers at the URL yet",
     "PutFunctionRecursionConfig": "recursion is not detected",
     "PutRuntimeManagementConfig": "of each runtime there is what the host has",
 }

@@ -28,13 +28,16 @@ from emberbox.gateway.certificate_page import certificate_page
 from emberbox.gateway.code_page import code_page
 from emberbox.gateway.connection import Serving
 from emberbox.gateway.credentials_page import credentials_page
+from emberbox.gateway.function_urls import FRONT as URL_FRONT
 from emberbox.gateway.json_page import json_page
 from emberbox.identity.container_credentials import PATH as CREDENTIALS_PATH
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.model.function import FunctionVersion
+from emberbox.model.function_url import PATH as URL_PATH
 from emberbox.parts.asynchronous import open_asynchronous
 from emberbox.parts.environments import make_environments
+from emberbox.parts.function_urls import function_urls
 from emberbox.parts.identity import NewRootKey, open_identities
 from emberbox.parts.messaging import (
     CERTIFICATES,
@@ -126,7 +129,6 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             recorder(usage.sink, clock),
         )
         fleets.append(environments.fleet)
-        fleet = environments.fleet
         rights = role_rights(identities.authority, settings.auth)
         messaging = await open_messaging(data, _own_url(listener), rights, clock, stack)
         functions = FunctionsService(
@@ -151,6 +153,17 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             },
             log_all=settings.log_decisions,
         )
+        front_door = FrontDoor(catalog, environments.fleet, clock, concurrency=settings.concurrency)
+        urls = function_urls(
+            settings,
+            functions.resources.urls.lookup,
+            catalog,
+            identities,
+            guard,
+            front_door,
+            metrics.of_lambda,
+            clock,
+        )
         gateway = Gateway(
             [
                 functions,
@@ -171,11 +184,12 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 **usage.guarded(guard),
                 CREDENTIALS_PATH: credentials_page(environments.credentials.answer),
                 CERTIFICATES: certificate_page(messaging.signer.name, messaging.signer.certificate),
+                URL_PATH: urls.page,
             },
+            fronts={URL_FRONT: urls.page},
         )
-        front_door = FrontDoor(catalog, fleet, clock, concurrency=settings.concurrency)
         _complete(front_door, packages, throttle_counter(usage.live, metrics.of_lambda))
-        for part in (fleet, environments.templates, front_door, environments.planner):
+        for part in (environments.fleet, environments.templates, front_door, environments.planner):
             catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, clock))
         stack.push_async_callback(functions.close)
@@ -183,7 +197,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         await functions.recover()
         environments.planner.prepare(catalog.runtimes())
         gateway.warm()
-        housekeeping = asyncio.create_task(_keep_house(functions, fleet))
+        housekeeping = asyncio.create_task(_keep_house(functions, environments.fleet))
         stack.push_async_callback(_cancel, housekeeping)
         asynchronous = await open_asynchronous(
             data,
@@ -220,7 +234,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             settings,
             listener.getsockname()[1],
             backend,
-            fleet,
+            environments.fleet,
             runtimes.installed(),
             recovered,
             await identities.open_root(settings.account, renew=settings.new_root_key),

@@ -19,6 +19,7 @@ PAGES = [
     "README.md",
     "docs/tutorial/first-function.md",
     "docs/how-to/bring-a-runtime.md",
+    "docs/how-to/call-a-function-over-http.md",
     "docs/how-to/feed-a-function-from-a-queue.md",
 ]
 _BLOCK = re.compile(

@@ -31,17 +31,32 @@ from emberbox.gateway.guard import Circumstances, Guard, Identified, Wire
 from emberbox.gateway.hosts import read_host
 from emberbox.gateway.invoke_guard import InvokeGuard
 from emberbox.gateway.origins import foreign_page, is_foreign
-from emberbox.gateway.pages import OWN_PREFIX, Page, Pages, PlainResponse, RequestInfo
+from emberbox.gateway.pages import (
+    OWN_PREFIX,
+    Pages,
+    PlainResponse,
+    Public,
+    RequestInfo,
+    Served,
+)
 from emberbox.gateway.request_ids import RequestIds
 from emberbox.gateway.routing import NoRouteError
-from emberbox.gateway.sending import RawHeaders, Send, raw_headers, send_stream, send_whole, whole
+from emberbox.gateway.sending import (
+    ABORT,
+    RawHeaders,
+    Send,
+    raw_headers,
+    send_stream,
+    send_whole,
+    whole,
+)
 from emberbox.gateway.sigv4_scope import Scope, ScopeReader
 from emberbox.gateway.wire import HttpRequest, HttpResponse
 from emberbox.model.request import Service
 
 log = logging.getLogger("emberbox.gateway")
 
-_NO_PAGES: Final[Mapping[str, Page]] = MappingProxyType({})
+_NO_PAGES: Final[Mapping[str, Served]] = MappingProxyType({})
 _QUERY_FIELDS_MAX: Final = 1_000
 _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
 _PAGE_LIMIT: Final = Limit(10 * (1 << 20), "page")
@@ -74,8 +89,8 @@ class Gateway:
         *,
         default_account: str,
         default_region: str,
-        pages: Mapping[str, Page] = _NO_PAGES,
-        fronts: Mapping[str, Page] = _NO_PAGES,
+        pages: Mapping[str, Served] = _NO_PAGES,
+        fronts: Mapping[str, Served] = _NO_PAGES,
         account_of: Callable[[str], str | None] = lambda _key: None,
         guard: Guard | None = None,
     ) -> None:
@@ -138,20 +153,21 @@ class Gateway:
             lengths = whole(response.status, headers, response.body, is_head=is_head)
             await send_whole(send, response.status, lengths, body)
         else:
-            await send_stream(send, receive, response.status, headers, response.body)
+            abort = scope.get("extensions", {}).get(ABORT, {}).get("call", _nothing)
+            await send_stream(send, receive, abort, response.status, headers, response.body)
 
     async def _answer(self, head: _Head, receive: Receive) -> HttpResponse:
         request = head.request
-        origin, host = request.headers.get("origin"), request.headers.get("host", "")
-        if origin is not None and is_foreign(origin.encode(), host.encode()):
-            refusal = foreign_page()
-            return _plain_error(403, refusal.message, head.request_id)
         credential = self._scopes.of_request(request.headers, request.query)
         page = self._pages.find(
             request.path,
             read_host(request.headers.get("host", "")).front,
             is_signed=credential.is_signed,
         )
+        origin, host = request.headers.get("origin"), request.headers.get("host", "")
+        is_public = isinstance(page, Public)
+        if origin is not None and not is_public and is_foreign(origin.encode(), host.encode()):
+            return _plain_error(403, foreign_page().message, head.request_id)
         try:
             if page is not None:
                 return await self._show(page, head, receive)
@@ -205,11 +221,16 @@ class Gateway:
         )
         return credential, Identified(caller, around)
 
-    async def _show(self, page: Page, head: _Head, receive: Receive) -> HttpResponse:
+    async def _show(self, served: Served, head: _Head, receive: Receive) -> HttpResponse:
+        if isinstance(served, Public):
+            page, too_large = served.page, served.too_large
+            limit = Limit(served.limit_bytes, "page")
+        else:
+            page, limit, too_large = served, _PAGE_LIMIT, "Request Too Long"
         try:
-            body = await read_body(receive, head.request.headers, _PAGE_LIMIT)
+            body = await read_body(receive, head.request.headers, limit)
         except TooLargeError:
-            return _plain_error(413, "Request Too Long", head.request_id)
+            return _plain_error(413, too_large, head.request_id)
         try:
             shown = await page(_info(head, body))
         except CallerError as error:
@@ -241,6 +262,10 @@ def _read_head(scope: MutableMapping[str, Any], request_id: str) -> _Head:
         client=client[0] if client else "",
         request_id=request_id,
     )
+
+
+def _nothing() -> None:
+    """How a connection is broken off that cannot be."""
 
 
 def _text(value: bytes) -> str:

@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 from emberbox.clock import Clock
 from emberbox.gateway.app import Gateway
 from emberbox.gateway.invoke_call import InvokeCall, match_invoke
+from emberbox.gateway.sending import ABORT
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.model.invocation import Flow
 
@@ -100,10 +101,14 @@ class ClientConnection(HttpToolsProtocol):
         self._in_head = False
         self._idle_since = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._heard = False
+        self._unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected; one too many of an environment is turned away."""
         super().connection_made(transport)
+        self._idle_since = self.loop.time()
+        self._idle_timer = self.loop.call_later(_KEEP_ALIVE_S, self._look_idle)
         if len(self._peers) < self._peers_max:
             self._peers.add(self)
         else:
@@ -111,6 +116,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; a head without end, or larger than 1 MB, ends the connection."""
+        self._heard = True
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
@@ -135,6 +141,7 @@ class ClientConnection(HttpToolsProtocol):
             super().on_message_begin()
             self.headers.extend(headers)
             self.url, self.expect_100_continue = url, expect
+            self.scope["extensions"] = {ABORT: {"call": self.transport.abort}}
             super().on_headers_complete()
             return
         serving = self._serving
@@ -222,15 +229,28 @@ class ClientConnection(HttpToolsProtocol):
     def _look_idle(self) -> None:
         """One timer a connection, looked at again, instead of one an answer."""
         self._idle_timer = None
-        if self.transport.is_closing():
+        if self._is_stuck():
+            self.transport.abort()
             return
         cycle: Any = self.cycle
-        busy = cycle is not None and not cycle.response_complete
+        answered = cycle is None or cycle.response_complete
+        busy = self._in_head or self._unread > 0 or not answered
         left = _KEEP_ALIVE_S if busy else self._idle_since + _KEEP_ALIVE_S - self.loop.time()
         if left > 0:
             self._idle_timer = self.loop.call_later(left, self._look_idle)
         else:
             self.transport.close()
+
+    def _is_stuck(self) -> bool:
+        """Whether since the last look the client has sent nothing of a request that is not whole,
+        or read nothing of what waits for it."""
+        heard, self._heard = self._heard, False
+        before, self._unread = self._unread, self.transport.get_write_buffer_size()
+        cycle: Any = self.cycle
+        asks = self._in_head or (cycle is not None and cycle.more_body)
+        if asks and not heard and not self.flow.read_paused:
+            return True
+        return 0 < before <= self._unread
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone; what it asked for runs to its end."""

@@ -45,14 +45,30 @@ class PlainResponse:
 Page = Callable[[RequestInfo], Awaitable[PlainResponse]]
 
 
+@dataclass(frozen=True, slots=True)
+class Public:
+    """A page for the web: pages of any site may ask it, and its answers say what these may read.
+
+    `limit_bytes` is what it takes, `too_large` what a client hears that sends more.
+    """
+
+    page: Page
+    limit_bytes: int
+    too_large: str
+
+
+Served = Page | Public
+"""A page; a plain one is kept from the pages of other sites."""
+
+
 class Pages:
     """Pages by path prefix and by host front; the longest prefix wins."""
 
-    def __init__(self, by_path: Mapping[str, Page], by_front: Mapping[str, Page]) -> None:
+    def __init__(self, by_path: Mapping[str, Served], by_front: Mapping[str, Served]) -> None:
         self._by_path = sorted(by_path.items(), key=lambda each: len(each[0]), reverse=True)
         self._by_front = dict(by_front)
 
-    def find(self, path: str, front: str, *, is_signed: bool) -> Page | None:
+    def find(self, path: str, front: str, *, is_signed: bool) -> Served | None:
         """The page for a request.
 
         A host front wins over everything but the management of an API's connections, which is a

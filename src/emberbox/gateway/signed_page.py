@@ -20,7 +20,7 @@ def signed_page(tell: Telling, guard: Guard | None) -> Page:
     async def show(request: RequestInfo) -> PlainResponse:
         if guard is None:
             return await tell(request, None)
-        caller, claim = await guard.identify(_wire(request), "lambda")
+        caller, claim = await guard.identify(wire_of(request), "lambda")
         around = Circumstances(
             request.request_id,
             request.client,
@@ -33,7 +33,11 @@ def signed_page(tell: Telling, guard: Guard | None) -> Page:
     return show
 
 
-def _wire(request: RequestInfo) -> Wire:
+def wire_of(request: RequestInfo) -> Wire:
+    """The request as it was signed."""
     target = f"{request.raw_path}?{request.query}" if request.query else request.raw_path
-    headers = {name.encode(): value.encode() for name, value in request.headers}
+    headers: dict[bytes, bytes] = {}
+    for name, value in request.headers:
+        line, before = value.encode(), headers.get(name.encode())
+        headers[name.encode()] = line if before is None else b"%b,%b" % (before, line)
     return Wire(request.method.encode(), target.encode("latin-1"), headers, request.body)
