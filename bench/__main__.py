@@ -18,6 +18,7 @@ from bench.budgets import BUDGETS
 from bench.many import measure_many
 from bench.measures import MEASURES as OF_THE_SERVER
 from bench.measures import Bench, Figures, measure_starting
+from bench.overload import measure_overload
 from bench.runtimes import measure_runtimes
 from bench.streaming import measure_streaming
 from bench.subjects import Subjects
@@ -31,6 +32,7 @@ MEASURES = {
     "runtimes": measure_runtimes,
     "stream": measure_streaming,
     "urls": measure_urls,
+    "overload": measure_overload,
 }
 
 

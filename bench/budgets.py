@@ -46,6 +46,7 @@ BUDGETS: dict[str, Budget] = {
     "many_update_ms": Budget("UpdateFunctionConfiguration among them, p50", "ms", 10, 5),
     "stream_first_ms": Budget("first piece of a stream, write to read, p50", "ms", 5, 0.5),
     "url_stream_first_ms": Budget("first piece through a function URL, p50", "ms", 5, 0.5),
+    "overload_ratio": Budget("p50 of others, at 4 times a function's concurrency", "x", 1.2, 1.05),
     "freeze_ms": Budget("freeze and thaw, added to a warm invoke", "ms", 0.1, 0.03),
 }
 
@@ -65,6 +66,8 @@ OTHERS: dict[str, tuple[str, str, str]] = {
     "url_ms": ("warm call of a function URL, one client, p50", "ms", "hop_1_ms"),
     "url_p99_ms": ("the same, p99", "ms", ""),
     "url_stream_first_p99_ms": ("first piece through a function URL, p99", "ms", ""),
+    "overload_quiet_ms": ("warm invoke every 10 ms, nothing else, p50", "ms", ""),
+    "overload_ms": ("the same beside a function at 4 times its concurrency, p50", "ms", ""),
     "stream_later_ms": ("later pieces of a stream, write to read, p50", "ms", ""),
     "hello_1_per_s": ("hello, 1 client", "/s", "hop_1_per_s"),
     "hello_8_per_s": ("hello, 8 clients", "/s", "hop_8_per_s"),

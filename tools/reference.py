@@ -53,6 +53,9 @@ LIMITS = {
     "STREAMED_RESPONSE_MAX_BYTES": "its response, if it is streamed, bytes",
     "CLIENT_CONTEXT_MAX_BYTES": "client context, base64 as it is sent, bytes",
     "CONCURRENT_EXECUTIONS": "invocations at the same time in an account and region",
+    "REQUESTS_PER_EXECUTION": "synchronous requests in a second, for each execution that may run",
+    "NEW_ENVIRONMENTS_AT_ONCE": "new environments of a function at once",
+    "NEW_ENVIRONMENTS_PER_S": "and how many more it may have each second after that",
     "PROCESSES_MAX": "processes and threads in an execution environment",
     "FILE_DESCRIPTORS_MAX": "open files of a process in it",
     "LOG_LINE_MAX_BYTES": "one log event; longer lines are split, bytes",
@@ -62,7 +65,10 @@ LIMITS = {
 # Operations that are answered before they come to a service.
 BESIDE = {"lambda": {"Invoke", "InvokeWithResponseStream"}}
 # Which of the limits `emberbox serve` can change.
-OPTIONS = {"CONCURRENT_EXECUTIONS": "--max-concurrency"}
+OPTIONS = {
+    "CONCURRENT_EXECUTIONS": "--max-concurrency",
+    "REQUESTS_PER_EXECUTION": "--request-rate",
+}
 
 
 def limits_page() -> Iterator[str]:

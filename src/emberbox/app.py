@@ -31,6 +31,7 @@ from emberbox.gateway.credentials_page import credentials_page
 from emberbox.gateway.function_urls import FRONT as URL_FRONT
 from emberbox.gateway.json_page import json_page
 from emberbox.identity.container_credentials import PATH as CREDENTIALS_PATH
+from emberbox.invoke.admission import Limits
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.model.function import FunctionVersion
@@ -153,7 +154,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             },
             log_all=settings.log_decisions,
         )
-        front_door = FrontDoor(catalog, environments.fleet, clock, concurrency=settings.concurrency)
+        front_door = FrontDoor(catalog, environments.fleet, clock, _limits(settings))
         urls = function_urls(
             settings,
             functions.resources.urls.lookup,
@@ -279,6 +280,10 @@ def _complete(
     """What the front door asks and tells others."""
     front_door.hot_code = HotCode(packages)
     front_door.throttled = throttled
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.concurrency, settings.request_rate, settings.admission_wait_s)
 
 
 def _door(serving: list[Serving], _function: FunctionVersion) -> Callable[[], asyncio.Protocol]:

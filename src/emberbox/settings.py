@@ -36,6 +36,9 @@ class Settings:
     log_decisions: bool = False
     log_format: str = "text"
     concurrency: int = 1_000
+    request_rate: float = 10.0
+    admission_wait_s: float = 0.0
+    memory_reserve_mb: int | None = None
     async_concurrency: int = 32
     blank_sandboxes: int = 4
     idle_timeout_s: float = 600.0

@@ -55,6 +55,27 @@ from emberbox.settings import AuthMode, Settings
     help="Concurrent executions per account and region.",
 )
 @click.option(
+    "--request-rate",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0.0),
+    help="Synchronous requests in a second that a function may get, for each execution that it may "
+    "run at the same time; 0 for any number.",
+)
+@click.option(
+    "--admission-wait",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0.0, 900.0),
+    help="Seconds that a synchronous request may wait for concurrency before it is throttled.",
+)
+@click.option(
+    "--memory-reserve",
+    type=click.IntRange(0),
+    help="Megabytes of this machine's memory that no new execution environment may take. "
+    "[default: a twentieth]",
+)
+@click.option(
     "--async-concurrency",
     default=32,
     show_default=True,
@@ -154,6 +175,9 @@ def serve(
     region: str,
     account: str,
     max_concurrency: int,
+    request_rate: float,
+    admission_wait: float,
+    memory_reserve: int | None,
     async_concurrency: int,
     idle_timeout: float,
     freeze_after: float,
@@ -193,6 +217,9 @@ def serve(
         new_root_key=new_root_credentials,
         log_decisions=log_decisions,
         concurrency=max_concurrency,
+        request_rate=request_rate,
+        admission_wait_s=admission_wait,
+        memory_reserve_mb=memory_reserve,
         async_concurrency=async_concurrency,
         blank_sandboxes=blank_sandboxes,
         idle_timeout_s=idle_timeout,

@@ -14,8 +14,10 @@ from emberbox.environment.beginning import AHEAD, Beginning
 from emberbox.environment.console_log import ConsoleLog
 from emberbox.environment.doors import Doors
 from emberbox.environment.environment import Environment
+from emberbox.environment.growth import Growth
 from emberbox.environment.plan import Plan
 from emberbox.environment.pool import Pool
+from emberbox.environment.starting_line import StartingLine
 from emberbox.environment.streams import stream_name
 from emberbox.environment.templates import Templates
 from emberbox.errors import EmberboxError, PlatformError
@@ -31,12 +33,16 @@ _TICK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class FleetSettings:
-    """How long environments live idle, and when they are frozen; seconds."""
+    """How long environments live idle, and when they are frozen; seconds.
+
+    `request_rate` is of requests in a second for each provisioned one, 0 for any.
+    """
 
     idle_timeout_s: float
     freeze_after_s: float
     age_max_s: float = 6 * 3_600.0
     log_backlog_bytes: int = 32 << 20
+    request_rate: float = 0.0
 
 
 Reported = Callable[[FunctionVersion, Invocation, Measurement], None]
@@ -68,6 +74,7 @@ class Fleet:
 
     `door` gives what serves AWS calls from inside one environment; `reported` hears what each
     invocation used.
+    `growth` says whether there may be more of them.
     `may_log` says whether a function's role lets its log be written to a stream.
     """
 
@@ -81,6 +88,7 @@ class Fleet:
         door: Callable[[FunctionVersion], Callable[[], asyncio.Protocol]],
         templates: Templates,
         reported: Reported,
+        growth: Growth,
         may_log: Callable[[FunctionVersion, str], Awaitable[bool]] | None = None,
     ) -> None:
         self._may_log = may_log
@@ -92,6 +100,8 @@ class Fleet:
         self._door = door
         self._templates = templates
         self.reported = reported
+        self._growth = growth
+        self._line = StartingLine()
         self._pools: dict[tuple[str, ...], Pool] = {}
         self._old_pools: set[Pool] = set()
         self._owners: dict[Environment, _Resident] = {}
@@ -125,6 +135,7 @@ class Fleet:
     async def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
         """Run one invocation on an environment of the function; waits for one if need be.
 
+        CallerError 429 if there may be no more of them.
         StaleFunctionError if the function changed while waiting: look it up and ask again.
         """
         done: asyncio.Future[Outcome] = self._loop.create_future()
@@ -138,6 +149,7 @@ class Fleet:
         pool = self._pools.get((*function.key, function.version))
         if pool is None:
             pool = self._new_pool(function)
+        self._growth.allow(pool, self._pools.values())
         environment = await pool.wait()
         if not environment.is_available:
             raise StaleFunctionError(function.name)
@@ -183,7 +195,12 @@ class Fleet:
     # -- starting -----------------------------------------------------------------------------
 
     def _new_pool(self, function: FunctionVersion) -> Pool:
-        pool = Pool(self._planner.plan(function), self._begin_start)
+        pool = Pool(
+            self._planner.plan(function),
+            self._begin_start,
+            self._clock,
+            self._settings.request_rate,
+        )
         self._pools[(*function.key, function.version)] = pool
         return pool
 
@@ -193,7 +210,11 @@ class Fleet:
 
     async def _start(self, pool: Pool, beginning: Beginning | None = None) -> None:
         try:
-            sandbox = await self._sandboxes.take(pool.plan.function)
+            await self._line.turn(pool.plan.function.key)
+            try:
+                sandbox = await self._sandboxes.take(pool.plan.function)
+            finally:
+                self._line.leave()
         except EmberboxError as error:
             self._start_failed(pool, error, ahead=beginning is not None)
             self._forget_retired(pool)
@@ -303,6 +324,7 @@ class Fleet:
         for pool in list(self._pools.values()):
             for environment in [e for e in pool.idle if e.idle_since < limit]:
                 environment.stop("idle")
+        self._growth.look(self._pools.values())
 
     def ahead_started(self, pool: Pool, environment: Environment, *, failed: bool) -> None:
         """An environment has initialised ahead of need, or could not."""
@@ -347,6 +369,7 @@ class _Resident:
         self, environment: Environment, invocation: Invocation, measured: Measurement
     ) -> None:
         """An invocation has ended."""
+        self.pool.learn(measured)
         self._fleet.reported(environment.plan.function, invocation, measured)
 
     def on_stopped(self, environment: Environment, reason: str) -> None:

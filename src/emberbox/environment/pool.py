@@ -4,29 +4,36 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
+from emberbox.clock import Clock
 from emberbox.environment.environment import Environment
 from emberbox.environment.plan import Plan
 from emberbox.environment.provision import Provision
 from emberbox.errors import EmberboxError
+from emberbox.model.report import Measurement
 
 
 class Pool:
     """Hands out environments, the most recently used first.
 
     A request that finds none idle asks for one more environment and takes whichever is available
-    first, the new one or one that has become free.
+    first, the new one or one that has become free. `rate` is that of provisioned ones.
     """
 
-    def __init__(self, plan: Plan, begin_start: Callable[["Pool"], None]) -> None:
+    def __init__(
+        self, plan: Plan, begin_start: Callable[["Pool"], None], clock: Clock, rate: float = 0.0
+    ) -> None:
         self.plan = plan
         self.idle: OrderedDict[Environment, None] = OrderedDict()
         self.idle_ahead: OrderedDict[Environment, None] = OrderedDict()
-        self.provision = Provision()
+        self.provision = Provision(rate)
+        self._clock = clock
         self.all: set[Environment] = set()
         self.starting = 0
         self._waiters: deque[asyncio.Future[Environment]] = deque()
         self._begin_start = begin_start
         self.retired = ""
+        self.peak_mb = 0.0
+        self.init_ms = 0.0
 
     def __repr__(self) -> str:
         return (
@@ -35,13 +42,12 @@ class Pool:
         )
 
     def take(self) -> Environment | None:
-        """An idle environment, now; provisioned ones first."""
-        for idle in (self.idle_ahead, self.idle):
-            while idle:
-                environment, _ = idle.popitem()
-                if environment.is_available:
-                    return environment
-        return None
+        """An idle environment, now; provisioned ones first, as many requests as they take."""
+        if self.idle_ahead and self.provision.may_take(self._clock.monotonic()):
+            environment = _take(self.idle_ahead)
+            if environment is not None:
+                return environment
+        return _take(self.idle)
 
     async def wait(self) -> Environment:
         """The next environment that becomes available; raises why none can be started."""
@@ -75,6 +81,12 @@ class Pool:
             # It would be made to wait for its share: let the others go first.
             idle.move_to_end(environment, last=False)
 
+    def learn(self, measured: Measurement) -> None:
+        """What an invocation has shown of what an environment takes."""
+        self.peak_mb = max(self.peak_mb, measured.memory_peak_mb)
+        if measured.init_ms is not None:
+            self.init_ms = measured.init_ms
+
     def start_failed(self, error: EmberboxError) -> None:
         """An environment could not be started: tell one who waits."""
         while self._waiters:
@@ -103,3 +115,12 @@ class Pool:
     def _forget(self, future: asyncio.Future[Environment]) -> None:
         if future in self._waiters:
             self._waiters.remove(future)
+
+
+def _take(idle: OrderedDict[Environment, None]) -> Environment | None:
+    """The one that was used last."""
+    while idle:
+        environment, _ = idle.popitem()
+        if environment.is_available:
+            return environment
+    return None

@@ -2,16 +2,22 @@
 
 from emberbox.environment.environment import Environment
 from emberbox.model.provisioned import INIT_FAILURE, Allocation
+from emberbox.model.rates import Bucket
 
 _AT_ONCE = 8
 _AGAIN_AFTER_S = 60.0
 
 
 class Provision:
-    """How many are wanted, which there are, how many are being made, and whether that fails."""
+    """How many are wanted, which there are, how many are being made, and whether that fails.
 
-    def __init__(self) -> None:
+    Each takes `rate` requests a second, 0 for any number; others spill over to those on demand.
+    """
+
+    def __init__(self, rate: float = 0.0) -> None:
         self.wanted = 0
+        self._rate = rate
+        self._requests: Bucket | None = None
         self.starting = 0
         self.ready: set[Environment] = set()
         self._failure = ""
@@ -32,6 +38,15 @@ class Provision:
         if count != self.wanted:
             self._failure, self._again_at = "", 0.0
         self.wanted = count
+
+    def may_take(self, now: float) -> bool:
+        """Whether one more request is theirs; it counts then."""
+        size = self._rate * len(self.ready)
+        if not size:
+            return True
+        if self._requests is None or self._requests.size != size:
+            self._requests = Bucket(size, size, now)
+        return self._requests.take(now)
 
     def to_start(self, now: float) -> int:
         """How many to begin to make now; `now` is of the clock that is given to `fail`."""

@@ -124,6 +124,7 @@ async def run_event(front_door: FrontDoor, event: QueuedEvent) -> Ran:
             qualifier=event.qualifier or None,
             client_context=event.client_context or None,
             trace=event.trace or None,
+            is_synchronous=False,
         )
     )
     return Ran(answer.payload, answer.executed_version or LATEST, answer.failed)

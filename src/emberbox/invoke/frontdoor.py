@@ -4,29 +4,24 @@ Source: API reference of Lambda, operation Invoke; the literals are the service'
 """
 
 import asyncio
-import base64
-import binascii
-import json
 import os
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
-import orjson
-
 from emberbox.clock import Clock
 from emberbox.environment.fleet import Fleet, StaleFunctionError
 from emberbox.errors import CallerError, PlatformError
-from emberbox.invoke.admission import Admission, Admitted, Reservations
+from emberbox.invoke.admission import Admission, Admitted, Limits, Reservations
 from emberbox.invoke.cross_account import check_invoke
+from emberbox.invoke.payloads import checked_payload, client_context, too_large
 from emberbox.invoke.turns import Turn, Turns, Versions
+from emberbox.invoke.waiting_room import WaitingRoom
 from emberbox.model.async_invocation import EVENT_PAYLOAD_MAX_BYTES, QueuedEvent
 from emberbox.model.function import FunctionVersion, State
 from emberbox.model.invocation import Invocation, Outcome, ResponseSink
-from emberbox.model.limits import CLIENT_CONTEXT_MAX_BYTES, INVOKE_PAYLOAD_MAX_BYTES
 from emberbox.model.names import (
     BadNameError,
     FunctionReference,
@@ -35,6 +30,8 @@ from emberbox.model.names import (
     parse_function_reference,
 )
 from emberbox.model.snapstart import not_ready
+from emberbox.model.throttling import THROTTLED
+from emberbox.model.trace import trace_of
 from emberbox.storage.hot_code import HotCode
 
 _PENDING_WAIT_S = 5.0
@@ -52,7 +49,8 @@ _QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 class InvokeRequest(NamedTuple):
     """One Invoke call as it arrived, header values undecoded.
 
-    With a `sink`, a response that the function streams goes there as it comes.
+    With a `sink`, a response that the function streams goes there as it comes. `is_synchronous`
+    says that a client waits for it, not one of our queues: such requests have a rate.
     """
 
     account: str
@@ -66,6 +64,7 @@ class InvokeRequest(NamedTuple):
     client_context: str | None = None
     trace: str | None = None
     sink: ResponseSink | None = None
+    is_synchronous: bool = True
 
 
 class InvokeAnswer(NamedTuple):
@@ -107,19 +106,20 @@ class _Waiting:
 
 
 class FrontDoor:
-    """Runs invocations; `concurrency` is the limit per account and region.
+    """Runs invocations; `limits` are those on how many, per account and region.
 
     `throttled` hears of each refusal for want of concurrency.
     `accept` is what keeps the events of asynchronous ones; it returns once an event is on disk.
     `hot_code` reads the code of functions whose code is a directory.
     """
 
-    def __init__(self, catalog: Catalog, fleet: Fleet, clock: Clock, *, concurrency: int) -> None:
+    def __init__(self, catalog: Catalog, fleet: Fleet, clock: Clock, limits: Limits) -> None:
         self._catalog = catalog
         self._turns = Turns(catalog)
         self._fleet = fleet
         self._clock = clock
-        self._admission = Admission(catalog, concurrency)
+        self._admission = Admission(catalog, limits.concurrency, limits.rate)
+        self._room = WaitingRoom(self._admission, limits.wait_s)
         self._waiting = _Waiting()
         self.is_draining = False
         self.throttled: Callable[[tuple[str, str, str]], None] = _nobody_counts
@@ -151,12 +151,14 @@ class FrontDoor:
             return False
         function = turn.function
         invocation = self._invocation(request, reference, function)
-        admitted = self._admit(function.key)
+        if self._room.must_wait(function.key):
+            return False
+        admitted = self._admit(request, function.key)
         finish = partial(self._finish, admitted, function, invocation.trace, done)
         if self._fleet.begin(function, invocation, finish):
             self._turns.taken(turn)
             return True
-        self._admission.release(admitted)
+        self._admission.withdraw(admitted)
         return False
 
     def _at_hand(self, request: InvokeRequest, reference: FunctionReference) -> Turn | None:
@@ -181,7 +183,7 @@ class FrontDoor:
         done: Callable[[InvokeAnswer], None],
         outcome: Outcome,
     ) -> None:
-        self._admission.release(admitted)
+        self._release(admitted)
         done(self._answer(function, trace, outcome))
 
     def _answer(self, function: FunctionVersion, trace: str, outcome: Outcome) -> InvokeAnswer:
@@ -198,11 +200,11 @@ class FrontDoor:
         arn = function_arn(function.account, function.region, function.name, reference.qualifier)
         return Invocation(
             request.request_id,
-            _checked_payload(request.payload),
+            checked_payload(request.payload),
             function.timeout_s,
             arn,
-            _trace(request.trace, self._clock.now(), sampled=function.is_traced),
-            _client_context(context) if context else None,
+            trace_of(request.trace, self._clock.now(), os.urandom(20), sampled=function.is_traced),
+            client_context(context) if context else None,
             _wants_tail(request.log_type),
             request.sink,
         )
@@ -217,12 +219,16 @@ class FrontDoor:
         if request.invocation_type != "RequestResponse":
             return _other_type(request)
         invocation = self._invocation(request, reference, function)
-        admitted = self._admit(function.key)
+        admitted = await self._admit_in_time(request, function.key)
         self._turns.taken(turn)
         try:
             function, outcome = await self._run(request, reference, function, invocation)
+        except CallerError as error:
+            if error.status == THROTTLED:
+                self.throttled(function.key)
+            raise
         finally:
-            self._admission.release(admitted)
+            self._release(admitted)
         return self._answer(function, invocation.trace, outcome)
 
     async def _accept(
@@ -233,15 +239,15 @@ class FrontDoor:
             raise PlatformError("this server has no queue for asynchronous invocation")
         now = self._clock.now()
         if len(request.payload) > EVENT_PAYLOAD_MAX_BYTES:
-            raise _too_large(len(request.payload), "Event", EVENT_PAYLOAD_MAX_BYTES)
+            raise too_large(len(request.payload), "Event", EVENT_PAYLOAD_MAX_BYTES)
         if request.client_context:
-            _client_context(request.client_context)
-        trace = _trace(request.trace, now, sampled=function.is_traced)
+            client_context(request.client_context)
+        trace = trace_of(request.trace, now, os.urandom(20), sampled=function.is_traced)
         event = QueuedEvent(
             *function.key,
             reference.qualifier or "",
             request.request_id,
-            _checked_payload(request.payload),
+            checked_payload(request.payload),
             now,
             now,
             trace=trace,
@@ -267,14 +273,36 @@ class FrontDoor:
                 function = (await self._resolve(request, reference)).function
         raise _busy(function)
 
-    def _admit(self, key: tuple[str, str, str]) -> Admitted:
-        if self.is_draining:
-            raise CallerError("ServiceException", "The server is shutting down.", status=500)
+    def _admit(self, request: InvokeRequest, key: tuple[str, str, str]) -> Admitted:
+        self._check_open()
         try:
-            return self._admission.admit(key)
+            return self._admission.admit(key, self._asked(request))
         except CallerError:
             self.throttled(key)
             raise
+
+    async def _admit_in_time(self, request: InvokeRequest, key: tuple[str, str, str]) -> Admitted:
+        """The same for one that may have to wait for it."""
+        asked = self._asked(request)
+        if asked is None or not self._room.must_wait(key):
+            return self._admit(request, key)
+        self._check_open()
+        try:
+            return await self._room.admit(key, asked)
+        except CallerError:
+            self.throttled(key)
+            raise
+
+    def _asked(self, request: InvokeRequest) -> float | None:
+        return self._clock.monotonic() if request.is_synchronous else None
+
+    def _release(self, admitted: Admitted) -> None:
+        self._admission.release(admitted)
+        self._room.vacated()
+
+    def _check_open(self) -> None:
+        if self.is_draining:
+            raise CallerError("ServiceException", "The server is shutting down.", status=500)
 
     async def _resolve(self, request: InvokeRequest, reference: FunctionReference) -> Turn:
         region = request.region
@@ -369,64 +397,3 @@ def _violation(path: str, value: str, constraint: str) -> CallerError:
         f"constraint: Member must satisfy {constraint}",
         status=400,
     )
-
-
-def _checked_payload(payload: bytes) -> bytes:
-    if len(payload) > INVOKE_PAYLOAD_MAX_BYTES:
-        raise _too_large(len(payload), "RequestResponse", INVOKE_PAYLOAD_MAX_BYTES)
-    if not payload:
-        return b"{}"
-    try:
-        orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        if _is_json(payload):
-            return payload
-        raise CallerError(
-            "InvalidRequestContentException",
-            f"Could not parse request body into json: {error}",
-            status=400,
-        ) from None
-    return payload
-
-
-def _too_large(size: int, invocation_type: str, limit: int) -> CallerError:
-    return CallerError(
-        "RequestTooLargeException",
-        f"{size} byte payload is too large for the {invocation_type} invocation type "
-        f"(limit {limit} bytes)",
-        status=413,
-    )
-
-
-def _is_json(payload: bytes) -> bool:
-    """The second opinion: runtimes take some texts the fast parser refuses (NaN, big numbers)."""
-    try:
-        json.loads(payload)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _client_context(encoded: str | None) -> str | None:
-    """The client context as one line of ASCII JSON, fit for a header."""
-    if not encoded:
-        return None
-    context = None
-    if len(encoded) <= CLIENT_CONTEXT_MAX_BYTES:
-        with suppress(ValueError, binascii.Error, RecursionError):
-            context = json.loads(base64.b64decode(encoded, validate=True))
-    if not isinstance(context, dict):
-        raise CallerError(
-            "InvalidRequestContentException",
-            "Client context must be a valid Base64-encoded JSON object.",
-            status=400,
-        )
-    return json.dumps(context, separators=(",", ":"))
-
-
-def _trace(given: str | None, now: float, *, sampled: bool) -> str:
-    """The caller's trace header if it is one, else a new root, sampled or not."""
-    if given and _TRACE.match(given) and "Root=" in given:
-        return given
-    random = os.urandom(20).hex()
-    return f"Root=1-{int(now):08x}-{random[:24]};Parent={random[24:]};Sampled={sampled:d}"

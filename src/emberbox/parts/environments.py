@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from emberbox.clock import Clock
 from emberbox.environment.fleet import Fleet, FleetSettings, Reported
+from emberbox.environment.growth import Growth
 from emberbox.environment.planning import HostPlanner, LayerTrees
 from emberbox.environment.provisioner import Provisioner
+from emberbox.environment.room import Room
 from emberbox.environment.templates import Templates
 from emberbox.identity.container_credentials import ContainerCredentials
 from emberbox.isolation.levels import Gives
+from emberbox.isolation.machine_memory import MachineMemory
 from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.model.function import FunctionVersion
 from emberbox.parts.identity import CREDENTIALS_S, Identities
@@ -30,11 +33,13 @@ class Environments:
     planner: HostPlanner
     templates: Templates
     fleet: Fleet
+    memory: MachineMemory
     provisioner: Provisioner
     credentials: ContainerCredentials
 
     def open(self, stack: AsyncExitStack) -> None:
         """Begin to look after environments; all end when the stack unwinds."""
+        stack.callback(self.memory.close)
         stack.push_async_callback(self.fleet.close)
         self.fleet.open()
         stack.callback(self.provisioner.close)
@@ -67,18 +72,22 @@ def make_environments(
         # What takes up an image must be alone in its namespaces.
         images=Gives.VIEW in backend.isolation.gives,
     )
+    memory = MachineMemory.here()
     templates = Templates(planner, sink, clock, door, idle_s=_TEMPLATE_IDLE_S)
     fleet = Fleet(
         planner,
         planner,
         sink,
-        FleetSettings(settings.idle_timeout_s, settings.freeze_after_s),
+        FleetSettings(
+            settings.idle_timeout_s, settings.freeze_after_s, request_rate=settings.request_rate
+        ),
         clock,
         door,
         templates,
         reported,
+        Growth(clock, Room(memory, clock, settings.memory_reserve_mb)),
         identities.may_log if settings.auth is AuthMode.ENFORCED else None,
     )
     provisioner = Provisioner(catalog, fleet)
     catalog.attachment_listeners.append(provisioner.attachment_changed)
-    return Environments(planner, templates, fleet, provisioner, credentials)
+    return Environments(planner, templates, fleet, memory, provisioner, credentials)

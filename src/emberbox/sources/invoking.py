@@ -139,6 +139,7 @@ class Invoker:
                 mapping.function,
                 event,
                 qualifier=mapping.qualifier,
+                is_synchronous=False,
             )
         )
         if answer.failed:

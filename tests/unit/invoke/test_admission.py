@@ -123,3 +123,46 @@ def test_only_what_was_admitted_is_released():
 
     with pytest.raises(KeyError):
         admission.release(once)
+
+
+def requests(admission, key, now, count):
+    """How many of so many synchronous requests were let in and ended at once, and the refusal."""
+    let_in, refusal = 0, None
+    for _ in range(count):
+        try:
+            admission.release(admission.admit(key, now))
+            let_in += 1
+        except CallerError as error:
+            refusal = error
+    return let_in, refusal
+
+
+def test_a_second_has_ten_requests_for_each_execution():
+    """The account's limit for a function without reservation, else its own; asynchronous ones are
+    not counted."""
+    admission = Admission(Reservations(f=3), LIMIT)
+
+    common, why = requests(admission, G, 1.0, 200)
+    own, why_not = requests(admission, F, 1.0, 200)
+    later, _ = requests(admission, F, 1.5, 200)
+    for _ in range(50):
+        admission.release(admission.admit(F))
+
+    assert (common, why.fields["Reason"]) == (100, "FunctionInvocationRateLimitExceeded")
+    assert (own, why_not.fields["Reason"]) == (30, "ReservedFunctionInvocationRateLimitExceeded")
+    assert later == 15
+    assert why.headers == {"Retry-After": "1"}
+
+
+def test_a_server_may_have_no_limit_of_rate():
+    """With a rate of 0."""
+    assert requests(Admission(Reservations(), LIMIT, 0), G, 1.0, 1_000) == (1_000, None)
+
+
+def test_who_asks_again_counts_once():
+    """What was admitted and did not run is as if it had never come."""
+    admission = Admission(Reservations(f=1), LIMIT)
+    for _ in range(9):
+        admission.withdraw(admission.admit(F, 1.0))
+
+    assert requests(admission, F, 1.0, 20)[0] == 10

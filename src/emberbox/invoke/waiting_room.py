@@ -1,0 +1,91 @@
+"""Where synchronous requests above the concurrency limit wait a while instead of being refused.
+
+Beyond AWS, and off unless the server is told otherwise. Functions take turns, so that one with a
+long line keeps nobody else waiting; within a function, first come, first served.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from emberbox.errors import CallerError
+from emberbox.invoke.admission import Admission, Admitted
+
+_Key = tuple[str, str, str]
+
+_LINE_MAX: Final = 10_000
+"""Requests that wait at once; more are refused."""
+
+
+class WaitingRoom:
+    """Requests wait `wait_s` at most; 0 lets nobody wait."""
+
+    def __init__(self, admission: Admission, wait_s: float) -> None:
+        self._admission = admission
+        self._wait_s = wait_s
+        self._lines: dict[_Key, deque[asyncio.Future[Admitted]]] = {}
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        return self._waiting
+
+    def must_wait(self, key: _Key) -> bool:
+        """Whether one more request of a function would have to wait."""
+        if not self._wait_s:
+            return False
+        return key in self._lines or self._admission.is_full(key)
+
+    async def admit(self, key: _Key, asked: float) -> Admitted:
+        """Let one more run as soon as it may; CallerError 429 if that is not in time."""
+        if not self.must_wait(key) or self._waiting >= _LINE_MAX:
+            return self._admission.admit(key, asked)
+        self._admission.count_request(key, asked)
+        turn: asyncio.Future[Admitted] = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(key, deque()).append(turn)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._wait_s):
+                return await turn
+        except TimeoutError:
+            # It may have come to its turn at the last moment; else it hears why it may not run.
+            return turn.result() if _is_let_in(turn) else self._admission.admit(key)
+        except asyncio.CancelledError:
+            if _is_let_in(turn):
+                self._admission.release(turn.result())
+                self.vacated()
+            raise
+        finally:
+            self._forget(key, turn)
+
+    def vacated(self) -> None:
+        """Somebody has ended: whose turn it is comes in. Functions take turns."""
+        for key in list(self._lines) if self._waiting else ():
+            if self._admission.is_full(key):
+                continue
+            line = self._lines.pop(key)
+            turn = line.popleft()
+            if line:
+                self._lines[key] = line  # behind the others
+            self._waiting -= 1
+            if not turn.done():
+                self._let_in(key, turn)
+                return
+
+    def _let_in(self, key: _Key, turn: asyncio.Future[Admitted]) -> None:
+        try:
+            turn.set_result(self._admission.admit(key))
+        except CallerError as error:
+            turn.set_exception(error)
+
+    def _forget(self, key: _Key, turn: asyncio.Future[Admitted]) -> None:
+        """Out of the line, if it still stands there."""
+        line = self._lines.get(key)
+        if line is not None and turn in line:
+            line.remove(turn)
+            self._waiting -= 1
+            if not line:
+                del self._lines[key]
+
+
+def _is_let_in(turn: asyncio.Future[Admitted]) -> bool:
+    return turn.done() and not turn.cancelled() and turn.exception() is None

@@ -1,0 +1,166 @@
+"""Whether there may be one more environment, and whose turn it is to start."""
+
+import asyncio
+from collections import OrderedDict
+from types import SimpleNamespace
+
+import pytest
+
+from emberbox.clock import ManualClock
+from emberbox.environment.growth import Growth
+from emberbox.environment.provision import Provision
+from emberbox.environment.room import Room
+from emberbox.environment.starting_line import StartingLine
+from emberbox.errors import CallerError
+
+
+class Memory:
+    """A machine's memory, as told."""
+
+    total_mb = 1_000.0
+
+    def __init__(self, available=1_000.0):
+        self.available = available
+
+    def available_mb(self):
+        return self.available
+
+
+class Idle:
+    """An idle environment that notes its end."""
+
+    def __init__(self, pool, idle_since):
+        self.idle_since = idle_since
+        self.ended = ""
+        self._pool = pool
+        pool.idle[self] = None
+
+    def stop(self, reason):
+        self.ended = reason
+        del self._pool.idle[self]
+
+
+def pool(name, peak_mb=100.0, init_ms=10.0):
+    function = SimpleNamespace(key=("1", "r", name), name=name, memory_mb=128)
+    return SimpleNamespace(
+        plan=SimpleNamespace(function=function),
+        idle=OrderedDict(),
+        peak_mb=peak_mb,
+        init_ms=init_ms,
+    )
+
+
+def growth(memory, clock, reserve=100.0):
+    return Growth(clock, Room(memory, clock, reserve))
+
+
+def test_a_function_grows_by_a_thousand_and_then_by_a_hundred_a_second():
+    """Each function by itself."""
+    clock = ManualClock()
+    grows, f, g = growth(Memory(1e9), clock), pool("f"), pool("g")
+    for _ in range(1_000):
+        grows.allow(f, [])
+
+    with pytest.raises(CallerError) as refused:
+        grows.allow(f, [])
+    grows.allow(g, [])
+    clock.advance(1.0)
+    for _ in range(100):
+        grows.allow(f, [])
+    with pytest.raises(CallerError):
+        grows.allow(f, [])
+
+    assert refused.value.status == 429
+    assert refused.value.fields["Reason"] == "ConcurrentInvocationLimitExceeded"
+
+
+def test_room_is_made_by_those_who_are_missed_least():
+    """No more of them than it takes; who is busy stays."""
+    clock = ManualClock()
+    small, large = pool("small", peak_mb=10, init_ms=500), pool("large", peak_mb=80)
+    old, new = Idle(large, clock.monotonic() - 60), Idle(large, clock.monotonic() - 1)
+    precious = Idle(small, clock.monotonic() - 60)
+
+    growth(Memory(150.0), clock).allow(pool("wanting"), [small, large])
+
+    assert (old.ended, new.ended, precious.ended) == ("its memory is needed", "", "")
+
+
+def test_without_room_the_answer_is_a_throttle_that_says_so():
+    """And nothing was promised to who was refused."""
+    clock = ManualClock()
+    memory = Memory(150.0)
+    grows = growth(memory, clock)
+
+    with pytest.raises(CallerError, match="no memory for another environment of wanting"):
+        grows.allow(pool("wanting"), [])
+    memory.available = 200.0
+    grows.allow(pool("wanting"), [])
+
+
+def test_what_is_starting_counts_before_it_shows():
+    """For a second; then the kernel knows of it."""
+    clock = ManualClock()
+    grows = growth(Memory(320.0), clock)
+    grows.allow(pool("f"), [])
+    grows.allow(pool("f"), [])
+
+    with pytest.raises(CallerError):
+        grows.allow(pool("f"), [])
+    clock.advance(1.5)
+    grows.allow(pool("f"), [])
+
+
+def test_what_has_grown_into_the_reserve_costs_the_idle():
+    """Looked at now and then."""
+    clock = ManualClock()
+    idle = pool("idle")
+    resting = Idle(idle, clock.monotonic())
+
+    growth(Memory(99.0), clock).look([idle])
+
+    assert resting.ended
+
+
+async def test_functions_start_in_turn():
+    """The first of one does not stand behind the hundreds of another."""
+    line, order = StartingLine(1), []
+
+    async def start(key):
+        await line.turn(key)
+        order.append(key)
+
+    await line.turn("many")
+    tasks = [asyncio.ensure_future(start(key)) for key in ("many", "many", "many", "one")]
+    await asyncio.sleep(0)
+    for _ in range(4):
+        line.leave()
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+
+    assert order == ["many", "one", "many", "many"]
+
+
+async def test_who_does_not_start_after_all_gives_up_its_place():
+    """The place goes to the next."""
+    line = StartingLine(1)
+    await line.turn("a")
+    first, second = (asyncio.ensure_future(line.turn(key)) for key in "ab")
+    await asyncio.sleep(0)
+    line.leave()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+
+    await second
+    line.leave()
+    await line.turn("c")
+
+
+def test_provisioned_environments_take_ten_requests_a_second_each():
+    """What is over that spills over."""
+    provision = Provision(10)
+    provision.ready = {object(), object()}
+
+    assert [provision.may_take(1.0) for _ in range(21)] == [True] * 20 + [False]
+    assert provision.may_take(1.1)
+    assert Provision(0).may_take(1.0)

@@ -1,0 +1,119 @@
+"""Requests that wait for concurrency instead of being refused."""
+
+import asyncio
+
+import pytest
+
+from emberbox.errors import CallerError
+from emberbox.invoke.admission import Admission
+from emberbox.invoke.waiting_room import WaitingRoom
+
+F, G, H = (("1", "r", name) for name in "fgh")
+LONG = 30.0
+
+
+class Reservations:
+    """What is set aside, by function."""
+
+    def __init__(self, **reserved):
+        self.by_name = reserved
+
+    def reserved(self, key):
+        return self.by_name.get(key[2])
+
+    def reserved_in(self, _account, _region):
+        return sum(self.by_name.values())
+
+
+def room(limit=2, wait_s=LONG, **reserved):
+    admission = Admission(Reservations(**reserved), limit, 0)
+    return WaitingRoom(admission, wait_s), admission
+
+
+async def started(*work):
+    """Tasks that have come to where they wait."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_who_waits_comes_in_when_another_leaves():
+    """In the order in which they came."""
+    waiting, admission = room(1)
+    held = await waiting.admit(F, 0.0)
+    first, second = await started(waiting.admit(F, 0.0), waiting.admit(F, 0.0))
+    assert (len(waiting), first.done()) == (2, False)
+
+    admission.release(held)
+    waiting.vacated()
+    await asyncio.sleep(0)
+
+    assert (await first).key == F
+    assert not second.done()
+    assert admission.total == 1
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    assert len(waiting) == 0
+
+
+async def test_functions_take_turns():
+    """One with a long line lets the others in between."""
+    waiting, admission = room(1)
+    held = await waiting.admit(F, 0.0)
+    tasks = await started(*(waiting.admit(key, 0.0) for key in (F, F, F, G, H)))
+    order = []
+    for _ in range(5):
+        admission.release(held)
+        waiting.vacated()
+        await asyncio.sleep(0)
+        (done,) = (task for task in tasks if task.done())
+        tasks.remove(done)
+        held = await done
+        order.append(held.key[2])
+
+    assert order == ["f", "g", "h", "f", "f"]
+
+
+async def test_who_has_waited_too_long_hears_why():
+    """The same as without a room."""
+    waiting, _ = room(1, wait_s=0.001)
+    await waiting.admit(F, 0.0)
+
+    with pytest.raises(CallerError) as refused:
+        await waiting.admit(F, 0.0)
+
+    assert refused.value.fields["Reason"] == "ConcurrentInvocationLimitExceeded"
+    assert len(waiting) == 0
+
+
+async def test_a_function_that_is_switched_off_waits_for_nothing():
+    """Nobody of it runs who could make room."""
+    waiting, _ = room(1, f=0)
+
+    with pytest.raises(CallerError):
+        await waiting.admit(F, 0.0)
+
+
+async def test_who_leaves_the_line_gives_back_what_he_was_given():
+    """Even at the moment in which he was let in."""
+    waiting, admission = room(1)
+    held = await waiting.admit(F, 0.0)
+    first, second = await started(waiting.admit(F, 0.0), waiting.admit(F, 0.0))
+
+    admission.release(held)
+    waiting.vacated()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+
+    assert (await second).key == F
+    assert admission.total == 1
+    assert len(waiting) == 0
+
+
+async def test_without_waiting_nobody_waits():
+    """The room is closed unless it was opened."""
+    waiting, _ = room(1, wait_s=0.0)
+    await waiting.admit(F, 0.0)
+
+    assert not waiting.must_wait(F)
