@@ -51,7 +51,7 @@ from emberbox.parts.metrics import open_metrics
 from emberbox.parts.resource_policies import queue_policies, topic_policies
 from emberbox.parts.sandboxes import facts, open_sandboxes
 from emberbox.parts.topic_rights import topic_rights
-from emberbox.parts.usage import open_usage, recorder, throttle_counter
+from emberbox.parts.usage import open_usage, throttle_counter
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.logs.service import LogsService
@@ -127,7 +127,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             clock,
             catalog,
             partial(_door, serving),
-            recorder(usage.sink, clock),
+            usage.sink.add,
         )
         fleets.append(environments.fleet)
         rights = role_rights(identities.authority, settings.auth)

@@ -44,6 +44,10 @@ class Usage(NamedTuple):
     qualifier: str = ""
 
 
+Run = tuple[str, float, float, int, float | None, int, float, str, str]
+"""What a `Usage` says besides its subject, in the same order: the form in which many are kept."""
+
+
 @dataclass(slots=True)
 class Totals:
     """Sums over invocations of one subject; times in milliseconds."""

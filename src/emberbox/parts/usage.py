@@ -14,8 +14,6 @@ from emberbox.clock import Clock, utc
 from emberbox.gateway.guard import Guard
 from emberbox.gateway.pages import Page, PlainResponse, RequestInfo
 from emberbox.gateway.signed_page import Telling, signed_page
-from emberbox.model.function import FunctionVersion
-from emberbox.model.invocation import Invocation
 from emberbox.model.pricing import (
     Amount,
     Cost,
@@ -25,8 +23,7 @@ from emberbox.model.pricing import (
     gb_seconds,
     price_table,
 )
-from emberbox.model.report import Measurement
-from emberbox.model.usage import Subject, Totals, Usage, advise
+from emberbox.model.usage import Totals, advise
 from emberbox.storage.database import Database
 from emberbox.storage.usage import DayTotals, UsageStore
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
@@ -72,6 +69,7 @@ async def open_usage(
         return PlainResponse(200, _JSON, orjson.dumps(bill(rows)))
 
     async def now_page(_request: RequestInfo, account: str | None) -> PlainResponse:
+        sink.fold()
         counted = _by_function(states())
         names = {**dict.fromkeys(counted), **dict.fromkeys(live.functions)}
         rows = [
@@ -82,6 +80,7 @@ async def open_usage(
         return PlainResponse(200, _JSON, orjson.dumps({"at": clock.now(), "functions": rows}))
 
     async def metrics_page(_request: RequestInfo, account: str | None) -> PlainResponse:
+        sink.fold()
         flat = [
             (name, state, count)
             for name, by_state in _by_function(states()).items()
@@ -97,36 +96,6 @@ async def open_usage(
         "/metrics": metrics_page,
     }
     return UsageParts(sink, live, pages)
-
-
-def recorder(sink: UsageSink, clock: Clock) -> Callable[..., None]:
-    """What the fleet tells of each invocation's end."""
-
-    def reported(function: FunctionVersion, invocation: Invocation, measured: Measurement) -> None:
-        subject = Subject(
-            *function.key,
-            function.version,
-            function.memory_mb,
-            function.ephemeral_mb,
-            function.architecture,
-        )
-        error = (measured.error_type or measured.status or "Unhandled") if measured.failed else ""
-        sink.add(
-            Usage(
-                subject,
-                measured.request_id,
-                clock.now(),
-                measured.duration_ms,
-                measured.billed_ms,
-                measured.init_ms,
-                measured.memory_peak_mb,
-                measured.cpu_ms,
-                error,
-                invocation.invoked_arn.partition(f":function:{function.name}")[2][1:],
-            )
-        )
-
-    return reported
 
 
 def throttle_counter(live: Live, metrics: LambdaMetrics) -> Callable[[tuple[str, str, str]], None]:

@@ -1,15 +1,19 @@
 """Usage on disk: single invocations for a month, sums by day for good."""
 
 import sqlite3
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import NamedTuple
 
+import orjson
+
 from emberbox.clock import utc
-from emberbox.model.usage import Subject, Totals, Usage
+from emberbox.model.usage import Run, Subject, Totals, Usage
 from emberbox.storage.database import Database, Transaction
 
 KEEP_RUNS_S = 35 * 86_400
+_DAY_S = 86_400
 _ROWS_MAX = 200_000
 
 
@@ -28,22 +32,27 @@ class UsageStore:
         self._database = database
 
     async def add(self, records: Iterable[Usage]) -> None:
-        """Keep records, and add them to the sums of their days."""
-        listed = list(records)
+        """Keep records, and add them to the sums of their days.
+
+        The writer gets few large pieces of work: under the interpreter's lock, a row for each
+        invocation would stop the event loop twice a row.
+        """
+        runs: dict[Subject, list[Run]] = {}
+        sums: dict[tuple[int, Subject], Totals] = {}
+        for usage in records:
+            runs.setdefault(usage.subject, []).append(usage[1:])
+            sums.setdefault((int(usage.at // _DAY_S), usage.subject), Totals()).add(usage)
 
         def work(tx: Transaction) -> None:
             numbers: dict[Subject, int] = {}
-            sums: dict[tuple[str, int], Totals] = {}
-            for usage in listed:
-                number = numbers.get(usage.subject)
-                if number is None:
-                    number = numbers[usage.subject] = _number(tx, usage.subject)
-                values = {k: v for k, v in usage._asdict().items() if k != "subject"}
-                tx.run("run_add", subject=number, **values)
-                day = f"{utc(usage.at):%Y-%m-%d}"
-                sums.setdefault((day, number), Totals()).add(usage)
-            for (day, number), totals in sums.items():
-                tx.run("totals_add", day=day, subject=number, **asdict(totals))
+            for subject, listed in runs.items():
+                number = numbers[subject] = _number(tx, subject)
+                last_at = max(run[1] for run in listed)
+                payload = zlib.compress(orjson.dumps(listed), 1)
+                tx.run("bundle_add", subject=number, last_at=last_at, payload=payload)
+            for (day, subject), totals in sums.items():
+                shown = f"{utc(day * _DAY_S):%Y-%m-%d}"
+                tx.run("totals_add", day=shown, subject=numbers[subject], **asdict(totals))
 
         await self._database.write(work)
 
@@ -60,15 +69,34 @@ class UsageStore:
         """Single invocations, newest first."""
         rows = await self._database.read(
             lambda tx: tx.all(
-                "runs_page", account=account, region=region, name=name, since=since, limit=limit
+                "bundles_page", account=account, region=region, name=name, since=since, limit=limit
             )
         )
-        fields = [name for name in Usage._fields if name != "subject"]
-        return [Usage(_subject(row), **{name: row[name] for name in fields}) for row in rows]
+        found: list[Usage] = []
+        for row in rows:
+            # Bundles overlap by the moment in which they were collected, and by no more.
+            if len(found) >= limit and found[limit - 1].at > row["last_at"]:
+                break
+            subject = _subject(row)
+            fresh = (Usage(subject, *run) for run in _opened(row["payload"]))
+            found += (usage for usage in fresh if usage.at >= since)
+            found.sort(key=_at, reverse=True)
+            del found[limit:]
+        return found
 
     async def forget(self, before: float) -> None:
-        """Drop single invocations that are older; the sums stay."""
-        await self._database.write(lambda tx: tx.run("runs_forget", before=before))
+        """Drop single invocations that are older, as far as their bundles are; the sums stay."""
+        await self._database.write(lambda tx: tx.run("bundles_forget", before=before))
+
+
+def _opened(payload: bytes | str) -> list[Run]:
+    text = zlib.decompress(payload) if isinstance(payload, bytes) else payload
+    runs: list[Run] = [tuple(run) for run in orjson.loads(text)]
+    return runs
+
+
+def _at(usage: Usage) -> float:
+    return usage.at
 
 
 def _number(tx: Transaction, subject: Subject) -> int:

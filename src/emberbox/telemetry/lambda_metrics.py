@@ -3,10 +3,11 @@
 Source: "Types of metrics for Lambda functions" of AWS's guide.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from emberbox.model.metrics import Dimension, SeriesKey
+from emberbox.model.metrics import Dimension, Point, SeriesKey
 from emberbox.telemetry.metrics import MetricSink
 
 NAMESPACE = "AWS/Lambda"
@@ -40,6 +41,15 @@ class LambdaMetrics:
         """One value of now. `version` is what ran, where an alias was called."""
         for key in _series(metric, called, version):
             self._sink.add(key, value)
+
+    def merge(self, metric: str, called: Called, at_s: int, point: Point, version: str) -> None:
+        """Many values of one minute."""
+        for key in _series(metric, called, version):
+            self._sink.merge(key, at_s, point)
+
+    def before_reading(self, work: Callable[[], None]) -> None:
+        """What brings values that are kept elsewhere until they are wanted."""
+        self._sink.before_flush.append(work)
 
 
 @lru_cache(8_192)

@@ -1,11 +1,12 @@
 """What happens now: counters of this server since its start, for watchers and for Prometheus."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, NamedTuple
 
+from emberbox.model.pricing import gb_seconds
 from emberbox.model.usage import Usage
 
 _RECENT = 512
@@ -39,17 +40,18 @@ class Live:
     def __init__(self) -> None:
         self.functions: dict[Name, Counters] = {}
 
-    def ran(self, usage: Usage, gb_seconds: float) -> None:
-        """An invocation has ended."""
-        subject = usage.subject
+    def ran(self, usages: Sequence[Usage]) -> None:
+        """Invocations of one subject have ended."""
+        subject = usages[0].subject
         counters = self._of(Name(subject.account, subject.region, subject.name))
-        counters.runs += 1
-        counters.errors += bool(usage.error)
-        counters.cold += usage.init_ms is not None
-        counters.billed_ms += usage.billed_ms
-        counters.duration_ms += usage.duration_ms
-        counters.gb_seconds += gb_seconds
-        counters.recent.append(usage.duration_ms)
+        billed_ms = sum(usage.billed_ms for usage in usages)
+        counters.runs += len(usages)
+        counters.errors += sum(1 for usage in usages if usage.error)
+        counters.cold += sum(1 for usage in usages if usage.init_ms is not None)
+        counters.billed_ms += billed_ms
+        counters.duration_ms += sum(usage.duration_ms for usage in usages)
+        counters.gb_seconds += gb_seconds(subject.memory_mb, billed_ms)
+        counters.recent.extend(usage.duration_ms for usage in usages)
 
     def throttled(self, account: str, region: str, function: str) -> None:
         """A request was refused for want of concurrency."""

@@ -6,6 +6,7 @@ written before anybody reads.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from emberbox.clock import Clock
@@ -21,7 +22,10 @@ _PENDING_MAX = 50_000
 
 
 class MetricSink:
-    """See the module. Open it in the event loop, close it before the store."""
+    """See the module. Open it in the event loop, close it before the store.
+
+    `before_flush` is called before each: others may keep values until then.
+    """
 
     def __init__(self, store: MetricStore, clock: Clock) -> None:
         self._store = store
@@ -30,6 +34,7 @@ class MetricSink:
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._forgotten = float("-inf")
+        self.before_flush: list[Callable[[], None]] = []
 
     def open(self) -> None:
         """Begin to write what is collected."""
@@ -65,6 +70,8 @@ class MetricSink:
 
     async def flush(self) -> None:
         """Write all that has been added until now."""
+        for work in self.before_flush:
+            work()
         async with self._writing:
             pending, self._pending = self._pending, {}
             if not pending:

@@ -1,16 +1,21 @@
 """Collects what invocations use: the bill's records and the metrics of AWS/Lambda.
 
-One record an invocation, handed over in memory; written in batches.
+An invocation only leaves its measurement here. Records, sums and metrics are made of many at once:
+that costs a fraction, and the caller has had its answer by then.
 """
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 
 from emberbox.clock import Clock
 from emberbox.errors import EmberboxError
-from emberbox.model.pricing import gb_seconds
-from emberbox.model.usage import Usage
+from emberbox.model.function import FunctionVersion
+from emberbox.model.invocation import Invocation
+from emberbox.model.metrics import Point
+from emberbox.model.report import Measurement
+from emberbox.model.usage import Subject, Usage
 from emberbox.storage.usage import KEEP_RUNS_S, UsageStore
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
 from emberbox.telemetry.live import Live
@@ -19,8 +24,13 @@ log = logging.getLogger("emberbox.usage")
 
 _FLUSH_S = 1.0
 _BATCH = 4_096
+_FOLD = 128
 _PENDING_MAX = 1_000_000
 _FORGET_S = 3_600.0
+
+
+_Ended = tuple[float, FunctionVersion, str, Measurement]
+"""When it ended, what ran, as what it was called, and what it used."""
 
 
 class UsageSink:
@@ -31,6 +41,7 @@ class UsageSink:
         self._metrics = metrics
         self._live = live
         self._clock = clock
+        self._ended: list[_Ended] = []
         self._pending: list[Usage] = []
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -38,6 +49,7 @@ class UsageSink:
 
     def open(self) -> None:
         """Begin to write what is collected."""
+        self._metrics.before_reading(self.fold)
         self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def close(self) -> None:
@@ -49,19 +61,48 @@ class UsageSink:
         with suppress(EmberboxError):
             await self.flush()
 
-    def add(self, usage: Usage) -> None:
+    def add(self, function: FunctionVersion, invocation: Invocation, measured: Measurement) -> None:
         """An invocation has ended."""
-        if len(self._pending) < _PENDING_MAX:
-            self._pending.append(usage)
-        subject = usage.subject
-        self._live.ran(usage, gb_seconds(subject.memory_mb, usage.billed_ms))
-        called = Called(subject.account, subject.region, subject.name, usage.qualifier)
-        self._metrics.add("Invocations", called, 1, subject.version)
-        self._metrics.add("Errors", called, float(bool(usage.error)), subject.version)
-        self._metrics.add("Duration", called, usage.duration_ms, subject.version)
+        self._ended.append((self._clock.now(), function, invocation.invoked_arn, measured))
+        if len(self._ended) >= _FOLD:
+            self.fold()
+
+    def fold(self) -> None:
+        """Let all that has ended show in records, counters and metrics."""
+        ended, self._ended = self._ended, []
+        together: dict[tuple[int, str], list[_Ended]] = {}
+        for one in ended:
+            together.setdefault((id(one[1]), one[2]), []).append(one)
+        for alike in together.values():
+            _, function, arn, _ = alike[0]
+            usages = _usages(function, arn, alike)
+            if len(self._pending) < _PENDING_MAX:
+                self._pending += usages
+            self._live.ran(usages)
+            self._measure(usages)
+
+    def _measure(self, usages: list[Usage]) -> None:
+        subject, qualifier = usages[0].subject, usages[0].qualifier
+        called = Called(subject.account, subject.region, subject.name, qualifier)
+        by_minute: dict[int, list[Usage]] = {}
+        for usage in usages:
+            by_minute.setdefault(int(usage.at // 60) * 60, []).append(usage)
+        for minute, listed in by_minute.items():
+            invocations, errors, durations = Point(), Point(), Point()
+            failed = sum(1 for usage in listed if usage.error)
+            invocations.add(1.0, len(listed))
+            for value, count in ((0.0, len(listed) - failed), (1.0, failed)):
+                if count:
+                    errors.add(value, count)
+            for usage in listed:
+                durations.add(usage.duration_ms)
+            points = {"Invocations": invocations, "Errors": errors, "Duration": durations}
+            for metric, point in points.items():
+                self._metrics.merge(metric, called, minute, point, subject.version)
 
     async def flush(self) -> None:
         """Write all that has been added until now."""
+        self.fold()
         async with self._writing:
             while self._pending:
                 batch = self._pending[:_BATCH]
@@ -78,3 +119,29 @@ class UsageSink:
                     await self._store.forget(self._clock.now() - KEEP_RUNS_S)
             except EmberboxError as error:
                 log.warning("usage cannot be written, trying again: %s", error)
+
+
+def _usages(function: FunctionVersion, arn: str, ended: Iterable[_Ended]) -> list[Usage]:
+    subject = Subject(
+        *function.key,
+        function.version,
+        function.memory_mb,
+        function.ephemeral_mb,
+        function.architecture,
+    )
+    qualifier = arn.partition(f":function:{function.name}")[2][1:]
+    return [
+        Usage(
+            subject,
+            measured.request_id,
+            at,
+            measured.duration_ms,
+            measured.billed_ms,
+            measured.init_ms,
+            measured.memory_peak_mb,
+            measured.cpu_ms,
+            (measured.error_type or measured.status or "Unhandled") if measured.failed else "",
+            qualifier,
+        )
+        for at, _, _, measured in ended
+    ]

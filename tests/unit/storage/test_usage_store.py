@@ -45,9 +45,25 @@ async def test_sums_since_a_day_and_of_an_account(store):
     assert len(await store.totals("1970-01-02", "2")) == 1
 
 
+async def test_what_was_collected_side_by_side_is_put_in_order(store):
+    """Bundles overlap in time; the limit and the beginning hold for single runs."""
+    other = SUBJECT._replace(memory_mb=256)
+    await store.add([usage(1), usage(6), usage(9), usage(2, subject=other), usage(8, subject=other)])
+    await store.add([usage(7), usage(10)])
+
+    async def times(limit, since=0):
+        runs = await store.runs("1", "r", name="f", since=since, limit=limit)
+        return [each.at for each in runs]
+
+    assert await times(9) == [10, 9, 8, 7, 6, 2, 1]
+    assert await times(3) == [10, 9, 8]
+    assert await times(9, since=7) == [10, 9, 8, 7]
+
+
 async def test_single_runs_come_newest_first_and_are_forgotten(store):
     """The sums stay."""
-    await store.add([usage(5), usage(7)])
+    await store.add([usage(5)])
+    await store.add([usage(7)])
     before = await store.runs("1", "r", name="f", since=0, limit=9)
 
     await store.forget(6)

@@ -4,13 +4,8 @@ VALUES (:account, :region, :name, :version, :memory_mb, :ephemeral_mb, :architec
 ON CONFLICT DO UPDATE SET memory_mb = :memory_mb
 RETURNING id;
 
--- name: run_add
-INSERT INTO runs (
-    subject, request_id, at, duration_ms, billed_ms, init_ms, peak_mb, cpu_ms, error, qualifier
-) VALUES (
-    :subject, :request_id, :at, :duration_ms, :billed_ms, :init_ms, :peak_mb, :cpu_ms, :error,
-    :qualifier
-);
+-- name: bundle_add
+INSERT INTO bundles (subject, last_at, payload) VALUES (:subject, :last_at, :payload);
 
 -- name: totals_add
 INSERT INTO totals (
@@ -36,11 +31,11 @@ SELECT * FROM totals JOIN subjects ON subjects.id = totals.subject
 WHERE day >= :since AND (:account IS NULL OR account = :account)
 ORDER BY day, subject LIMIT :limit;
 
--- name: runs_page
-SELECT * FROM runs JOIN subjects ON subjects.id = runs.subject
-WHERE at >= :since AND account = :account AND region = :region
+-- name: bundles_page
+SELECT * FROM bundles JOIN subjects ON subjects.id = bundles.subject
+WHERE last_at >= :since AND account = :account AND region = :region
     AND (:name IS NULL OR name = :name)
-ORDER BY at DESC LIMIT :limit;
+ORDER BY last_at DESC LIMIT :limit;
 
--- name: runs_forget
-DELETE FROM runs WHERE at < :before;
+-- name: bundles_forget
+DELETE FROM bundles WHERE last_at < :before;
