@@ -26,7 +26,6 @@ class CurrentInvocation:
     __slots__ = (
         "_done",
         "began",
-        "cpu_began_ms",
         "invocation",
         "is_delivered",
         "response_began",
@@ -39,7 +38,6 @@ class CurrentInvocation:
     ) -> None:
         self.invocation = invocation
         self.began = began
-        self.cpu_began_ms = -1.0
         self.is_delivered = False
         self.response_began = 0.0
         self.result: Result | None = None
@@ -49,10 +47,6 @@ class CurrentInvocation:
     def time_left(self, now: float) -> float:
         """Seconds until its time-out."""
         return self.began + self.invocation.timeout_s - now
-
-    def cpu_spent_ms(self, now: float) -> float:
-        """Processor time since the beginning, by the sandbox's count; negative if it has none."""
-        return now - self.cpu_began_ms if now >= 0 <= self.cpu_began_ms else -1.0
 
     def head(self, deadline_ms: int) -> bytes:
         """Head of the answer that brings it to the runtime (AWS: "Lambda runtime API", next)."""

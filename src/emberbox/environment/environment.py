@@ -14,6 +14,7 @@ from emberbox.environment.beginning import ON_DEMAND, Beginning
 from emberbox.environment.chronicle import Chronicle
 from emberbox.environment.console_log import ConsoleLog
 from emberbox.environment.current import CurrentInvocation, Result
+from emberbox.environment.deadline import Deadline
 from emberbox.environment.effort import Effort
 from emberbox.environment.exits import exit_failure, exit_words
 from emberbox.environment.extension_side import ExtensionSide
@@ -78,10 +79,11 @@ class Environment:
         self._init = InitPhase(beginning, sandbox, self._chronicle, clock)
         sides = (self._runtime, self._extensions)
         self._processes = Processes(plan, beginning, sandbox, stream_name, log, *sides, hub, clock)
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = Deadline()
         self._exit_timer: asyncio.TimerHandle | None = None
         self._killed_for_memory = 0
         self._effort = Effort(plan.limits.cpus)
+        self._cpu_ms = -1.0
 
     def __repr__(self) -> str:
         return f"<environment {self.sandbox.name} of {self.plan.function.name} {self.state.name}>"
@@ -110,7 +112,7 @@ class Environment:
     def start(self) -> None:
         """Assign the sandbox and begin the INIT phase."""
         self._init.begin("init")
-        self._arm(
+        self._deadline.set(
             self.beginning.timeout_s(self.plan.function),
             lambda: self._give_up_init("timeout", None),
         )
@@ -144,6 +146,7 @@ class Environment:
             self._chronicle.extension(extension)
         self._chronicle.settled()
         self._killed_for_memory = self.sandbox.out_of_memory_kills()
+        self._cpu_ms = self.sandbox.cpu_ms()
 
     # -- serving ------------------------------------------------------------------------------
 
@@ -155,13 +158,12 @@ class Environment:
         self.invocations += 1
         self._thaw()
         self.sandbox.reset_memory_peak()
-        current.cpu_began_ms = self.sandbox.cpu_ms()
         self._log.begin(tail=invocation.tail)
         if was is State.EMPTY:
             self._init.begin("invoke")
         self._chronicle.start(current)
         current.began = self._clock.monotonic()
-        self._arm(invocation.timeout_s, self._timed_out)
+        self._deadline.set(invocation.timeout_s, self._timed_out)
         if was is State.EMPTY:
             self._processes.start_again()
         elif self._runtime.waiting is not None:
@@ -201,7 +203,7 @@ class Environment:
         self._become_available()
 
     def _become_available(self) -> None:
-        self._disarm()
+        self._deadline.clear()
         self.idle_since = self._clock.monotonic()
         self._owner.on_available(self)
 
@@ -271,13 +273,21 @@ class Environment:
             error_type=failure.report_error_type if failure else None,
             restored=self._init.take_restored(),
             is_init_billed=not self.beginning.is_provisioned,
-            cpu_ms=current.cpu_spent_ms(self.sandbox.cpu_ms()),
+            cpu_ms=self._cpu_spent_ms(),
             failed=result.failed or failure is not None,
         )
+        self.current = None
+        if not current.invocation.tail:
+            # The caller goes on while the account of it is written.
+            current.answer(result, None)
         self._chronicle.report(current, measured, failed=result.failed)
         self._owner.on_report(self, current.invocation, measured)
-        self.current = None
         current.answer(result, self._log.end())
+
+    def _cpu_spent_ms(self) -> float:
+        """Processor time since the invocation before; negative if it is not counted."""
+        before, self._cpu_ms = self._cpu_ms, self.sandbox.cpu_ms()
+        return self._cpu_ms - before if self._cpu_ms >= 0 <= before else -1.0
 
     def fail_init(self, error_type: str, body: bytes) -> None:
         """The function cannot be initialised; the process will end by itself or be ended."""
@@ -367,14 +377,14 @@ class Environment:
         """End what runs; /tmp stays for the next invocation. Extensions are told the reason."""
         if self._machine.state not in (State.INIT, State.IDLE, State.BUSY):
             return
-        self._disarm()
+        self._deadline.clear()
         self._forget_exit()
         if self.beginning.is_repeated:
             # Another takes its place, with a /tmp of its own.
             self.stop(reason)
             return
         self._machine.move(State.RESETTING, reason)
-        self._arm(_RESET_MAX_S, lambda: self.stop("its processes could not be ended"))
+        self._deadline.set(_RESET_MAX_S, lambda: self.stop("its processes could not be ended"))
         self._thaw()
         self._processes.shut_down(told, self._processes.kill)
 
@@ -390,7 +400,7 @@ class Environment:
         """The sandbox is lost."""
         if self._machine.state is State.STOPPED:
             return
-        self._disarm()
+        self._deadline.end()
         self._forget_exit()
         self._machine.move(State.STOPPED, reason)
         if self.current is not None:
@@ -425,15 +435,6 @@ class Environment:
             self._processes.shut_down("spindown", lambda: self.sandbox.destroy(reason))
         else:
             self.sandbox.destroy(reason)
-
-    def _arm(self, seconds: float, callback: Callable[[], None]) -> None:
-        self._disarm()
-        self._timer = self._loop.call_later(seconds, callback)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _forget_exit(self) -> None:
         if self._exit_timer is not None:

@@ -4,7 +4,6 @@ Source: API reference of Lambda, operation Invoke; the literals are the service'
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
 from emberbox.clock import Clock
+from emberbox.entropy import Entropy
 from emberbox.environment.fleet import Fleet, StaleFunctionError
 from emberbox.errors import CallerError, PlatformError
 from emberbox.invoke.admission import Admission, Admitted, Limits, Reservations
@@ -38,6 +38,7 @@ _PENDING_WAIT_S = 5.0
 _STALE_TRIES = 5
 _SHOWN_MAX = 4_096
 _REFERENCES = 4_096
+_ENTROPY = Entropy()
 _TRACE = re.compile(r"[\x21-\x7e]{1,512}\Z")
 _NAME_PATTERN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?"
@@ -203,7 +204,7 @@ class FrontDoor:
             checked_payload(request.payload),
             function.timeout_s,
             arn,
-            trace_of(request.trace, self._clock.now(), os.urandom(20), sampled=function.is_traced),
+            trace_of(request.trace, self._clock.now(), _ENTROPY.hex(40), sampled=function.is_traced),
             client_context(context) if context else None,
             _wants_tail(request.log_type),
             request.sink,
@@ -242,7 +243,7 @@ class FrontDoor:
             raise too_large(len(request.payload), "Event", EVENT_PAYLOAD_MAX_BYTES)
         if request.client_context:
             client_context(request.client_context)
-        trace = trace_of(request.trace, now, os.urandom(20), sampled=function.is_traced)
+        trace = trace_of(request.trace, now, _ENTROPY.hex(40), sampled=function.is_traced)
         event = QueuedEvent(
             *function.key,
             reference.qualifier or "",

@@ -48,7 +48,9 @@ async def test_sums_since_a_day_and_of_an_account(store):
 async def test_what_was_collected_side_by_side_is_put_in_order(store):
     """Bundles overlap in time; the limit and the beginning hold for single runs."""
     other = SUBJECT._replace(memory_mb=256)
-    await store.add([usage(1), usage(6), usage(9), usage(2, subject=other), usage(8, subject=other)])
+    await store.add(
+        [usage(1), usage(6), usage(9), usage(2, subject=other), usage(8, subject=other)]
+    )
     await store.add([usage(7), usage(10)])
 
     async def times(limit, since=0):
