@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from emberbox.clock import Clock
 from emberbox.errors import EmberboxError
@@ -33,6 +34,23 @@ _Ended = tuple[float, FunctionVersion, str, Measurement]
 """When it ended, what ran, as what it was called, and what it used."""
 
 
+@dataclass(slots=True)
+class _Minute:
+    """What was called as one thing within a minute."""
+
+    durations: Point = field(default_factory=Point)
+    failed: int = 0
+
+    def points(self) -> dict[str, Point]:
+        """By the name of the metric."""
+        runs, invocations, errors = self.durations.count, Point(), Point()
+        invocations.add(1.0, runs)
+        for value, count in ((0.0, runs - self.failed), (1.0, self.failed)):
+            if count:
+                errors.add(value, count)
+        return {"Invocations": invocations, "Errors": errors, "Duration": self.durations}
+
+
 class UsageSink:
     """See the module. Open it in the event loop, close it before the store."""
 
@@ -42,6 +60,7 @@ class UsageSink:
         self._live = live
         self._clock = clock
         self._ended: list[_Ended] = []
+        self._minutes: dict[tuple[Called, str, int], _Minute] = {}
         self._pending: list[Usage] = []
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -49,7 +68,7 @@ class UsageSink:
 
     def open(self) -> None:
         """Begin to write what is collected."""
-        self._metrics.before_reading(self.fold)
+        self._metrics.before_reading(self._give_metrics)
         self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def close(self) -> None:
@@ -84,21 +103,20 @@ class UsageSink:
     def _measure(self, usages: list[Usage]) -> None:
         subject, qualifier = usages[0].subject, usages[0].qualifier
         called = Called(subject.account, subject.region, subject.name, qualifier)
-        by_minute: dict[int, list[Usage]] = {}
         for usage in usages:
-            by_minute.setdefault(int(usage.at // 60) * 60, []).append(usage)
-        for minute, listed in by_minute.items():
-            invocations, errors, durations = Point(), Point(), Point()
-            failed = sum(1 for usage in listed if usage.error)
-            invocations.add(1.0, len(listed))
-            for value, count in ((0.0, len(listed) - failed), (1.0, failed)):
-                if count:
-                    errors.add(value, count)
-            for usage in listed:
-                durations.add(usage.duration_ms)
-            points = {"Invocations": invocations, "Errors": errors, "Duration": durations}
-            for metric, point in points.items():
-                self._metrics.merge(metric, called, minute, point, subject.version)
+            place = (called, subject.version, int(usage.at // 60) * 60)
+            minute = self._minutes.get(place)
+            if minute is None:
+                minute = self._minutes[place] = _Minute()
+            minute.durations.add(usage.duration_ms)
+            minute.failed += bool(usage.error)
+
+    def _give_metrics(self) -> None:
+        self.fold()
+        minutes, self._minutes = self._minutes, {}
+        for (called, version, at_s), minute in minutes.items():
+            for metric, point in minute.points().items():
+                self._metrics.merge(metric, called, at_s, point, version)
 
     async def flush(self) -> None:
         """Write all that has been added until now."""
