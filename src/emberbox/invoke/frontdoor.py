@@ -204,7 +204,9 @@ class FrontDoor:
             checked_payload(request.payload),
             function.timeout_s,
             arn,
-            trace_of(request.trace, self._clock.now(), _ENTROPY.hex(40), sampled=function.is_traced),
+            trace_of(
+                request.trace, self._clock.now(), _ENTROPY.hex(40), sampled=function.is_traced
+            ),
             client_context(context) if context else None,
             _wants_tail(request.log_type),
             request.sink,
