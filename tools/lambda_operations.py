@@ -15,7 +15,6 @@ _DURABLE = "no function is durable, so there is no execution"
 KEPT: Mapping[str, str] = {
     "CreateCapacityProvider": _INSTANCES,
     "UpdateCapacityProvider": _INSTANCES,
-    "PutFunctionRecursionConfig": "recursion is not detected",
     "PutRuntimeManagementConfig": "of each runtime there is what the host has",
 }
 """What is stored and shown and has no effect, and why."""

@@ -51,7 +51,7 @@ from emberbox.parts.metrics import open_metrics
 from emberbox.parts.resource_policies import queue_policies, topic_policies
 from emberbox.parts.sandboxes import facts, open_sandboxes
 from emberbox.parts.topic_rights import topic_rights
-from emberbox.parts.usage import open_usage, throttle_counter
+from emberbox.parts.usage import open_usage, recursion_counter, throttle_counter
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.services.logs.service import LogsService
@@ -62,7 +62,8 @@ from emberbox.storage.functions import FunctionStore
 from emberbox.storage.hot_code import HotCode
 from emberbox.storage.logs import LogStore
 from emberbox.storage.packages import PackageStore
-from emberbox.telemetry.live import Name
+from emberbox.telemetry.lambda_metrics import LambdaMetrics
+from emberbox.telemetry.live import Live, Name
 from emberbox.telemetry.logs import LogSink
 
 log = logging.getLogger("emberbox.server")
@@ -189,7 +190,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             },
             fronts={URL_FRONT: urls.page},
         )
-        _complete(front_door, packages, throttle_counter(usage.live, metrics.of_lambda))
+        _complete(front_door, packages, usage.live, metrics.of_lambda)
         for part in (environments.fleet, environments.templates, front_door, environments.planner):
             catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, clock))
@@ -275,11 +276,13 @@ def _states(fleets: list[Fleet]) -> Iterator[tuple[Name, str]]:
 def _complete(
     front_door: FrontDoor,
     packages: PackageStore,
-    throttled: Callable[[tuple[str, str, str]], None],
+    live: Live,
+    metrics: LambdaMetrics,
 ) -> None:
     """What the front door asks and tells others."""
     front_door.hot_code = HotCode(packages)
-    front_door.throttled = throttled
+    front_door.throttled = throttle_counter(live, metrics)
+    front_door.recursive = recursion_counter(metrics)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -15,6 +15,7 @@ from emberbox.gateway.sigv4_scope import Scope
 from emberbox.gateway.validation import validate
 from emberbox.gateway.wire import HttpRequest, HttpResponse
 from emberbox.model.request import Operation, Reply, RequestContext, Service
+from emberbox.model.trace import from_traceparent, is_trace
 
 log = logging.getLogger("emberbox.gateway")
 
@@ -138,6 +139,7 @@ class Dispatcher:
             access_key=scope.access_key,
             endpoint=endpoint + destination.prefix,
             principal=None if caller is None else caller.principal,
+            trace=_trace(destination.request),
         )
         result = await operation(context, params)
         reply = result if isinstance(result, Reply) else Reply(result)
@@ -152,6 +154,14 @@ class Dispatcher:
 
     def __contains__(self, service: str) -> bool:
         return service in self._services
+
+
+def _trace(request: HttpRequest) -> str:
+    """The trace that a request belongs to, in X-Ray's form; empty if it says none."""
+    given = request.headers.get("x-amzn-trace-id", "")
+    if is_trace(given):
+        return given
+    return from_traceparent(request.headers.get("traceparent")) or ""
 
 
 def failed(

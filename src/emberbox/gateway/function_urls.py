@@ -23,6 +23,7 @@ from emberbox.model.cors import answered, preflight
 from emberbox.model.function_url import PATH, FunctionUrl, is_url_id
 from emberbox.model.limits import INVOKE_PAYLOAD_MAX_BYTES
 from emberbox.model.names import LATEST
+from emberbox.model.trace import from_traceparent
 from emberbox.model.url_event import BadQueryError, Signer, UrlRequest, event_of
 from emberbox.model.url_response import BadResponseError, HttpAnswer, answer_of
 
@@ -113,7 +114,7 @@ class FunctionUrls:
         self, place: _Place, request: RequestInfo, signer: Signer | None
     ) -> PlainResponse:
         url, begun = place.url, self._clock.monotonic()
-        trace = _header(request, "x-amzn-trace-id") or _new_trace(self._clock.now())
+        trace = _trace(request) or _new_trace(self._clock.now())
         event = event_of(self._url_request(place, request, trace), signer)
         if len(event) > INVOKE_PAYLOAD_MAX_BYTES:
             raise CallerError("RequestEntityTooLargeException", _TOO_LARGE, status=413)
@@ -251,6 +252,11 @@ def _id_line(request: RequestInfo) -> tuple[str, str]:
 
 def _header(request: RequestInfo, name: str) -> str | None:
     return next((value for each, value in request.headers if each == name), None)
+
+
+def _trace(request: RequestInfo) -> str | None:
+    given = _header(request, "x-amzn-trace-id")
+    return given or from_traceparent(_header(request, "traceparent"))
 
 
 def _is_preflight(request: RequestInfo) -> bool:

@@ -21,6 +21,7 @@ from emberbox.gateway.stream_answer import StreamAnswer
 from emberbox.invoke.frontdoor import FrontDoor, InvokeAnswer, InvokeRequest
 from emberbox.model.invocation import Flow
 from emberbox.model.limits import INVOKE_PAYLOAD_MAX_BYTES, REQUEST_MAX_BYTES
+from emberbox.model.trace import from_traceparent
 
 if TYPE_CHECKING:
     from emberbox.gateway.app import Gateway
@@ -198,7 +199,7 @@ class InvokeCall:
             _text(headers, b"x-amz-invocation-type") or "RequestResponse",
             _text(headers, b"x-amz-log-type") or "None",
             _text(headers, b"x-amz-client-context"),
-            _text(headers, b"x-amzn-trace-id"),
+            _text(headers, b"x-amzn-trace-id") or from_traceparent(_text(headers, b"traceparent")),
             self._stream,
         )
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from emberbox.clock import Clock
 from emberbox.errors import CallerError, EmberboxError
 from emberbox.invoke.lanes import LaneState, Rotation
+from emberbox.invoke.recursion import RECURSIVE
 from emberbox.model.async_deliveries import Delivery, deliveries_of
 from emberbox.model.async_invocation import (
     Again,
@@ -193,6 +194,8 @@ class AsyncInvoker:
         except EmberboxError as error:
             if isinstance(error, CallerError) and error.code == _NOT_FOUND:
                 return None, None, None
+            if isinstance(error, CallerError) and error.code == RECURSIVE:
+                return policy, Over(Condition.RETRIES_EXHAUSTED, event.attempts), _refused(error)
             verdict = after_refusal(event, policy, self._clock.now())
             return policy, verdict, _refused(error)
         return policy, after_run(event, policy, self._clock.now(), failed=ran.failed), ran
@@ -289,7 +292,8 @@ def _is_throttled(ran: Ran | None) -> bool:
 
 def _refused(error: EmberboxError) -> Ran | None:
     """What a dead letter tells of an event that could not be run at all."""
-    throttled = isinstance(error, CallerError) and error.code == _THROTTLED
-    status = _THROTTLED_STATUS if throttled else 500
+    status = 500
+    if isinstance(error, CallerError) and error.code in {_THROTTLED, RECURSIVE}:
+        status = error.status or status
     text = str(error).replace('"', "'").replace("\\", "/")
     return Ran(f'{{"errorMessage":"{text}"}}'.encode(), "", failed=True, status=status)

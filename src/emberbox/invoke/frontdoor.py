@@ -17,6 +17,7 @@ from emberbox.errors import CallerError, PlatformError
 from emberbox.invoke.admission import Admission, Admitted, Limits, Reservations
 from emberbox.invoke.cross_account import check_invoke
 from emberbox.invoke.payloads import checked_payload, client_context, too_large
+from emberbox.invoke.recursion import check_loop
 from emberbox.invoke.turns import Turn, Turns, Versions
 from emberbox.invoke.waiting_room import WaitingRoom
 from emberbox.model.async_invocation import EVENT_PAYLOAD_MAX_BYTES, QueuedEvent
@@ -31,7 +32,7 @@ from emberbox.model.names import (
 )
 from emberbox.model.snapstart import not_ready
 from emberbox.model.throttling import THROTTLED
-from emberbox.model.trace import trace_of
+from emberbox.model.trace import LOOPS_MAX, entered, trace_of
 from emberbox.storage.hot_code import HotCode
 
 _PENDING_WAIT_S = 5.0
@@ -109,7 +110,7 @@ class _Waiting:
 class FrontDoor:
     """Runs invocations; `limits` are those on how many, per account and region.
 
-    `throttled` hears of each refusal for want of concurrency.
+    `throttled` hears of each refusal for want of concurrency, `recursive` of each loop cut off.
     `accept` is what keeps the events of asynchronous ones; it returns once an event is on disk.
     `hot_code` reads the code of functions whose code is a directory.
     """
@@ -124,6 +125,7 @@ class FrontDoor:
         self._waiting = _Waiting()
         self.is_draining = False
         self.throttled: Callable[[tuple[str, str, str]], None] = _nobody_counts
+        self.recursive: Callable[[tuple[str, str, str]], None] = _nobody_counts
         self.accept: Callable[[QueuedEvent], Awaitable[None]] | None = None
         self.hot_code: HotCode | None = None
 
@@ -197,20 +199,31 @@ class FrontDoor:
     def _invocation(
         self, request: InvokeRequest, reference: FunctionReference, function: FunctionVersion
     ) -> Invocation:
-        context = request.client_context
+        context, key = request.client_context, function.key
+        given = trace_of(
+            request.trace, self._clock.now(), _ENTROPY.hex(40), sampled=function.is_traced
+        )
+        trace, loops = entered(given, key)
+        if loops >= LOOPS_MAX:
+            self._check_loop(key, loops)
         arn = function_arn(function.account, function.region, function.name, reference.qualifier)
         return Invocation(
             request.request_id,
             checked_payload(request.payload),
             function.timeout_s,
             arn,
-            trace_of(
-                request.trace, self._clock.now(), _ENTROPY.hex(40), sampled=function.is_traced
-            ),
+            trace,
             client_context(context) if context else None,
             _wants_tail(request.log_type),
             request.sink,
         )
+
+    def _check_loop(self, key: tuple[str, str, str], loops: int) -> None:
+        try:
+            check_loop(self._catalog, key, loops)
+        except CallerError:
+            self.recursive(key)
+            raise
 
     async def invoke(self, request: InvokeRequest) -> InvokeAnswer:
         """Serve one Invoke call; CallerError for what AWS refuses."""
@@ -342,7 +355,7 @@ class FrontDoor:
 
 
 def _nobody_counts(_key: tuple[str, str, str]) -> None:
-    """Until somebody counts throttles."""
+    """Until somebody counts what is refused."""
 
 
 def _busy(function: FunctionVersion) -> CallerError:

@@ -17,6 +17,7 @@ class RequestContext:
 
     `endpoint` is the scheme, host and port as the client addressed us, for URLs in answers.
     `principal` is who has signed; None where nobody asked, which stands for the account's root.
+    `trace` is the X-Amzn-Trace-Id of the request, which goes on with what comes of it.
     """
 
     account: str
@@ -27,6 +28,7 @@ class RequestContext:
     access_key: str
     endpoint: str
     principal: Principal | None = None
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

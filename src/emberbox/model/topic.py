@@ -92,7 +92,10 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Publication:
-    """A message of a topic. `attributes` are as the API has them, `texts` by protocol."""
+    """A message of a topic. `attributes` are as the API has them, `texts` by protocol.
+
+    `trace` is the X-Amzn-Trace-Id of the request that published it.
+    """
 
     message_id: str
     topic_arn: str
@@ -106,6 +109,7 @@ class Publication:
     type: str = "Notification"
     token: str = ""
     sequence: int = 0
+    trace: str = ""
 
     def text_for(self, protocol: str) -> str:
         """What a protocol gets."""

@@ -108,6 +108,15 @@ def throttle_counter(live: Live, metrics: LambdaMetrics) -> Callable[[tuple[str,
     return throttled
 
 
+def recursion_counter(metrics: LambdaMetrics) -> Callable[[tuple[str, str, str]], None]:
+    """What the front door tells of each invocation that it refuses as one of a loop."""
+
+    def recursive(key: tuple[str, str, str]) -> None:
+        metrics.add("RecursiveInvocationsDropped", Called(*key))
+
+    return recursive
+
+
 def bill(rows: Iterable[DayTotals]) -> dict[str, Any]:
     """Sums by day with their cost, by month with what is free, and advice on memory sizes."""
     listed = list(rows)

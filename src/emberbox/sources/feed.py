@@ -14,11 +14,12 @@ class SourceMissingError(SourceError):
 
 class Record(NamedTuple):
     """One record of a batch: the name that failures are reported by, what the source knows it by,
-    and its JSON."""
+    its JSON, and the X-Amzn-Trace-Id that it came with."""
 
     identifier: str
     handle: str
     content: bytes
+    trace: str = ""
 
 
 class Batch(NamedTuple):

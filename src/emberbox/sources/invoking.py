@@ -8,10 +8,12 @@ from typing import Final, Protocol
 from emberbox.clock import Clock
 from emberbox.errors import CallerError, PlatformError
 from emberbox.invoke.frontdoor import FrontDoor, InvokeRequest
+from emberbox.invoke.recursion import RECURSIVE
 from emberbox.model.batch_response import failed_records
 from emberbox.model.function import FunctionVersion
 from emberbox.model.mapping import EventSourceMapping
 from emberbox.model.names import LATEST
+from emberbox.model.trace import furthest
 from emberbox.sources.feed import Batch, Verdict
 from emberbox.sources.rights import Rights
 
@@ -120,6 +122,9 @@ class Invoker:
             except CallerError as error:
                 if error.status == _GONE:
                     raise NoFunctionError(error.message) from None
+                if error.code == RECURSIVE:
+                    # The batch has failed; the queue's own dead letters end the loop.
+                    return Verdict(None)
                 problem = "Lambda was throttled." if error.status == 429 else error.message
             except PlatformError as error:
                 problem = str(error)
@@ -139,6 +144,7 @@ class Invoker:
                 mapping.function,
                 event,
                 qualifier=mapping.qualifier,
+                trace=furthest(each.trace for each in batch.records if each.trace),
                 is_synchronous=False,
             )
         )

@@ -22,6 +22,7 @@ from emberbox.sources.queue_port import QueuePort
 log = logging.getLogger("emberbox.sources")
 
 _RECEIVE_MAX: Final = 10
+_TRACE: Final = "AWSTraceHeader"
 _DELETE_TRIES: Final = 3
 
 
@@ -72,7 +73,7 @@ class QueueFeed:
             await self._delete(dropped)
         gone = frozenset(dropped)
         return [
-            Record(m.message_id, m.receipt, record_of(m, self._arn))
+            Record(m.message_id, m.receipt, record_of(m, self._arn), m.system.get(_TRACE, ""))
             for m in messages
             if m.receipt not in gone
         ]

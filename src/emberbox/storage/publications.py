@@ -163,6 +163,7 @@ def to_content(message: Publication) -> str:
             "type": message.type,
             "token": message.token,
             "sequence": message.sequence,
+            "trace": message.trace,
         }
     )
 

@@ -33,12 +33,12 @@ class World:
         self.closed = set()
         self.arrived = asyncio.Event()
 
-    async def send(self, arn, body, attributes, *, group_id=None, deduplication_id=None):
+    async def send(self, arn, body, attributes, *, group_id=None, deduplication_id=None, trace=""):
         self._check(arn)
         self.sent.append((arn, body, attributes, group_id, deduplication_id))
         self.arrived.set()
 
-    async def invoke(self, arn, payload):
+    async def invoke(self, arn, payload, *, trace=""):
         self._check(arn)
         self.invoked.append((arn, json.loads(payload)))
         self.arrived.set()

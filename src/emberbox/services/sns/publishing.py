@@ -85,6 +85,7 @@ class Publisher:
         deduplication_id: str | None = None,
         type: str = "Notification",  # noqa: A002 - the name of the member
         token: str = "",
+        trace: str = "",
     ) -> Publication:
         """A message of now."""
         return Publication(
@@ -99,6 +100,7 @@ class Publisher:
             published_s=self._clock.now(),
             type=type,
             token=token,
+            trace=trace,
         )
 
 
@@ -122,7 +124,7 @@ class PublishOperations:
         if not arn:
             raise invalid_parameter("TopicArn or TargetArn Reason: no value for required parameter")
         topic = topic_for(self._store, context, arn)
-        message = self._message(topic, params)
+        message = self._message(topic, params, context.trace)
         _check_size(_size(message))
         (published,) = await self._publisher.publish(topic, [message])
         return _answer(topic, published)
@@ -136,7 +138,7 @@ class PublishOperations:
         failed = []
         for entry in entries:
             try:
-                good.append((entry, self._message(topic, entry)))
+                good.append((entry, self._message(topic, entry, context.trace)))
             except CallerError as error:
                 failed.append(_failed(entry, error))
         if sum(_size(message) for _, message in good) > MESSAGE_MAX_BYTES:
@@ -152,7 +154,7 @@ class PublishOperations:
         ]
         return {"Successful": successful, "Failed": failed}
 
-    def _message(self, topic: Topic, params: Params) -> Publication:
+    def _message(self, topic: Topic, params: Params, trace: str) -> Publication:
         text = params["Message"]
         if not text:
             raise invalid_parameter("Empty message")
@@ -170,6 +172,7 @@ class PublishOperations:
             texts=texts,
             group_id=_group(topic, params),
             deduplication_id=_deduplication(topic, params),
+            trace=trace,
         )
 
 

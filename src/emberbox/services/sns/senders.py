@@ -18,8 +18,13 @@ _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _DENIED: Final = 403
 
-InvokeAsync = Callable[[str, bytes], Awaitable[object]]
-"""Queues an event for the function with this ARN; CallerError if there is none."""
+
+class InvokeAsync(Protocol):
+    """Queues an event for the function with this ARN; CallerError if there is none."""
+
+    async def __call__(self, arn: str, payload: bytes, *, trace: str = "") -> object:
+        """Return once the event is on disk. `trace` goes on with it."""
+        ...
 
 
 MayDeliver = Callable[[str, str], Awaitable[bool]]
@@ -37,8 +42,9 @@ class SendToQueue(Protocol):
         *,
         group_id: str | None = None,
         deduplication_id: str | None = None,
+        trace: str = "",
     ) -> None:
-        """Return once the message is on disk there."""
+        """Return once the message is on disk there. `trace` goes on with it."""
         ...
 
 
@@ -82,13 +88,15 @@ class Senders:
             attributes,
             group_id=message.group_id,
             deduplication_id=message.deduplication_id if is_fifo else None,
+            trace=message.trace,
         )
 
     async def to_function(self, subscription: Subscription, message: Publication) -> None:
         """An event for the function's own queue, which tries and retries it."""
         await self._check(message, subscription.endpoint)
         whole = self._whole(subscription, message)
-        await self._invoke(subscription.endpoint, lambda_event(whole, message, subscription))
+        event = lambda_event(whole, message, subscription)
+        await self._invoke(subscription.endpoint, event, trace=message.trace)
 
     async def to_web(self, subscription: Subscription, message: Publication) -> None:
         """A POST; errors of the server and of the network may pass, others will not."""

@@ -49,7 +49,7 @@ class SendOperations:
     async def send_message(self, context: RequestContext, params: Params) -> Params:
         """Send one message."""
         queue = await self._access.queue(context, params["QueueUrl"])
-        draft = draft_of(context.account, queue, params)
+        draft = draft_of(context.account, queue, params, context.trace)
         (sent,) = await self._broker.send(queue, [draft.message])
         return _answer(queue, draft, sent)
 
@@ -62,7 +62,7 @@ class SendOperations:
         failed = []
         for entry in entries:
             try:
-                drafts.append((entry, draft_of(context.account, queue, entry)))
+                drafts.append((entry, draft_of(context.account, queue, entry, context.trace)))
             except CallerError as error:
                 failed.append(failed_entry(entry, error))
         _check_total(sum(draft.size_bytes for _, draft in drafts))
@@ -85,8 +85,11 @@ def _check_total(size_bytes: int) -> None:
         )
 
 
-def draft_of(account: str, queue: Queue, params: Params) -> _Draft:
-    """The message that a request asks to send, and most of the answer; CallerError if wrong."""
+def draft_of(account: str, queue: Queue, params: Params, trace: str = "") -> _Draft:
+    """The message that a request asks to send, and most of the answer; CallerError if wrong.
+
+    `trace` is the request's own, which a message takes along unless it names another.
+    """
     body = params.get("MessageBody") or ""
     attributes = params.get("MessageAttributes") or {}
     system = params.get("MessageSystemAttributes") or {}
@@ -115,7 +118,7 @@ def draft_of(account: str, queue: Queue, params: Params) -> _Draft:
         message_id=answer["MessageId"],
         body=body,
         attributes=message_attributes.to_stored(attributes),
-        system=_system(account, deduplication_id, system),
+        system=_system(account, deduplication_id, system, trace),
         group_id=group_id,
         deduplication_id=deduplication_id,
         delay_ms=_delay_s(queue, params) * 1_000,
@@ -140,10 +143,12 @@ def _check_system(system: Params) -> None:
             )
 
 
-def _system(account: str, deduplication_id: str | None, system: Params) -> str:
+def _system(account: str, deduplication_id: str | None, system: Params, trace: str) -> str:
     known = {"SenderId": account}
     if _TRACE in system:
         known[_TRACE] = system[_TRACE]["StringValue"]
+    elif trace:
+        known[_TRACE] = trace
     if deduplication_id is not None:
         known["MessageDeduplicationId"] = deduplication_id
     return dumps(known)

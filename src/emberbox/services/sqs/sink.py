@@ -25,6 +25,7 @@ class QueueSink:
         *,
         group_id: str | None = None,
         deduplication_id: str | None = None,
+        trace: str = "",
     ) -> None:
         """Return once the message is on disk; CallerError if the queue cannot take it."""
         queue = self._broker.queue_by_arn(arn)
@@ -35,7 +36,7 @@ class QueueSink:
             asked["MessageGroupId"] = group_id
         if deduplication_id is not None:
             asked["MessageDeduplicationId"] = deduplication_id
-        draft = draft_of(queue.key.account, queue, asked)
+        draft = draft_of(queue.key.account, queue, asked, trace)
         try:
             await self._broker.send(queue, [draft.message])
         except MissingQueueError:
