@@ -55,6 +55,7 @@ system: $(READY) languages ## tests of a whole server through stock clients
 	$(BIN)/pytest tests/system $(ARGS)
 
 bench: $(READY) ## measure a fresh server against the raw limits of this machine
+	@$(BIN)/python -m compileall -q src/emberbox
 	@$(BIN)/python -m bench $(ARGS)
 
 thousand: $(READY) ## a thousand environments of one function, frozen, and what they take

@@ -185,7 +185,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 "/_emberbox/sandboxes": json_page(lambda: facts(backend)),
                 **usage.guarded(guard),
                 CREDENTIALS_PATH: credentials_page(environments.credentials.answer),
-                CERTIFICATES: certificate_page(messaging.signer.name, messaging.signer.certificate),
+                CERTIFICATES: certificate_page(messaging.signer),
                 URL_PATH: urls.page,
             },
             fronts={URL_FRONT: urls.page},

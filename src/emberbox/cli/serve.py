@@ -21,6 +21,7 @@ from emberbox.settings import AuthMode, Settings
 # Few cycles are made on the way of a request: seldom and shallow searches find them in time.
 _GARBAGE = (20_000, 20, 20)
 
+
 @click.command()
 @click.option(
     "--host", default=settings_module.DEFAULT_HOST, show_default=True, help="Address to listen on."

@@ -8,20 +8,23 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-import jwt
-from jwt.types import Options
-
 from emberbox.clock import Clock
 from emberbox.storage.identity_records import Provider
 
+if TYPE_CHECKING:
+    # Imported where it is needed: with its ciphers it takes long, and most servers never see a
+    # token.
+    import jwt
+    from jwt.types import Options
+
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 
-_OPTIONS: Final[Options] = {
+_OPTIONS: "Final[Options]" = {
     # Times and audiences are checked here, by the server's clock and the provider's clients.
     "verify_aud": False,
     "verify_exp": False,
@@ -63,7 +66,7 @@ class Identity:
 @dataclass(slots=True)
 class _Keys:
     fetched: float
-    by_id: dict[str, jwt.PyJWK]
+    by_id: "dict[str, jwt.PyJWK]"
 
 
 class WebIdentities:
@@ -75,6 +78,8 @@ class WebIdentities:
 
     def issuer_of(self, token: str) -> str:
         """The issuer a token names, without its scheme; TokenError if it is no token."""
+        import jwt
+
         try:
             claims = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError as error:
@@ -83,6 +88,8 @@ class WebIdentities:
 
     async def verify(self, provider: Provider, token: str) -> Identity:
         """What the token proves; TokenError if that is nothing."""
+        import jwt
+
         try:
             header = jwt.get_unverified_header(token)
             key = await self._key(provider.url, header)
@@ -108,7 +115,7 @@ class WebIdentities:
             raise TokenError("Incorrect token audience")
         return Identity(provider.url, str(claims["sub"]), audience, claims)
 
-    async def _key(self, url: str, header: Mapping[str, Any]) -> jwt.PyJWK:
+    async def _key(self, url: str, header: Mapping[str, Any]) -> "jwt.PyJWK":
         if header.get("alg") not in ALGORITHMS:
             raise TokenError("The token is signed with an algorithm that is not accepted")
         name, now = str(header.get("kid", "")), self._clock.monotonic()
@@ -129,7 +136,9 @@ def _ids(keys: _Keys | None) -> frozenset[str]:
     return frozenset() if keys is None else frozenset(keys.by_id)
 
 
-def _fetch_keys(url: str) -> dict[str, jwt.PyJWK]:
+def _fetch_keys(url: str) -> "dict[str, jwt.PyJWK]":
+    import jwt
+
     host = urlsplit(f"//{url}").hostname
     scheme = "http" if host in _LOCAL else "https"
     found = _fetch(f"{scheme}://{url.rstrip('/')}/.well-known/openid-configuration")

@@ -5,7 +5,7 @@ Amazon SNS messages".
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -31,10 +31,14 @@ _SIGNED_CONFIRMATION: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """The addresses in messages. `base` is scheme, host and port of this server."""
+    """The addresses in messages.
+
+    `base` is scheme, host and port of this server; `certificate` tells where the one is that
+    verifies a message, when a message is signed.
+    """
 
     base: str
-    certificate: str
+    certificate: Callable[[], str]
 
     def unsubscribe(self, arn: str) -> str:
         """Visiting it ends a subscription."""
@@ -86,7 +90,7 @@ def signed(
     urls: Urls,
 ) -> dict[str, Any]:
     """The whole message."""
-    whole = dict(members) | {"Signature": signature, "SigningCertURL": urls.certificate}
+    whole = dict(members) | {"Signature": signature, "SigningCertURL": urls.certificate()}
     if message.type != CONFIRMATION:
         whole["UnsubscribeURL"] = urls.unsubscribe(subscription.arn)
     if message.attributes:

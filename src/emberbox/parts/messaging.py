@@ -57,8 +57,8 @@ async def open_messaging(
 ) -> Messaging:
     """Open queues and topics; they close when the stack unwinds. `base` is the server's own URL."""
     sqs = await SqsService.start(data / "queues.db", clock, stack)
-    signer = Signer.open(data / "sns.pem", clock.now())
-    urls = Urls(base, f"{base}{CERTIFICATES}{signer.name}")
+    signer = Signer(data / "sns.pem", clock.now())
+    urls = Urls(base, lambda: f"{base}{CERTIFICATES}{signer.name}")
     sns = await SnsService.start(data / "topics.db", clock, signer, urls, stack)
     queues = LocalQueues(sqs.broker)
     check = QueueCheck(queues, rights)

@@ -65,7 +65,7 @@ def clock():
 
 @pytest.fixture
 def signer(tmp_path_factory, clock):
-    return Signer.open(tmp_path_factory.getbasetemp() / "sns.pem", clock.now())
+    return Signer(tmp_path_factory.getbasetemp() / "sns.pem", clock.now())
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def start(tmp_path, clock, signer, world):
     async def start(*, deliver=True):
         stack = AsyncExitStack()
         stacks.append(stack)
-        urls = Urls("http://127.0.0.1:4566", "http://127.0.0.1:4566/cert.pem")
+        urls = Urls("http://127.0.0.1:4566", lambda: "http://127.0.0.1:4566/cert.pem")
         service = await SnsService.start(tmp_path / "topics.db", clock, signer, urls, stack)
         if deliver:
             await service.open(

@@ -1,81 +1,46 @@
-"""The key that signs messages of topics, and the certificate that verifies them."""
+"""Who signs messages of topics, and the certificate that verifies them."""
 
-import base64
-import datetime
 import hashlib
-import os
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import NameOID
+if TYPE_CHECKING:
+    from emberbox.services.sns.signing_key import SigningKey
 
-_KEY_BITS: Final = 2_048
-_YEARS: Final = 30
 _KEPT: Final = 1_024
-_NAME: Final = "sns.amazonaws.com"
 
 
-@dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs texts. `certificate` is PEM, `name` a file name that changes with the key."""
+    """Signs texts by the key in a file, which is made when it is first needed; `now` dates it."""
 
-    key: rsa.RSAPrivateKey
-    certificate: bytes
-    name: str
+    def __init__(self, path: Path, now: float) -> None:
+        self._path = path
+        self._now = now
 
-    @classmethod
-    def open(cls, path: Path, now: float) -> Self:
-        """The key kept in this file; made at the first start."""
-        if not path.exists():
-            fresh = path.with_suffix(".new")
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(_made(now))
-            fresh.replace(path)
-        content = path.read_bytes()
-        key = serialization.load_pem_private_key(content, None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise TypeError(f"{path} holds no RSA key")
-        certificate = x509.load_pem_x509_certificate(content)
-        pem = certificate.public_bytes(serialization.Encoding.PEM)
-        digest = hashlib.sha256(pem).hexdigest()[:32]
-        return cls(key, pem, f"SimpleNotificationService-{digest}.pem")
+    @cached_property
+    def _key(self) -> "SigningKey":
+        from emberbox.services.sns.signing_key import open_key
+
+        return open_key(self._path, self._now)
+
+    @property
+    def certificate(self) -> bytes:
+        """PEM."""
+        return self._key.certificate
+
+    @cached_property
+    def name(self) -> str:
+        """A file name for the certificate; it changes with the key."""
+        digest = hashlib.sha256(self.certificate).hexdigest()[:32]
+        return f"SimpleNotificationService-{digest}.pem"
 
     def sign(self, text: bytes, version: str) -> str:
         """The signature of a text: SHA-1 for version 1, SHA-256 for version 2."""
-        return _signature(self.key, text, version)
+        return _signature(self._key, text, version)
 
 
 @lru_cache(_KEPT)
-def _signature(key: rsa.RSAPrivateKey, text: bytes, version: str) -> str:
+def _signature(key: "SigningKey", text: bytes, version: str) -> str:
     """Kept, because all subscriptions of a topic get the same text."""
-    digest = hashes.SHA256() if version == "2" else hashes.SHA1()  # noqa: S303 - AWS's version 1
-    return base64.b64encode(key.sign(text, padding.PKCS1v15(), digest)).decode()
-
-
-def _made(now: float) -> bytes:
-    """A new key and its certificate, both PEM."""
-    key = rsa.generate_private_key(public_exponent=65_537, key_size=_KEY_BITS)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _NAME)])
-    begins = datetime.datetime.fromtimestamp(now, datetime.UTC) - datetime.timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begins)
-        .not_valid_after(begins + datetime.timedelta(days=365 * _YEARS))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(_NAME)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ) + certificate.public_bytes(serialization.Encoding.PEM)
+    return key.sign(text, version)
