@@ -113,7 +113,9 @@ class Chronicle:
         request_id, version = current.invocation.request_id, self._plan.function.version
         self._log.line(report.start(request_id, version))
         if self._hub.is_heard:
-            record = {"requestId": request_id, "version": version}
+            record: dict[str, object] = {"requestId": request_id, "version": version}
+            if current.invocation.tenant:
+                record["tenantId"] = current.invocation.tenant
             self._hub.emit("platform.start", {**record, "tracing": _tracing(current)})
 
     def runtime_done(self, current: CurrentInvocation, status: str, result: Result) -> None:

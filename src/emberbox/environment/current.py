@@ -56,6 +56,8 @@ class CurrentInvocation:
             if invocation.client_context
             else ""
         )
+        if invocation.tenant:
+            context += f"Lambda-Runtime-Aws-Tenant-Id: {invocation.tenant}\r\n"
         head = (
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
             f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}\r\n"

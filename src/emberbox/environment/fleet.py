@@ -17,10 +17,11 @@ from emberbox.environment.environment import Environment
 from emberbox.environment.growth import Growth
 from emberbox.environment.plan import Plan
 from emberbox.environment.pool import Pool
+from emberbox.environment.pools import Pools
 from emberbox.environment.starting_line import StartingLine
 from emberbox.environment.streams import stream_name
 from emberbox.environment.templates import Templates
-from emberbox.errors import EmberboxError, PlatformError
+from emberbox.errors import CallerError, EmberboxError, PlatformError
 from emberbox.isolation.sandbox import Sandbox
 from emberbox.model.function import FunctionVersion
 from emberbox.model.invocation import Invocation, Outcome
@@ -102,7 +103,7 @@ class Fleet:
         self.reported = reported
         self._growth = growth
         self._line = StartingLine()
-        self._pools: dict[tuple[str, ...], Pool] = {}
+        self._pools = Pools()
         self._old_pools: set[Pool] = set()
         self._owners: dict[Environment, _Resident] = {}
         self._unfrozen: dict[Environment, None] = {}
@@ -146,10 +147,14 @@ class Fleet:
 
         if self.begin(function, invocation, finish):
             return await done
-        pool = self._pools.get((*function.key, function.version))
+        pool = self._pools.find(function, invocation.tenant)
         if pool is None:
-            pool = self._new_pool(function)
-        self._growth.allow(pool, self._pools.values())
+            pool = self._new_pool(function, invocation.tenant)
+        try:
+            self._growth.allow(pool, self._pools)
+        except CallerError:
+            self._forget(pool)
+            raise
         environment = await pool.wait()
         if not environment.is_available:
             raise StaleFunctionError(function.name)
@@ -161,7 +166,7 @@ class Fleet:
         self, function: FunctionVersion, invocation: Invocation, done: Callable[[Outcome], None]
     ) -> bool:
         """Run one invocation at once if an environment is idle; False if none is."""
-        pool = self._pools.get((*function.key, function.version))
+        pool = self._pools.find(function, invocation.tenant)
         environment = pool.take() if pool is not None else None
         if environment is None:
             return False
@@ -171,7 +176,7 @@ class Fleet:
 
     def notice(self, function: FunctionVersion) -> str:
         """What the caller should know of how this host runs the function; mostly nothing."""
-        pool = self._pools.get((*function.key, function.version))
+        pool = self._pools.any_of(function)
         return pool.plan.notice if pool is not None else ""
 
     def function_changed(
@@ -180,28 +185,28 @@ class Fleet:
         """Listener of the catalog: environments of what is no longer so are ended."""
         if before is None or (after is not None and _same_environment(before, after)):
             return
-        pool = self._pools.pop((*before.key, before.version), None)
-        if pool is not None:
+        for pool in self._pools.take_out(before):
             self._old_pools.add(pool)
             pool.retire("the function was updated" if after else "the function was deleted")
-            self._forget_retired(pool)
+            self._forget(pool)
 
     def show(self, function: FunctionVersion) -> None:
         """The function is like this from now on, though the catalog does not say so."""
-        pool = self._pools.get((*function.key, function.version))
+        pool = self._pools.any_of(function)
         if pool is not None:
             self.function_changed(pool.plan.function, function)
 
     # -- starting -----------------------------------------------------------------------------
 
-    def _new_pool(self, function: FunctionVersion) -> Pool:
+    def _new_pool(self, function: FunctionVersion, tenant: str = "") -> Pool:
         pool = Pool(
             self._planner.plan(function),
             self._begin_start,
             self._clock,
             self._settings.request_rate,
+            tenant,
         )
-        self._pools[(*function.key, function.version)] = pool
+        self._pools.add(pool)
         return pool
 
     def _begin_start(self, pool: Pool) -> None:
@@ -217,7 +222,7 @@ class Fleet:
                 self._line.leave()
         except EmberboxError as error:
             self._start_failed(pool, error, ahead=beginning is not None)
-            self._forget_retired(pool)
+            self._forget(pool)
             return
         await self._move_in(pool, sandbox, beginning)
 
@@ -264,8 +269,7 @@ class Fleet:
 
         To be said again now and then: what has failed, and what is too old, is replaced then.
         """
-        key = (*function.key, function.version)
-        pool = self._pools.get(key)
+        pool = self._pools.find(function)
         if pool is None:
             if not count:
                 return
@@ -283,7 +287,7 @@ class Fleet:
 
     def allocation(self, function: FunctionVersion) -> Allocation:
         """How many environments of a version are initialised ahead of need."""
-        pool = self._pools.get((*function.key, function.version))
+        pool = self._pools.find(function)
         return Allocation() if pool is None else pool.provision.allocation
 
     # -- looking after ------------------------------------------------------------------------
@@ -321,10 +325,10 @@ class Fleet:
     def _on_tick(self) -> None:
         self._tick = self._loop.call_later(_TICK_S, self._on_tick)
         limit = self._clock.monotonic() - self._settings.idle_timeout_s
-        for pool in list(self._pools.values()):
+        for pool in list(self._pools):
             for environment in [e for e in pool.idle if e.idle_since < limit]:
                 environment.stop("idle")
-        self._growth.look(self._pools.values())
+        self._growth.look(self._pools)
 
     def ahead_started(self, pool: Pool, environment: Environment, *, failed: bool) -> None:
         """An environment has initialised ahead of need, or could not."""
@@ -344,11 +348,15 @@ class Fleet:
         self._unfrozen.pop(environment, None)
         self._owners.pop(environment, None)
         resident.pool.remove(environment)
-        self._forget_retired(resident.pool)
+        self._forget(resident.pool)
 
-    def _forget_retired(self, pool: Pool) -> None:
-        if pool.retired and not (pool.all or pool.starting or pool.provision.starting):
+    def _forget(self, pool: Pool) -> None:
+        if pool.all or pool.starting or pool.provision.starting:
+            return
+        if pool.retired:
             self._old_pools.discard(pool)
+        elif pool.tenant and not pool.has_waiters:
+            self._pools.drop(pool)
 
 
 class _Resident:

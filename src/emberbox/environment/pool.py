@@ -17,14 +17,21 @@ class Pool:
 
     A request that finds none idle asks for one more environment and takes whichever is available
     first, the new one or one that has become free. `rate` is that of provisioned ones.
+    `tenant` is whom all of them serve, if the function keeps its tenants apart.
     """
 
     def __init__(
-        self, plan: Plan, begin_start: Callable[["Pool"], None], clock: Clock, rate: float = 0.0
+        self,
+        plan: Plan,
+        begin_start: Callable[["Pool"], None],
+        clock: Clock,
+        rate: float = 0.0,
+        tenant: str = "",
     ) -> None:
         self.plan = plan
         self.idle: OrderedDict[Environment, None] = OrderedDict()
         self.idle_ahead: OrderedDict[Environment, None] = OrderedDict()
+        self.tenant = tenant
         self.provision = Provision(rate)
         self._clock = clock
         self.all: set[Environment] = set()

@@ -1,6 +1,6 @@
 """Settings that most functions do not have, between the wire and `FunctionVersion`.
 
-VpcConfig, DeadLetterConfig, KMSKeyArn, ImageConfig and Layers.
+VpcConfig, DeadLetterConfig, KMSKeyArn, TenancyConfig, ImageConfig and Layers.
 """
 
 import re
@@ -26,6 +26,7 @@ SETTINGS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "VpcConfig": ("vpc", _vpc),
     "DeadLetterConfig": ("dead_letter_arn", lambda config: config.get("TargetArn") or ""),
     "KMSKeyArn": ("kms_key_arn", str),
+    "TenancyConfig": ("tenant_isolation", lambda config: config["TenantIsolationMode"]),
 }
 """Member -> field and how its value is read."""
 
@@ -71,6 +72,11 @@ def shown_optional(function: FunctionVersion) -> Params:
             {"TargetArn": function.dead_letter_arn} if function.dead_letter_arn else None
         ),
         "KMSKeyArn": function.kms_key_arn or None,
+        "TenancyConfig": (
+            {"TenantIsolationMode": function.tenant_isolation}
+            if function.tenant_isolation
+            else None
+        ),
         "ImageConfigResponse": None if function.image is None else _shown_image(function.image),
     }
 

@@ -17,6 +17,7 @@ from emberbox.model.provisioned import (
     unpublished,
 )
 from emberbox.model.request import Operation, Params, Reply, RequestContext
+from emberbox.model.tenancy import refuse_tenancy
 from emberbox.storage.catalog import FunctionCatalog, FunctionKey
 
 REQUESTED = "requested"
@@ -55,6 +56,7 @@ class Provisioning:
         qualifier = qualifier_of(target)
         requested = params["ProvisionedConcurrentExecutions"]
         function = found(self._catalog, target)
+        refuse_tenancy(function, "Provisioned concurrency is")
         amounts = self._amounts(target.key)
         aliases = {alias.name: alias.version for alias in self._catalog.aliases(target.key)}
         check_qualifier(qualifier, function, amounts, aliases)

@@ -34,6 +34,7 @@ from emberbox.model.mapping_rules import (
     kind_of_source,
 )
 from emberbox.model.request import Operation, Params, RequestContext
+from emberbox.model.tenancy import refuse_tenancy
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.mappings import Key, MappingExistsError, MappingMissingError, MappingStore
 
@@ -187,9 +188,11 @@ class Sourcing:
     def _function(self, context: RequestContext, params: Params) -> tuple[Target, FunctionVersion]:
         target = target_of(context, params)
         try:
-            return target, found(self._catalog, target)
+            function = found(self._catalog, target)
         except CallerError:
             raise invalid("Function does not exist") from None
+        refuse_tenancy(function, "Event source mappings are")
+        return target, function
 
     async def _check(self, mapping: EventSourceMapping, function: FunctionVersion) -> None:
         check = self._checks.get(mapping.source)

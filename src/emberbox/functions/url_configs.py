@@ -8,12 +8,13 @@ from emberbox.clock import Clock, utc
 from emberbox.errors import CallerError
 from emberbox.functions.absent import no_such_resource
 from emberbox.functions.attaching import Attaching, qualifier_of
-from emberbox.functions.finding import exists
+from emberbox.functions.finding import exists, found
 from emberbox.functions.references import Target, target_of
 from emberbox.model.attachment import Attachment, Kind
 from emberbox.model.configuration import validation_error
 from emberbox.model.function_url import ID_LENGTH, FunctionUrl, check_cors, new_url_id, url_of
 from emberbox.model.request import Operation, Params, Reply, RequestContext
+from emberbox.model.tenancy import refuse_tenancy
 from emberbox.storage.catalog import FunctionCatalog
 
 _PATTERN: Final = (
@@ -77,6 +78,7 @@ class UrlConfigs:
         """Give a function or an alias a URL."""
         check_cors(params.get("Cors") or {})
         target = self._existing(context, params)
+        refuse_tenancy(found(self._catalog, target), "Function URLs are")
         value = {
             "id": new_url_id(os.urandom(ID_LENGTH)),
             "created": self._clock.now(),

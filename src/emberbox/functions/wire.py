@@ -17,6 +17,7 @@ from emberbox.model.layers import check_together
 from emberbox.model.names import function_arn
 from emberbox.model.request import Params
 from emberbox.model.snapstart import check_snap_start
+from emberbox.model.tenancy import check_tenancy
 from emberbox.runtimes.registry import RUNTIMES, runtime_version_arn
 
 _VOLATILE: Final = (
@@ -90,6 +91,7 @@ def with_settings(
     after = replace(function, **changes, logging=replace(function.logging, group=group))
     check_together(after)
     check_snap_start(after)
+    check_tenancy(after)
     return after
 
 

@@ -201,6 +201,7 @@ class InvokeCall:
             _text(headers, b"x-amz-client-context"),
             _text(headers, b"x-amzn-trace-id") or from_traceparent(_text(headers, b"traceparent")),
             self._stream,
+            tenant=_text(headers, b"x-amz-tenant-id"),
         )
 
     def _write_answer(self, answer: InvokeAnswer) -> None:

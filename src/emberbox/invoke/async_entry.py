@@ -21,6 +21,7 @@ from emberbox.model.names import (
     function_arn,
     parse_function_reference,
 )
+from emberbox.model.tenancy import check_tenant
 
 
 class Catalog(Attachments, Protocol):
@@ -65,6 +66,7 @@ class AsyncEntry:
             raise CallerError(
                 "ResourceNotFoundException", f"Function not found: {wanted}", status=404
             )
+        self._check_tenancy(key, reference.qualifier or LATEST)
         now, request_id = self._clock.now(), request_id or str(uuid.uuid4())
         await self._invoker.accept(
             QueuedEvent(
@@ -78,6 +80,13 @@ class AsyncEntry:
             )
         )
         return request_id
+
+    def _check_tenancy(self, key: tuple[str, str, str], qualifier: str) -> None:
+        """What services hand in names no tenant."""
+        alias = self._catalog.alias(key, qualifier)
+        function = self._catalog.version(key, qualifier if alias is None else alias.version)
+        if function is not None:
+            check_tenant(function, None)
 
     async def deliver(self, delivery: Delivery) -> None:
         """A function as the destination of another's records."""
@@ -125,6 +134,7 @@ async def run_event(front_door: FrontDoor, event: QueuedEvent) -> Ran:
             client_context=event.client_context or None,
             trace=event.trace or None,
             is_synchronous=False,
+            tenant=event.tenant or None,
         )
     )
     return Ran(answer.payload, answer.executed_version or LATEST, answer.failed)

@@ -31,6 +31,7 @@ from emberbox.model.names import (
     parse_function_reference,
 )
 from emberbox.model.snapstart import not_ready
+from emberbox.model.tenancy import check_tenant
 from emberbox.model.throttling import THROTTLED
 from emberbox.model.trace import LOOPS_MAX, entered, trace_of
 from emberbox.storage.hot_code import HotCode
@@ -67,6 +68,7 @@ class InvokeRequest(NamedTuple):
     trace: str | None = None
     sink: ResponseSink | None = None
     is_synchronous: bool = True
+    tenant: str | None = None
 
 
 class InvokeAnswer(NamedTuple):
@@ -200,6 +202,8 @@ class FrontDoor:
         self, request: InvokeRequest, reference: FunctionReference, function: FunctionVersion
     ) -> Invocation:
         context, key = request.client_context, function.key
+        if request.tenant is not None or function.tenant_isolation:
+            check_tenant(function, request.tenant)
         given = trace_of(
             request.trace, self._clock.now(), _ENTROPY.hex(40), sampled=function.is_traced
         )
@@ -216,6 +220,7 @@ class FrontDoor:
             client_context(context) if context else None,
             _wants_tail(request.log_type),
             request.sink,
+            request.tenant or "",
         )
 
     def _check_loop(self, key: tuple[str, str, str], loops: int) -> None:
@@ -254,6 +259,7 @@ class FrontDoor:
         if self.accept is None:
             raise PlatformError("this server has no queue for asynchronous invocation")
         now = self._clock.now()
+        check_tenant(function, request.tenant)
         if len(request.payload) > EVENT_PAYLOAD_MAX_BYTES:
             raise too_large(len(request.payload), "Event", EVENT_PAYLOAD_MAX_BYTES)
         if request.client_context:
@@ -268,6 +274,7 @@ class FrontDoor:
             now,
             trace=trace,
             client_context=request.client_context or "",
+            tenant=request.tenant or "",
         )
         await self.accept(event)
         return InvokeAnswer(202, trace=trace)

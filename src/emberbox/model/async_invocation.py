@@ -65,6 +65,7 @@ class QueuedEvent(NamedTuple):
     refusals: int = 0
     trace: str = ""
     client_context: str = ""
+    tenant: str = ""
 
     @property
     def lane(self) -> tuple[str, str, str]:

@@ -107,6 +107,7 @@ class FunctionVersion:
     one has a snapshot. `update_status` None means that no update has happened yet, `unzipped_size`
     0 that it was not recorded. A function with an `image` has no runtime, handler and package: they
     are empty; one with a `source_directory` has no package, its code is what is in there.
+    `tenant_isolation` is empty for a function that has no tenants.
     """
 
     account: str
@@ -145,6 +146,7 @@ class FunctionVersion:
     kms_key_arn: str = ""
     image: Image | None = None
     source_directory: str = ""
+    tenant_isolation: str = ""
 
     @property
     def is_traced(self) -> bool:

@@ -41,7 +41,7 @@ class Invocation(NamedTuple):
 
     `invoked_arn` is the ARN as the caller addressed the function; `client_context` the decoded
     JSON text; `tail` asks for the end of the log in the outcome. Without a `sink` a response that
-    is streamed is collected.
+    is streamed is collected. `tenant` is empty where the function has none.
     """
 
     request_id: str
@@ -52,6 +52,7 @@ class Invocation(NamedTuple):
     client_context: str | None = None
     tail: bool = False
     sink: ResponseSink | None = None
+    tenant: str = ""
 
 
 class Outcome(NamedTuple):

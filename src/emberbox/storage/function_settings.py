@@ -17,6 +17,7 @@ _SETTINGS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]
     "dead_letter_arn": (str, str),
     "kms_key_arn": (str, str),
     "source_directory": (str, str),
+    "tenant_isolation": (str, str),
     "image": (asdict, lambda image: Image(**_tuples(image))),
 }
 """Field of `FunctionVersion` -> how it is written, and how it is read."""

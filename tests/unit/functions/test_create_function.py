@@ -232,7 +232,6 @@ async def test_bad_code_is_refused(api, code, message):
         ("Runtime", "custom"),
         ("RuntimeConfig", {"RuntimeArn": "a", "RuntimeAlias": "b"}),
         ("DurableConfig", {"RetentionPeriodInDays": 14}),
-        ("TenancyConfig", {"TenantIsolationMode": "PER_TENANT"}),
         ("CapacityProviderConfig", {"LambdaManagedInstancesCapacityProviderConfig": {"x": 1}}),
         ("AcceleratorConfig", {"AcceleratorMemorySize": 3}),
     ],

@@ -1,10 +1,10 @@
 -- name: event_add
 INSERT INTO events (
     account, region, name, qualifier, request_id, payload, accepted, due, attempts, refusals,
-    trace, client_context
+    trace, client_context, tenant
 ) VALUES (
     :account, :region, :name, :qualifier, :request_id, :payload, :accepted, :due, :attempts,
-    :refusals, :trace, :client_context
+    :refusals, :trace, :client_context, :tenant
 )
 RETURNING id;
 
