@@ -31,6 +31,7 @@ from emberbox.gateway.credentials_page import credentials_page
 from emberbox.gateway.function_urls import FRONT as URL_FRONT
 from emberbox.gateway.json_page import json_page
 from emberbox.identity.container_credentials import PATH as CREDENTIALS_PATH
+from emberbox.identity.sealing import Sealer
 from emberbox.invoke.admission import Limits
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
@@ -106,13 +107,13 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         runtimes = HostRuntimes(settings.home, data / "built", strict=settings.strict_runtimes)
         recovered = _begin_sandboxes(backend, runtimes)
 
-        state = await _open_state(data, stack)
+        secret = _secret(data / "secret")
+        state = await _open_state(data, secret, stack)
         log_store, sink = await _open_logs(data, clock, stack)
         metrics = await open_metrics(data, clock, stack)
         fleets: list[Fleet] = []
         usage = await open_usage(data, clock, stack, metrics.of_lambda, partial(_states, fleets))
 
-        secret = _secret(data / "secret")
         identities = await open_identities(state, secret, settings.auth, clock, stack)
         catalog, writer = await _load_functions(state)
         packages = PackageStore(data / "packages")
@@ -243,8 +244,9 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         )
 
 
-async def _open_state(data: Path, stack: AsyncExitStack) -> Database:
-    state = await Database.open(data / "state.db", _DATABASE, _QUERIES)
+async def _open_state(data: Path, secret: bytes, stack: AsyncExitStack) -> Database:
+    vault = Sealer(secret)
+    state = await Database.open(data / "state.db", _DATABASE, _QUERIES, vault=vault)
     stack.push_async_callback(state.close)
     return state
 

@@ -103,8 +103,8 @@ def _revised(tx: Transaction, key: FunctionKey, qualifier: str, revision: Revisi
     if revision.expected not in (None, found["revision_id"]):
         raise RevisionError(found["revision_id"])
     if row is not None:
-        version = replace(function_of(row), revision_id=revision.next)
-        tx.run("function_put", **row_of(version))
+        version = replace(function_of(row, tx.vault), revision_id=revision.next)
+        tx.run("function_put", **row_of(version, tx.vault))
         return Delta.of(version)
     alias = replace(alias_of(found), revision_id=revision.next)
     tx.run("alias_put", **row_of_alias(alias))

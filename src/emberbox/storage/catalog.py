@@ -17,6 +17,7 @@ from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.function_rows import function_of
+from emberbox.storage.vault import Vault
 
 log = logging.getLogger("emberbox.functions")
 
@@ -56,19 +57,26 @@ class Delta:
         return cls({each.version: each for each in versions})
 
 
+class _Stored(NamedTuple):
+    """A row that nobody has asked for yet, and what opens its secrets."""
+
+    row: sqlite3.Row
+    vault: Vault
+
+
 @dataclass(slots=True)
 class _Entry:
     """One function. Rows become versions when they are first asked for."""
 
-    versions: dict[str, FunctionVersion | sqlite3.Row] = field(default_factory=dict)
+    versions: "dict[str, FunctionVersion | _Stored]" = field(default_factory=dict)
     aliases: dict[str, Alias] = field(default_factory=dict)
     attachments: dict[tuple[Kind, str], Attachment] = field(default_factory=dict)
     reserved: int | None = None
 
     def version(self, version: str) -> FunctionVersion | None:
         found = self.versions.get(version)
-        if isinstance(found, sqlite3.Row):
-            found = self.versions[version] = function_of(found)
+        if isinstance(found, _Stored):
+            found = self.versions[version] = function_of(found.row, found.vault)
         return found
 
     def orphans(self, delta: Delta) -> list[tuple[Kind, str]]:
@@ -151,12 +159,12 @@ class FunctionCatalog:
         found = {_runtime(version) for entry in entries for version in entry.versions.values()}
         return found - {""}
 
-    def fill(self, versions: Iterable[sqlite3.Row], aliases: Iterable[Alias]) -> None:
+    def fill(self, versions: Iterable[sqlite3.Row], aliases: Iterable[Alias], vault: Vault) -> None:
         """Begin with these; no listener hears of it."""
         self._functions = {}
         for row in versions:
             key = (row["account"], row["region"], row["name"])
-            self._functions.setdefault(key, _Entry()).versions[row["version"]] = row
+            self._functions.setdefault(key, _Entry()).versions[row["version"]] = _Stored(row, vault)
         for alias in aliases:
             self._functions.setdefault(alias.key, _Entry()).aliases[alias.name] = alias
 
@@ -233,8 +241,8 @@ class CatalogWriter:
         return answer
 
 
-def _runtime(version: FunctionVersion | sqlite3.Row) -> str:
-    return version.runtime if isinstance(version, FunctionVersion) else str(version["runtime"])
+def _runtime(version: FunctionVersion | _Stored) -> str:
+    return version.runtime if isinstance(version, FunctionVersion) else str(version.row["runtime"])
 
 
 def _put(into: dict[Any, Any], name: object, value: object) -> None:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from emberbox.errors import PlatformError
 from emberbox.storage.sql import Queries, migrations
+from emberbox.storage.vault import NoVault, Vault
 
 T = TypeVar("T")
 _BATCH = 256
@@ -38,9 +39,10 @@ class Change:
 class Transaction:
     """What a piece of work may do with the database; valid only while the work runs."""
 
-    def __init__(self, connection: sqlite3.Connection, queries: Queries) -> None:
+    def __init__(self, connection: sqlite3.Connection, queries: Queries, vault: Vault) -> None:
         self._connection = connection
         self._queries = queries
+        self.vault = vault
         self.changes: list[Change] = []
 
     def run(self, query: str, /, **values: Any) -> int:
@@ -87,7 +89,8 @@ class Database:
     the writer's `write` returns.
     """
 
-    def __init__(self, path: Path, queries: Queries, *, durable: bool) -> None:
+    def __init__(self, path: Path, queries: Queries, vault: Vault, *, durable: bool) -> None:
+        self.vault = vault
         self._path = path
         self._queries = queries
         self._durable = durable
@@ -111,14 +114,15 @@ class Database:
         query_stems: Iterable[str] | None = None,
         *,
         durable: bool = True,
+        vault: Vault | None = None,
     ) -> "Database":
         """Open or create the file and apply the migrations `stem` that it lacks.
 
         `durable` False drops the sync to disk at each commit: committed work survives the end of
-        the process but not of the machine.
+        the process but not of the machine. `vault` seals the secrets among what is stored.
         """
         queries = Queries.load(*(query_stems or (stem,)))
-        database = cls(path, queries, durable=durable)
+        database = cls(path, queries, vault or NoVault(), durable=durable)
         try:
             await asyncio.to_thread(database._prepare, stem)
         except sqlite3.Error as error:
@@ -172,7 +176,7 @@ class Database:
             self._reader_connections.append(connection)
         connection.execute("BEGIN")
         try:
-            return work(Transaction(connection, self._queries))
+            return work(Transaction(connection, self._queries, self.vault))
         finally:
             connection.execute("ROLLBACK")
 
@@ -181,6 +185,8 @@ class Database:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA busy_timeout = 10000")
         connection.execute("PRAGMA foreign_keys = ON")
+        if not isinstance(self.vault, NoVault):
+            connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
         return connection
 
@@ -242,7 +248,7 @@ class Database:
                 loop.call_soon_threadsafe(self._deliver, [r for r in batch if r.loop is loop])
 
     def _run_one(self, connection: sqlite3.Connection, request: _Request) -> None:
-        transaction = Transaction(connection, self._queries)
+        transaction = Transaction(connection, self._queries, self.vault)
         connection.execute("SAVEPOINT work")
         try:
             request.result = request.work(transaction)

@@ -7,11 +7,12 @@ from typing import Any
 from emberbox.model.alias import Alias
 from emberbox.model.function import FunctionVersion, Logging, State, UpdateStatus
 from emberbox.storage.function_settings import settings_from, settings_text
+from emberbox.storage.vault import Vault
 
 
-def function_of(row: sqlite3.Row) -> FunctionVersion:
+def function_of(row: sqlite3.Row, vault: Vault) -> FunctionVersion:
     """The version in a row of functions."""
-    status, environment = row["update_status"], row["environment"]
+    status = row["update_status"]
     return FunctionVersion(
         account=row["account"],
         region=row["region"],
@@ -29,7 +30,7 @@ def function_of(row: sqlite3.Row) -> FunctionVersion:
         timeout_s=row["timeout_s"],
         memory_mb=row["memory_mb"],
         ephemeral_mb=row["ephemeral_mb"],
-        environment=None if environment is None else loads(environment),
+        environment=_opened(row, vault),
         architecture=row["architecture"],
         tracing_mode=row["tracing_mode"],
         logging=Logging(
@@ -51,9 +52,9 @@ def function_of(row: sqlite3.Row) -> FunctionVersion:
     )
 
 
-def row_of(function: FunctionVersion) -> dict[str, Any]:
+def row_of(function: FunctionVersion, vault: Vault) -> dict[str, Any]:
     """The values of a version's row; `function_of` gives the version back."""
-    status, environment = function.update_status, function.environment
+    status = function.update_status
     return {
         "account": function.account,
         "region": function.region,
@@ -71,7 +72,7 @@ def row_of(function: FunctionVersion) -> dict[str, Any]:
         "timeout_s": function.timeout_s,
         "memory_mb": function.memory_mb,
         "ephemeral_mb": function.ephemeral_mb,
-        "environment": None if environment is None else dumps(dict(environment)),
+        "environment": _sealed(function, vault),
         "architecture": function.architecture,
         "tracing_mode": function.tracing_mode,
         "log_group": function.logging.group,
@@ -89,6 +90,27 @@ def row_of(function: FunctionVersion) -> dict[str, Any]:
         "snap_optimized": function.snap_optimized,
         "settings": settings_text(function),
     }
+
+
+def _sealed(function: FunctionVersion, vault: Vault) -> bytes | None:
+    """Environment variables hold what must stay secret."""
+    if function.environment is None:
+        return None
+    text = dumps(dict(function.environment))
+    return vault.seal(text, _label(*function.key, function.version))
+
+
+def _opened(row: sqlite3.Row, vault: Vault) -> dict[str, str] | None:
+    kept = row["environment"]
+    if kept is None:
+        return None
+    label = _label(row["account"], row["region"], row["name"], row["version"])
+    found: dict[str, str] = loads(kept if isinstance(kept, str) else vault.open(kept, label))
+    return found
+
+
+def _label(account: str, region: str, name: str, version: str) -> str:
+    return f"environment of {account} {region} {name} {version}"
 
 
 def alias_of(row: sqlite3.Row) -> Alias:

@@ -55,12 +55,13 @@ class FunctionStore:
         self._database = writer.database
 
     async def load(self) -> None:
-        """Fill the catalog; before the first write."""
+        """Fill the catalog; before the first write. What was kept unsealed is sealed now."""
+        await self._database.write(_seal)
         versions = await self._database.read(lambda tx: tx.all("functions_of_all"))
         aliases = await self._database.read(lambda tx: tx.all("aliases_of_all"))
         reserved = await self._database.read(lambda tx: tx.all("reserved_of_all"))
         catalog = self._writer.catalog
-        catalog.fill(versions, map(alias_of, aliases))
+        catalog.fill(versions, map(alias_of, aliases), self._database.vault)
         for row in reserved:
             catalog.reserve((row["account"], row["region"], row["name"]), row["reserved"])
 
@@ -80,7 +81,7 @@ class FunctionStore:
         key = FunctionKey(*function.key)
 
         def work(tx: Transaction) -> tuple[FunctionVersion, Delta]:
-            if not tx.run("function_add", **row_of(function)):
+            if not tx.run("function_add", **row_of(function, tx.vault)):
                 raise FunctionExistsError(function.name)
             answer = function
             delta = Delta.of(function)
@@ -116,7 +117,7 @@ class FunctionStore:
         def work(tx: Transaction) -> tuple[FunctionVersion, Delta]:
             before = _existing(tx, key, version)
             after = answer = alter(before)
-            tx.run("function_put", **row_of(after))
+            tx.run("function_put", **row_of(after, tx.vault))
             if wanted is not None:
                 answer = _publish(tx, after, wanted)
             if code_max_bytes is not None and (wanted or after.code_size > before.code_size):
@@ -140,7 +141,7 @@ class FunctionStore:
             last = _last_published(tx, before)
             if last is not None and is_unchanged(before, last):
                 return last.version, Delta()
-            tx.run("function_put", **row_of(after))
+            tx.run("function_put", **row_of(after, tx.vault))
             answer = _publish(tx, after, wanted)
             check_code_size(tx, key.account, key.region, code_max_bytes)
             tx.changed("function", *key)
@@ -187,7 +188,7 @@ class FunctionStore:
         row = await self._database.read(
             lambda tx: tx.one("function", **key._asdict(), version=version)
         )
-        return None if row is None else function_of(row)
+        return None if row is None else function_of(row, self._database.vault)
 
     async def page(
         self, account: str, region: str, *, after: str, limit: int
@@ -203,7 +204,7 @@ class FunctionStore:
                 limit=limit,
             )
         )
-        return [function_of(row) for row in rows]
+        return [function_of(row, self._database.vault) for row in rows]
 
     async def page_of_all(
         self, account: str, region: str, *, after: str, after_number: int, limit: int
@@ -219,7 +220,7 @@ class FunctionStore:
                 limit=limit,
             )
         )
-        return [function_of(row) for row in rows]
+        return [function_of(row, self._database.vault) for row in rows]
 
     async def page_of_versions(
         self, key: FunctionKey, *, after_number: int, limit: int
@@ -230,7 +231,7 @@ class FunctionStore:
                 "function_versions_page", **key._asdict(), after_number=after_number, limit=limit
             )
         )
-        return [function_of(row) for row in rows]
+        return [function_of(row, self._database.vault) for row in rows]
 
     async def usage(self, account: str, region: str) -> Usage:
         """What an account has in a region."""
@@ -251,7 +252,7 @@ class FunctionStore:
                 update_status=UpdateStatus.IN_PROGRESS.value,
             )
         )
-        return [function_of(row) for row in rows]
+        return [function_of(row, self._database.vault) for row in rows]
 
     async def package_ids(self) -> set[str]:
         """The packages that functions use: their code, and the layers that they hold."""
@@ -273,7 +274,7 @@ def _existing(tx: Transaction, key: FunctionKey, version: str = LATEST) -> Funct
     row = tx.one("function", **key._asdict(), version=version)
     if row is None:
         raise FunctionMissingError(key.name)
-    return function_of(row)
+    return function_of(row, tx.vault)
 
 
 def _aliases(tx: Transaction, key: FunctionKey) -> dict[str, frozenset[str]]:
@@ -291,7 +292,7 @@ def _last_published(tx: Transaction, latest: FunctionVersion) -> LastPublished |
     row = tx.one(
         "function", account=account, region=region, name=name, version=str(given["number"])
     )
-    return None if row is None else LastPublished(function_of(row), given["description"])
+    return None if row is None else LastPublished(function_of(row, tx.vault), given["description"])
 
 
 def _publish(tx: Transaction, latest: FunctionVersion, wanted: Publication) -> FunctionVersion:
@@ -303,7 +304,7 @@ def _publish(tx: Transaction, latest: FunctionVersion, wanted: Publication) -> F
     given = tx.one("version_number", account=account, region=region, name=name)
     number = 1 if given is None else given["number"] + 1
     version = numbered(latest, number, wanted)
-    tx.run("function_add", **row_of(version))
+    tx.run("function_add", **row_of(version, tx.vault))
     tx.run(
         "version_number_put",
         account=account,
@@ -320,3 +321,8 @@ def check_code_size(tx: Transaction, account: str, region: str, code_max_bytes: 
     [row] = tx.all("code_size", account=account, region=region)
     if row["code_size"] > code_max_bytes:
         raise CodeStorageFullError(account)
+
+
+def _seal(tx: Transaction) -> None:
+    for row in tx.all("functions_unsealed"):
+        tx.run("function_put", **row_of(function_of(row, tx.vault), tx.vault))

@@ -17,6 +17,7 @@ from emberbox.storage.functions import (
     FunctionMissingError,
     FunctionStore,
 )
+from emberbox.storage.vault import NoVault
 
 ROOM = 1_000_000
 KEY = FunctionKey("123456789012", "us-east-1", "f")
@@ -97,7 +98,7 @@ def store(database, catalog):
 )
 def test_a_row_gives_its_version_back(version):
     """Nothing is lost between a version and its row."""
-    assert function_of(row_of(version)) == version
+    assert function_of(row_of(version, NoVault()), NoVault()) == version
 
 
 async def test_a_created_function_is_there_at_once(store, catalog):

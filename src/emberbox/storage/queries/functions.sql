@@ -156,3 +156,6 @@ WHERE account = :account AND region = :region AND name <> :name;
 
 -- name: reserved_of_all
 SELECT * FROM reserved_concurrency;
+
+-- name: functions_unsealed
+SELECT * FROM functions WHERE typeof(environment) = 'text';
