@@ -18,7 +18,7 @@ from emberbox.environment.growth import Growth
 from emberbox.environment.plan import Plan
 from emberbox.environment.pool import Pool
 from emberbox.environment.pools import Pools
-from emberbox.environment.starting_line import StartingLine
+from emberbox.environment.starting_line import Place, StartingLine
 from emberbox.environment.streams import stream_name
 from emberbox.environment.templates import Templates
 from emberbox.errors import CallerError, EmberboxError, PlatformError
@@ -214,17 +214,16 @@ class Fleet:
         self._own(self._start(pool))
 
     async def _start(self, pool: Pool, beginning: Beginning | None = None) -> None:
+        place = await self._line.turn(pool.plan.function.key)
         try:
-            await self._line.turn(pool.plan.function.key)
-            try:
-                sandbox = await self._sandboxes.take(pool.plan.function)
-            finally:
-                self._line.leave()
+            sandbox = await self._sandboxes.take(pool.plan.function)
         except EmberboxError as error:
+            place.leave()
             self._start_failed(pool, error, ahead=beginning is not None)
             self._forget(pool)
             return
-        await self._move_in(pool, sandbox, beginning)
+        place.leave_soon()
+        await self._move_in(pool, sandbox, beginning, place)
 
     def _start_failed(self, pool: Pool, error: EmberboxError, *, ahead: bool) -> None:
         if ahead:
@@ -234,13 +233,15 @@ class Fleet:
             pool.starting -= 1
             pool.start_failed(error)
 
-    async def _move_in(self, pool: Pool, sandbox: Sandbox, beginning: Beginning | None) -> None:
+    async def _move_in(
+        self, pool: Pool, sandbox: Sandbox, beginning: Beginning | None, place: Place
+    ) -> None:
         function = pool.plan.function
         name, group = stream_name(function, self._clock.now()), function.logging.group
         is_kept = self._may_log is None or await self._may_log(function, name)
         stream = self._logs.stream(function.account, function.region, group, name, is_kept=is_kept)
         log = ConsoleLog(sandbox.log_descriptor, stream, self._clock, self._is_congested)
-        resident = _Resident(self, pool)
+        resident = _Resident(self, pool, place)
         beginning = beginning or self._templates.beginning(function, sandbox.lineage)
         environment = Environment(pool.plan, sandbox, log, name, resident, self._clock, beginning)
         environment.retire = bool(pool.retired)
@@ -362,8 +363,9 @@ class Fleet:
 class _Resident:
     """Ties an environment to its pool and its listening servers."""
 
-    def __init__(self, fleet: Fleet, pool: Pool) -> None:
+    def __init__(self, fleet: Fleet, pool: Pool, place: Place) -> None:
         self._fleet = fleet
+        self._place = place
         self.pool = pool
         self.doors = Doors()
         self._started = False
@@ -396,6 +398,7 @@ class _Resident:
         if self._started:
             return
         self._started = True
+        self._place.leave()
         if environment.beginning.is_provisioned:
             self._fleet.ahead_started(self.pool, environment, failed=failed)
         else:

@@ -5,6 +5,7 @@ The kernel would rather swap, or kill, than refuse; so part of the memory is kep
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from math import inf
 from typing import Final, Protocol
 
 from emberbox.clock import Clock
@@ -19,6 +20,7 @@ _EXPECTED_MB: Final = 24.0
 _SETTLED_S: Final = 1.0
 """After so long an environment that was begun shows in what the kernel says."""
 
+_CLOSE_S: Final = 0.02
 _SHARE: Final = 0.05
 
 
@@ -44,11 +46,17 @@ class Room:
         self._reserve_mb = memory.total_mb * _SHARE if reserve_mb is None else reserve_mb
         self._promised: deque[tuple[float, float]] = deque()
         self._promised_mb = 0.0
+        self._read_mb = 0.0
+        self._read_at = -inf
 
     def take(self, wanting: Pool, pools: Iterable[Pool]) -> None:
         """Make room for one more of a version; CallerError 429 if there is none to be made."""
         needed_mb = expected_mb(wanting)
-        short_mb = needed_mb + self._reserve_mb - self._free_mb()
+        enough_mb = needed_mb + self._reserve_mb
+        short_mb = enough_mb - self._free_mb(_SETTLED_S)
+        if short_mb > -enough_mb:
+            # It begins to be tight: look closely.
+            short_mb = enough_mb - self._free_mb(_CLOSE_S)
         if short_mb > 0 and self._evict(short_mb, pools) < short_mb:
             raise _full(wanting, needed_mb)
         self._promised.append((self._clock.monotonic(), needed_mb))
@@ -56,15 +64,21 @@ class Room:
 
     def look(self, pools: Iterable[Pool]) -> None:
         """Now and then: what runs has grown into the reserve, so what is idle goes."""
-        short_mb = self._reserve_mb - self._free_mb()
+        listed = list(pools)
+        short_mb = self._reserve_mb - self._free_mb(_CLOSE_S) if listed else 0.0
         if short_mb > 0:
-            self._evict(short_mb, pools)
+            self._evict(short_mb, listed)
 
-    def _free_mb(self) -> float:
-        settled = self._clock.monotonic() - _SETTLED_S
+    def _free_mb(self, age_s: float) -> float:
+        """What is free by a reading that is no older, less what was promised since."""
+        now = self._clock.monotonic()
+        if now - self._read_at > age_s:
+            # Asking the kernel takes as long as a tenth of a start.
+            self._read_mb, self._read_at = self._memory.available_mb(), now
+        settled = now - _SETTLED_S
         while self._promised and self._promised[0][0] < settled:
             self._promised_mb -= self._promised.popleft()[1]
-        return self._memory.available_mb() - self._promised_mb
+        return self._read_mb - self._promised_mb
 
     def _evict(self, wanted_mb: float, pools: Iterable[Pool]) -> float:
         """End the least useful idle environments; the megabytes that they hold, or held once."""

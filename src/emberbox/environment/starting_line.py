@@ -12,30 +12,51 @@ from typing import Final
 
 _PER_PROCESSOR: Final = 4
 
+_INIT_S: Final = 0.1
+"""How long an environment that initialises keeps its place: longer ones mostly wait for others."""
+
+
+class Place:
+    """A place at the start, until `leave`, which may be called again."""
+
+    def __init__(self, line: "StartingLine") -> None:
+        self._line: StartingLine | None = line
+
+    def leave(self) -> None:
+        """The next may start."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.vacate()
+
+    def leave_soon(self) -> None:
+        """The sandbox is there: the place is kept for INIT, but not for long."""
+        asyncio.get_running_loop().call_later(_INIT_S, self.leave)
+
 
 class StartingLine:
-    """`places` may start at once: what a sandbox takes to be made, not INIT, which may be long."""
+    """So many start at once as `places` says."""
 
     def __init__(self, places: int = _PER_PROCESSOR * (os.cpu_count() or 1)) -> None:
         self._free = places
         self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
-    async def turn(self, key: Hashable) -> None:
-        """Returns when it may start; `leave` must follow, unless this is cancelled."""
+    async def turn(self, key: Hashable) -> Place:
+        """A place as soon as one is free, and it is the turn of `key`."""
         if self._free:
             self._free -= 1
-            return
+            return Place(self)
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lines.setdefault(key, deque()).append(mine)
         try:
             await mine
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled():
-                self.leave()
+                self.vacate()
             raise
+        return Place(self)
 
-    def leave(self) -> None:
-        """One has started: the place is the next function's."""
+    def vacate(self) -> None:
+        """A place is free: it is the next function's."""
         for key in list(self._lines):
             line = self._lines.pop(key)
             mine = line.popleft()

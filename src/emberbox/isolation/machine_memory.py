@@ -22,10 +22,13 @@ class MachineMemory:
 
     def __init__(self, group: Path | None) -> None:
         self._file = os.open(_MEMINFO, os.O_RDONLY | os.O_CLOEXEC)
-        self._group = group
         self.total_mb = self._machine()[0]
-        if (limit := self._limit()) is not None:
-            self.total_mb = min(self.total_mb, limit[0])
+        self._group = group
+        limit_mb = self._limit()
+        if limit_mb is None or limit_mb >= self.total_mb:
+            self._group = None
+        else:
+            self.total_mb = limit_mb
 
     @classmethod
     def here(cls) -> "MachineMemory":
@@ -39,9 +42,7 @@ class MachineMemory:
     def available_mb(self) -> float:
         """What programs may still take before the kernel has to make room for it."""
         available = self._machine()[1]
-        if (limit := self._limit()) is not None:
-            available = min(available, limit[1])
-        return available
+        return available if self._group is None else min(available, self._left_of_group())
 
     def _machine(self) -> tuple[float, float]:
         """Megabytes in all and available; the file begins with both."""
@@ -52,19 +53,24 @@ class MachineMemory:
                 found[name] = int(rest.split()[0]) * _KB / _MB
         return found["MemTotal"], found["MemAvailable"]
 
-    def _limit(self) -> tuple[float, float] | None:
-        """The same of our group, if it is limited to less than the machine has."""
+    def _limit(self) -> float | None:
+        """The limit of our group in megabytes; None if it has none."""
         if self._group is None:
             return None
-        for limit_file, taken_file, cache in _FILES:
+        for limit_file, *_ in _FILES:
             with suppress(OSError, ValueError):
-                limit = int(get(self._group / limit_file)) / _MB
-                if limit >= self._machine()[0]:
-                    return None
+                return int(get(self._group / limit_file)) / _MB
+        return None
+
+    def _left_of_group(self) -> float:
+        """What is left of it, if it can be read; pages of files give way."""
+        assert self._group is not None
+        for _, taken_file, cache in _FILES:
+            with suppress(OSError, ValueError):
                 taken = int(get(self._group / taken_file)) / _MB
                 reclaimable = counter(get(self._group / "memory.stat"), cache) / _MB
-                return limit, limit - taken + reclaimable
-        return None
+                return self.total_mb - taken + reclaimable
+        return self.total_mb
 
 
 def _own_group() -> Path | None:

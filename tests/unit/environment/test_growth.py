@@ -95,6 +95,7 @@ def test_without_room_the_answer_is_a_throttle_that_says_so():
     with pytest.raises(CallerError, match="no memory for another environment of wanting"):
         grows.allow(pool("wanting"), [])
     memory.available = 200.0
+    clock.advance(0.1)
     grows.allow(pool("wanting"), [])
 
 
@@ -127,14 +128,14 @@ async def test_functions_start_in_turn():
     line, order = StartingLine(1), []
 
     async def start(key):
-        await line.turn(key)
+        places.append(await line.turn(key))
         order.append(key)
 
-    await line.turn("many")
+    places = [await line.turn("many")]
     tasks = [asyncio.ensure_future(start(key)) for key in ("many", "many", "many", "one")]
     await asyncio.sleep(0)
     for _ in range(4):
-        line.leave()
+        places.pop().leave()
         await asyncio.sleep(0)
     await asyncio.gather(*tasks)
 
@@ -144,16 +145,17 @@ async def test_functions_start_in_turn():
 async def test_who_does_not_start_after_all_gives_up_its_place():
     """The place goes to the next."""
     line = StartingLine(1)
-    await line.turn("a")
+    held = await line.turn("a")
     first, second = (asyncio.ensure_future(line.turn(key)) for key in "ab")
     await asyncio.sleep(0)
-    line.leave()
+    held.leave()
+    held.leave()
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
 
-    await second
-    line.leave()
-    await line.turn("c")
+    (await second).leave()
+    (await line.turn("c")).leave_soon()
+    await line.turn("d")
 
 
 def test_provisioned_environments_take_ten_requests_a_second_each():
