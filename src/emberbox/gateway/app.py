@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -21,6 +22,7 @@ from emberbox.gateway.body import (
     Limit,
     Receive,
     TooLargeError,
+    left,
     limit_of,
     plain,
     read_body,
@@ -191,7 +193,12 @@ class Gateway:
         except CallerError as error:
             return self._dispatcher.refuse(credential, request, error, head.request_id)
         return await self._dispatcher.answer(
-            credential, request, head.endpoint, head.request_id, identified
+            credential,
+            request,
+            head.endpoint,
+            head.request_id,
+            identified,
+            partial(left, receive),
         )
 
     async def _identified(

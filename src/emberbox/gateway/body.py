@@ -47,6 +47,12 @@ def limit_of(service: str) -> Limit:
     return Limit(_MAX_BYTES.get(service, _DEFAULT_MAX), service)
 
 
+async def left(receive: Receive) -> None:
+    """Return when the client has gone; to be asked after the whole body was read."""
+    while (await receive())["type"] == "http.request":
+        pass
+
+
 async def read_body(receive: Receive, headers: Mapping[str, str], limit: Limit) -> bytes:
     """The whole body; TooLargeError before a byte is read if Content-Length says so, else as soon
     as the limit is passed; DisconnectedError if the client leaves."""

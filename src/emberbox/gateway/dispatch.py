@@ -1,7 +1,7 @@
 """From a complete request to an answer: route, parse, validate, run the operation, serialise."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from emberbox.errors import CallerError, PlatformError
@@ -53,10 +53,11 @@ class Dispatcher:
         endpoint: str,
         request_id: str,
         identified: Identified | None = None,
+        leaves: Callable[[], Awaitable[None]] | None = None,
     ) -> HttpResponse:
         """The answer, errors included; NoRouteError if the request is no AWS client's.
 
-        `identified` is who asks, where the server has a guard.
+        `identified` is who asks, where the server has a guard; `leaves` returns when they go away.
         """
         aim = self._aim(scope, request, request_id)
         if isinstance(aim, HttpResponse):
@@ -66,7 +67,7 @@ class Dispatcher:
         try:
             destination = self._router.find(aim, request)
             what = f"{aim.service}.{destination.call.operation.name}"
-            return await self._run(destination, scope, endpoint, request_id, identified)
+            return await self._run(destination, scope, endpoint, request_id, identified, leaves)
         except CallerError as error:
             return failed(service, aim.protocol, error, request_id)
         except PlatformError as error:
@@ -118,6 +119,7 @@ class Dispatcher:
         endpoint: str,
         request_id: str,
         identified: Identified | None,
+        leaves: Callable[[], Awaitable[None]] | None,
     ) -> HttpResponse:
         call = destination.call
         operation = self._built(call.service.name, call.operation.name)
@@ -140,6 +142,7 @@ class Dispatcher:
             endpoint=endpoint + destination.prefix,
             principal=None if caller is None else caller.principal,
             trace=_trace(destination.request),
+            leaves=leaves,
         )
         result = await operation(context, params)
         reply = result if isinstance(result, Reply) else Reply(result)

@@ -18,6 +18,8 @@ class RequestContext:
     `endpoint` is the scheme, host and port as the client addressed us, for URLs in answers.
     `principal` is who has signed; None where nobody asked, which stands for the account's root.
     `trace` is the X-Amzn-Trace-Id of the request, which goes on with what comes of it.
+    `leaves` returns once the client has gone, for operations that wait in its name; None where the
+    caller stays.
     """
 
     account: str
@@ -29,6 +31,7 @@ class RequestContext:
     endpoint: str
     principal: Principal | None = None
     trace: str = ""
+    leaves: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,23 @@ from emberbox.storage.database import Database
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-_CALLER = ("account", "region", "access_key", "principal")
+_CALLER = ("account", "region", "access_key", "principal", "leaves")
 
 
 class Caller:
     """Calls operations of one service as the gateway would, and checks each answer's shape."""
 
-    def __init__(self, service, account=ACCOUNT, region=REGION, access_key="test", principal=None):
+    def __init__(
+        self,
+        service,
+        account=ACCOUNT,
+        region=REGION,
+        access_key="test",
+        principal=None,
+        leaves=None,
+    ):
         self.principal = principal
+        self.leaves = leaves
         self.service = service
         self.account = account
         self.region = region
@@ -51,6 +60,7 @@ class Caller:
             access_key=self.access_key,
             endpoint="http://127.0.0.1:4566",
             principal=self.principal,
+            leaves=self.leaves,
         )
         answer = await self.service.operations[operation](context, params)
         if model.output_shape is None:

@@ -651,3 +651,16 @@ async def test_a_full_disk_refuses_a_message_and_loses_none(sqs, monkeypatch):
     with pytest.raises(Exception, match="full"):
         await send(sqs, url, "x" * 1_000_000)
     assert bodies(await receive(sqs, url)) == ["1"]
+
+
+async def test_a_client_that_leaves_a_long_poll_takes_no_message_along(sqs, start):
+    """What comes after it has gone is there for the next receiver at once."""
+    url = await make(sqs)
+    gone = asyncio.Event()
+    leaving = sqs.as_(leaves=gone.wait)
+    polling = asyncio.create_task(receive(leaving, url, WaitTimeSeconds=20))
+    await asyncio.sleep(0)
+    gone.set()
+    assert await polling == []
+    await send(sqs, url)
+    assert bodies(await receive(sqs, url)) == ["hello"]

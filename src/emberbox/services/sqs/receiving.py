@@ -1,6 +1,7 @@
 """ReceiveMessage, DeleteMessage and ChangeMessageVisibility, singly and in batches."""
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final
 
 from emberbox.errors import CallerError
@@ -67,13 +68,18 @@ class ReceiveOperations:
             VISIBILITY_MAX_S,
             "Must be between 0 and 43200, if provided.",
         )
-        found = await self._broker.receive(
+        wait_s = queue.settings.wait_s if wait_s is None else wait_s
+        receiving = self._broker.receive(
             queue,
             limit or 1,
-            wait_s=queue.settings.wait_s if wait_s is None else wait_s,
+            wait_s=wait_s,
             visibility_s=visibility_s,
             attempt_id=params.get("ReceiveRequestAttemptId"),
         )
+        if wait_s and context.leaves is not None:
+            found = await _while_there(context.leaves(), receiving)
+        else:
+            found = await receiving
         names = {*params.get("AttributeNames", ()), *params.get("MessageSystemAttributeNames", ())}
         wanted = params.get("MessageAttributeNames", ())
         return {"Messages": [_shown(queue, each, names, wanted) for each in found]} if found else {}
@@ -122,6 +128,21 @@ class ReceiveOperations:
             return await self._broker.change_visibility(queue, changes)
 
         return await _each(queue, entries, change, _check_visibility)
+
+
+async def _while_there(
+    leaves: Awaitable[None], receiving: Coroutine[Any, Any, list[Received]]
+) -> list[Received]:
+    """What is received, unless the receiver leaves first: then nothing is taken from the queue."""
+    receiver = asyncio.create_task(receiving)
+    leaver = asyncio.ensure_future(leaves)
+    try:
+        await asyncio.wait((receiver, leaver), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaver.cancel()
+        if not receiver.done():
+            receiver.cancel()
+    return [] if receiver.cancelling() else receiver.result()
 
 
 async def _each(
