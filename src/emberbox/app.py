@@ -133,7 +133,9 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         )
         fleets.append(environments.fleet)
         rights = role_rights(identities.authority, settings.auth)
-        messaging = await open_messaging(data, _own_url(listener), rights, clock, stack)
+        messaging = await open_messaging(
+            data, _own_url(listener), rights, clock, stack, dict(settings.endpoints)
+        )
         functions = FunctionsService(
             writer,
             packages,

@@ -50,6 +50,8 @@ class Settings:
     network: str | None = None
     isolation: str | None = None
     fresh_process: bool = False
+    endpoints: tuple[tuple[str, str], ...] = ()
+    """Services that event sources and deliveries use elsewhere: (name, URL)."""
     home: Path = field(default_factory=Path.home)
 
 

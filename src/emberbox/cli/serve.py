@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from emberbox import settings as settings_module
+from emberbox.cli.elsewhere import given_endpoints, service_endpoints
 from emberbox.isolation.levels import STRICT, Level
 from emberbox.isolation.network.modes import Mode
 from emberbox.settings import AuthMode, Settings
@@ -164,6 +165,7 @@ _GARBAGE = (20_000, 20, 20)
     is_flag=True,
     help="Keep what policies allow, too, and not only what they deny.",
 )
+@service_endpoints
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
@@ -197,6 +199,7 @@ def serve(
     open_to_the_network: bool,
     new_root_credentials: bool,
     log_decisions: bool,
+    **endpoints: str | None,
 ) -> None:
     """Run a server in the foreground; SIGTERM or Ctrl-C ends it after running invocations."""
     if ephemeral and data_dir is not None:
@@ -236,6 +239,7 @@ def serve(
         isolation=isolation,
         fresh_process=fresh_process,
         network=network,
+        endpoints=given_endpoints(endpoints),
     )
     try:
         _run(settings, began)

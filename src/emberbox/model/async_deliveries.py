@@ -32,6 +32,13 @@ class Delivery(NamedTuple):
     body: bytes
     attributes: dict[str, tuple[str, str]]
 
+    def message_attributes(self) -> dict[str, dict[str, str]]:
+        """The attributes as SQS and SNS take them."""
+        return {
+            name: {"DataType": kind, "StringValue": value}
+            for name, (kind, value) in self.attributes.items()
+        }
+
 
 def deliveries_of(
     event: QueuedEvent, policy: AsyncPolicy, over: Over, ran: Ran | None, now: float

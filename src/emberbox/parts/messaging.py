@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
@@ -18,9 +19,12 @@ from emberbox.model.notification import Urls
 from emberbox.model.poller_pace import Pace, limits_of
 from emberbox.model.topic import Subscription
 from emberbox.parts.asynchronous import Asynchronous
-from emberbox.services.sns.senders import MayDeliver
+from emberbox.services.elsewhere import Elsewhere
+from emberbox.services.sns.elsewhere import TopicsElsewhere
+from emberbox.services.sns.senders import MayDeliver, SendToQueue
 from emberbox.services.sns.service import SnsService
 from emberbox.services.sns.signing import Signer
+from emberbox.services.sqs.elsewhere import QueuesElsewhere
 from emberbox.services.sqs.port import LocalQueues
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sqs.sink import QueueSink
@@ -40,6 +44,20 @@ CERTIFICATES = "/_emberbox/sns/"
 _READING = tuple(f"sqs:{action}" for action in ACTIONS)
 
 
+class QueueTarget(Protocol):
+    """The ways into queues, here or elsewhere."""
+
+    @property
+    def send(self) -> SendToQueue:
+        """For topics."""
+        ...
+
+    @property
+    def deliver(self) -> Deliver:
+        """For what is told of asynchronous invocations."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Messaging:
     """What others need of it. `checks` look at a source before a mapping of it is made."""
@@ -48,22 +66,38 @@ class Messaging:
     sns: SnsService
     signer: Signer
     queues: QueuePort
+    sink: QueueTarget
+    tell_topic: Deliver
     rights: Rights
     checks: Mapping[SourceKind, QueueCheck]
 
 
 async def open_messaging(
-    data: Path, base: str, rights: Rights, clock: Clock, stack: AsyncExitStack
+    data: Path,
+    base: str,
+    rights: Rights,
+    clock: Clock,
+    stack: AsyncExitStack,
+    endpoints: Mapping[str, str],
 ) -> Messaging:
-    """Open queues and topics; they close when the stack unwinds. `base` is the server's own URL."""
+    """Open queues and topics; they close when the stack unwinds. `base` is the server's own URL.
+
+    Where `endpoints` has a service, pollers and deliveries use that one, and not ours.
+    """
     sqs = await SqsService.start(data / "queues.db", clock, stack)
     signer = Signer(data / "sns.pem", clock.now())
     urls = Urls(base, lambda: f"{base}{CERTIFICATES}{signer.name}")
     sns = await SnsService.start(data / "topics.db", clock, signer, urls, stack)
-    queues = LocalQueues(sqs.broker)
+    queues: QueuePort = LocalQueues(sqs.broker)
+    sink: QueueTarget = QueueSink(sqs.broker)
+    tell_topic = sns.deliver
+    if "sqs" in endpoints:
+        queues = sink = QueuesElsewhere(Elsewhere("sqs", endpoints["sqs"]), clock)
+    if "sns" in endpoints:
+        tell_topic = TopicsElsewhere(Elsewhere("sns", endpoints["sns"])).deliver
     check = QueueCheck(queues, rights)
     checks = {kind: check for kind in SourceKind if kind.is_queue}
-    return Messaging(sqs, sns, signer, queues, rights, checks)
+    return Messaging(sqs, sns, signer, queues, sink, tell_topic, rights, checks)
 
 
 async def open_deliveries(
@@ -74,10 +108,10 @@ async def open_deliveries(
     stack: AsyncExitStack,
 ) -> None:
     """Begin to deliver messages of topics; queues and topics become targets of invocations."""
-    sink = QueueSink(messaging.sqs.broker)
+    sink = messaging.sink
     rights = messaging.rights
     asynchronous.targets["sqs"] = _permitted("sqs:SendMessage", sink.deliver, rights)
-    asynchronous.targets["sns"] = _permitted("sns:Publish", messaging.sns.deliver, rights)
+    asynchronous.targets["sns"] = _permitted("sns:Publish", messaging.tell_topic, rights)
 
     def counted(metric: str, subscription: Subscription) -> None:
         account, region, name = subscription.topic

@@ -86,12 +86,8 @@ class SnsService:
         topic = topic_at(self.store, delivery.target)
         if topic.is_fifo:
             raise invalid_parameter("a FIFO topic is no target of asynchronous invocations")
-        attributes = {
-            name: {"DataType": kind, "StringValue": value}
-            for name, (kind, value) in delivery.attributes.items()
-        }
         message = self._publisher.new(
-            delivery.target, delivery.body.decode(), attributes=attributes
+            delivery.target, delivery.body.decode(), attributes=delivery.message_attributes()
         )
         await self._publisher.publish(topic, [message])
 

@@ -1,6 +1,6 @@
 """Messages of other services into queues of this server."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from emberbox.errors import CallerError
@@ -44,12 +44,15 @@ class QueueSink:
 
     async def deliver(self, delivery: Delivery) -> None:
         """A queue as the target of what is told of an asynchronous invocation."""
-        if delivery.target.endswith(".fifo"):
-            raise CallerError(
-                "InvalidParameterValue", "a FIFO queue is no target of asynchronous invocations"
-            )
-        attributes = {
-            name: {"DataType": kind, "StringValue": value}
-            for name, (kind, value) in delivery.attributes.items()
-        }
-        await self.send(delivery.target, delivery.body.decode(), attributes)
+        await delivered_to_queue(delivery, self.send)
+
+
+async def delivered_to_queue(
+    delivery: Delivery, send: Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
+) -> None:
+    """Send what is told of an asynchronous invocation to its queue."""
+    if delivery.target.endswith(".fifo"):
+        raise CallerError(
+            "InvalidParameterValue", "a FIFO queue is no target of asynchronous invocations"
+        )
+    await send(delivery.target, delivery.body.decode(), delivery.message_attributes())
