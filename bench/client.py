@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -30,19 +30,25 @@ def invoke_request(url: str, function: str, payload: bytes) -> bytes:
     return _signed(url, f"/2015-03-31/functions/{function}/invocations", payload)
 
 
+def event_request(url: str, function: str, payload: bytes) -> bytes:
+    """The same for an asynchronous one."""
+    path = f"/2015-03-31/functions/{function}/invocations"
+    return _signed(url, path, payload, {"X-Amz-Invocation-Type": "Event"})
+
+
 def streaming_request(url: str, function: str, payload: bytes) -> bytes:
     """The same for an invocation whose response is streamed."""
     path = f"/2021-11-15/functions/{function}/response-streaming-invocations"
     return _signed(url, path, payload)
 
 
-def _signed(url: str, path: str, payload: bytes) -> bytes:
+def _signed(url: str, path: str, payload: bytes, headers: Mapping[str, str] | None = None) -> bytes:
     host = urlsplit(url).netloc
     request = AWSRequest(
         "POST",
         f"http://{host}{path}",
         data=payload,
-        headers={"Host": host, "Content-Type": "application/json"},
+        headers={"Host": host, "Content-Type": "application/json", **(headers or {})},
     )
     SigV4Auth(_CREDENTIALS, "lambda", _REGION).add_auth(request)
     return plain_request(path, dict(request.headers.items()), payload)

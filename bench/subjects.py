@@ -30,6 +30,7 @@ SOURCES = {
         "    for _ in range(event['mb'] * 16):\n"
         "        yield (b'<%.9f>' % time.monotonic()).ljust(65536, b'x')\n"
     ),
+    "numbered": "def handler(event, context):\n    print('ran', event['n'])\n",
     "fails": "def handler(event, context):\n    raise ValueError('on purpose')\n",
     "exits": "import os\ndef handler(event, context):\n    os._exit(3)\n",
     "slow": "import time\ndef handler(event, context):\n    time.sleep(30)\n",
