@@ -1,7 +1,10 @@
 """What happens in an environment, told twice: as lines of its log and as events of telemetry.
 
-Events cost something only while somebody hears them.
+In a log of JSON format the lines are the events. Else those cost something only while somebody
+hears them.
 """
+
+import orjson
 
 from emberbox.clock import Clock
 from emberbox.environment.beginning import Beginning
@@ -13,7 +16,8 @@ from emberbox.environment.telemetry_hub import TelemetryHub
 from emberbox.model import report
 from emberbox.model.invocation import Failure
 from emberbox.model.report import Measurement
-from emberbox.model.telemetry import Subscription, instant
+from emberbox.model.system_log import is_written
+from emberbox.model.telemetry import Subscription, event, instant
 
 
 class Chronicle:
@@ -32,11 +36,30 @@ class Chronicle:
         self._log = log
         self._hub = hub
         self._clock = clock
+        self._is_json = plan.function.logging.format == "JSON"
+        self._least = plan.function.logging.system_level or "INFO"
         log.listener = self._heard
 
     def _heard(self, source: str, text: bytes) -> None:
         if self._hub.is_heard:
-            self._hub.emit(source, text)
+            self._hub.emit(source, _object(text) if self._is_json else text)
+
+    def _line(self, text: str) -> None:
+        """A line of a log in text format."""
+        if not self._is_json:
+            self._log.line(text)
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether events go anywhere."""
+        return self._is_json or self._hub.is_heard
+
+    def _tell(self, kind: str, record: object) -> None:
+        """An event, to who hears of it and into a log of JSON format."""
+        if self._hub.is_heard:
+            self._hub.emit(kind, record)
+        if self._is_json and is_written(kind, record, self._least):
+            self._log.line(event(kind, self._clock.now(), record).decode())
 
     @property
     def _is_restored(self) -> bool:
@@ -47,11 +70,11 @@ class Chronicle:
         plan = self._plan
         function = plan.function
         line = report.restore_start if self._is_restored else report.init_start
-        self._log.line(line(function.runtime, plan.runtime_version_arn))
+        self._line(line(function.runtime, plan.runtime_version_arn))
         for notice in filter(None, (plan.notice, self._beginning.notice)):
             self._log.line(notice)
         self._hub.begin()
-        self._hub.emit(
+        self._tell(
             "platform.restoreStart" if self._is_restored else "platform.initStart",
             {
                 "initializationType": self._beginning.initialization.value,
@@ -69,10 +92,10 @@ class Chronicle:
         """INIT_REPORT if it failed before any invocation, with status and error type."""
         self._log.drain()
         if self._is_restored:
-            self._log.line(report.restore_report(took_ms, *(failure or ())))
+            self._line(report.restore_report(took_ms, *(failure or ())))
         elif failure is not None and phase == "init":
-            self._log.line(report.init_report(took_ms, phase, *failure))
-        if not self._hub.is_heard:
+            self._line(report.init_report(took_ms, phase, *failure))
+        if not self._is_told:
             return
         kind = self._beginning.initialization.value
         record: dict[str, object] = {"initializationType": kind, "phase": phase}
@@ -80,9 +103,9 @@ class Chronicle:
         if failure is not None and failure[1]:
             record["errorType"] = failure[1]
         word = "restore" if self._is_restored else "init"
-        self._hub.emit(f"platform.{word}RuntimeDone", record)
+        self._tell(f"platform.{word}RuntimeDone", record)
         metrics = {"durationMs": round(took_ms, 3)}
-        self._hub.emit(f"platform.{word}Report", {**record, "metrics": metrics})
+        self._tell(f"platform.{word}Report", {**record, "metrics": metrics})
 
     def settled(self) -> None:
         """Nobody can subscribe any more."""
@@ -93,34 +116,34 @@ class Chronicle:
         events = sorted(extension.events)
         error = extension.error_type
         state = extension.state.value
-        self._log.line(report.extension(extension.name, state, events, error))
-        if self._hub.is_heard:
+        self._line(report.extension(extension.name, state, events, error))
+        if self._is_told:
             record: dict[str, object] = {"name": extension.name, "state": state, "events": events}
             if error:
                 record["errorType"] = error
-            self._hub.emit("platform.extension", record)
+            self._tell("platform.extension", record)
 
     def subscribed(self, extension: Extension, subscription: Subscription) -> None:
         """The TELEMETRY line; the subscriber hears of itself."""
         types = sorted(subscription.types)
         word = "LOGS" if subscription.is_legacy else "TELEMETRY"
-        self._log.line(report.subscription(word, extension.name, types))
+        self._line(report.subscription(word, extension.name, types))
         kind = "platform.logsSubscription" if subscription.is_legacy else _SUBSCRIBED
-        self._hub.emit(kind, {"name": extension.name, "state": "Subscribed", "types": types})
+        self._tell(kind, {"name": extension.name, "state": "Subscribed", "types": types})
 
     def start(self, current: CurrentInvocation) -> None:
         """START."""
         request_id, version = current.invocation.request_id, self._plan.function.version
-        self._log.line(report.start(request_id, version))
-        if self._hub.is_heard:
+        self._line(report.start(request_id, version))
+        if self._is_told:
             record: dict[str, object] = {"requestId": request_id, "version": version}
             if current.invocation.tenant:
                 record["tenantId"] = current.invocation.tenant
-            self._hub.emit("platform.start", {**record, "tracing": _tracing(current)})
+            self._tell("platform.start", {**record, "tracing": _tracing(current)})
 
     def runtime_done(self, current: CurrentInvocation, status: str, result: Result) -> None:
         """The runtime's part of an invocation is over; a matter of telemetry alone."""
-        if not self._hub.is_heard:
+        if not self._is_told:
             return
         stream = current.stream
         produced_bytes = len(result.payload) if stream is None else stream.size_bytes
@@ -142,20 +165,20 @@ class Chronicle:
         }
         if result.error_type:
             record["errorType"] = result.error_type
-        self._hub.emit("platform.runtimeDone", record)
+        self._tell("platform.runtimeDone", record)
 
     def failed(self, failure: Failure) -> None:
         """The lines that tell why."""
         for text in failure.log_lines:
-            self._log.line(text)
-            if self._hub.is_heard:
-                self._hub.emit("platform.fault", text)
+            self._line(text)
+            if self._is_told:
+                self._tell("platform.fault", text)
 
     def report(self, current: CurrentInvocation, measured: Measurement, *, failed: bool) -> None:
         """END and REPORT."""
-        self._log.line(report.end(measured.request_id))
-        self._log.line(report.report(measured))
-        if not self._hub.is_heard:
+        self._line(report.end(measured.request_id))
+        self._line(report.report(measured))
+        if not self._is_told:
             return
         metrics: dict[str, object] = {
             "durationMs": round(measured.duration_ms, 3),
@@ -175,11 +198,21 @@ class Chronicle:
         }
         if measured.error_type:
             record["errorType"] = measured.error_type
-        self._hub.emit("platform.end", {"requestId": measured.request_id})
-        self._hub.emit("platform.report", record)
+        self._tell("platform.end", {"requestId": measured.request_id})
+        self._tell("platform.report", record)
 
 
 _SUBSCRIBED = "platform.telemetrySubscription"
+
+
+def _object(text: bytes) -> object:
+    """A line that is a JSON object as that, any other as it is."""
+    if not text.startswith(b"{"):
+        return text
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 def _status(measured: Measurement, *, failed: bool) -> str:

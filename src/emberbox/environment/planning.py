@@ -179,8 +179,20 @@ def _places(addresses: Addresses, fixed: Mapping[str, str]) -> dict[str, str]:
     return places
 
 
+def _log_variables(function: FunctionVersion) -> dict[str, str]:
+    """What the runtimes' loggers go by."""
+    logging = function.logging
+    if logging.format != "JSON":
+        return {}
+    return {
+        "AWS_LAMBDA_LOG_FORMAT": logging.format,
+        "AWS_LAMBDA_LOG_LEVEL": logging.application_level or "INFO",
+    }
+
+
 def _fixed_variables(function: FunctionVersion) -> dict[str, str]:
     return {
+        **_log_variables(function),
         "AWS_DEFAULT_REGION": function.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),

@@ -24,16 +24,10 @@ def _only(*defaults: object) -> Callable[[Any], bool]:
     return lambda value: value in defaults
 
 
-def _member(name: str, *defaults: object) -> Callable[[Any], bool]:
-    """A structure in which this member, the one that counts, is absent or a default."""
-    return lambda value: value.get(name) in (None, *defaults)
-
-
 _UNBUILT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "FileSystemConfigs": (_nothing, _LEAVE_OUT),
     "S3ObjectStorageMode": (_only("COPY"), _ZIP_FILE),
     "SourceKMSKeyArn": (_nothing, "give a ZipFile that is not encrypted."),
-    "LoggingConfig": (_member("LogFormat", "Text"), "set LogFormat to Text."),
     "PublishTo": (_nothing, _LEAVE_OUT),
     "Runtime": (lambda value: value != "custom", "use provided.al2023 for a runtime of your own."),
     "RuntimeConfig": (_nothing, _LEAVE_OUT),

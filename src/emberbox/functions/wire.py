@@ -71,7 +71,6 @@ def check_settings(params: Params) -> None:
         _check_runtime(params["Runtime"])
     check_optional(params)
     check_environment(_variables(params.get("Environment") or {}))
-    _check_logging(params.get("LoggingConfig") or {})
     check_tags(params.get("Tags") or {})
 
 
@@ -84,11 +83,10 @@ def with_settings(
         for member, (field, read) in _SETTINGS.items()
         if params.get(member) is not None
     }
-    group = (params.get("LoggingConfig") or {}).get("LogGroup") or function.logging.group
     if layers is not None:
         changes["layers"] = layers
     changes["image"] = with_image(function.image, params)
-    after = replace(function, **changes, logging=replace(function.logging, group=group))
+    after = replace(function, **changes, logging=_with_logging(function.logging, params))
     check_together(after)
     check_snap_start(after)
     check_tenancy(after)
@@ -179,9 +177,22 @@ def _check_runtime(identifier: str) -> None:
         )
 
 
-def _check_logging(config: Mapping[str, Any]) -> None:
-    if config.get("ApplicationLogLevel") or config.get("SystemLogLevel"):
+def _with_logging(logging: Logging, params: Params) -> Logging:
+    """What a request makes of it; levels exist with JSON alone, and are INFO if nothing is said."""
+    given: Mapping[str, Any] = params.get("LoggingConfig") or {}
+    format_ = given.get("LogFormat") or logging.format
+    application, system = given.get("ApplicationLogLevel"), given.get("SystemLogLevel")
+    group = given.get("LogGroup") or logging.group
+    if format_ == "JSON":
+        return Logging(
+            group,
+            format_,
+            application or logging.application_level or "INFO",
+            system or logging.system_level or "INFO",
+        )
+    if application or system:
         raise invalid(
             'LogLevel is not supported when LogFormat is set to "Text". Remove LogLevel from your '
             'request or change the LogFormat to "JSON" and try again.'
         )
+    return Logging(group, format_)

@@ -227,7 +227,6 @@ async def test_bad_code_is_refused(api, code, message):
     ("member", "value"),
     [
         ("FileSystemConfigs", [{"Arn": "a", "LocalMountPath": "/mnt/a"}]),
-        ("LoggingConfig", {"LogFormat": "JSON"}),
         ("PublishTo", "LATEST_PUBLISHED"),
         ("Runtime", "custom"),
         ("RuntimeConfig", {"RuntimeArn": "a", "RuntimeAlias": "b"}),
@@ -463,3 +462,26 @@ async def test_a_server_that_died_while_creating_left_nothing_undone(api, make_a
     await later.service.recover()
 
     assert later.catalog.lookup(*api.key()).state is State.ACTIVE
+
+
+async def test_a_log_of_json_format_has_levels(api):
+    """INFO if nothing is said; an update keeps what it does not name, and text has none."""
+    made = await api.create(LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "DEBUG"})
+    changed = await api(
+        "UpdateFunctionConfiguration",
+        FunctionName="f",
+        LoggingConfig={"ApplicationLogLevel": "ERROR"},
+    )
+    text = await api(
+        "UpdateFunctionConfiguration", FunctionName="f", LoggingConfig={"LogFormat": "Text"}
+    )
+
+    assert made["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "INFO",
+        "SystemLogLevel": "DEBUG",
+        "LogGroup": "/aws/lambda/f",
+    }
+    assert changed["LoggingConfig"]["ApplicationLogLevel"] == "ERROR"
+    assert changed["LoggingConfig"]["SystemLogLevel"] == "DEBUG"
+    assert text["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/aws/lambda/f"}

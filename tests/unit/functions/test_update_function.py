@@ -128,7 +128,7 @@ async def test_empty_variables_empty_the_environment(api):
         {"Runtime": "x"},
         {"Environment": {"Variables": {"AWS_REGION": "x"}}},
         {"Layers": ["l"]},
-        {"LoggingConfig": {"LogFormat": "JSON"}},
+        {"LoggingConfig": {"SystemLogLevel": "DEBUG"}},
         {"SnapStart": {"ApplyOn": "PublishedVersions"}, "EphemeralStorage": {"Size": 513}},
     ],
 )

@@ -16,7 +16,7 @@ from emberbox_bootstrap.client import RuntimeClient
 from emberbox_bootstrap.context import LambdaContext, learn_environment
 from emberbox_bootstrap.failures import describe, report_init, unmarshal_failure
 from emberbox_bootstrap.handler import load, parse_event, serialise
-from emberbox_bootstrap.logs import SINK, install_logging, log_failure, set_request
+from emberbox_bootstrap.logs import SINK, configure, install_logging, log_failure, set_request
 from emberbox_bootstrap.streaming import Stream, is_stream
 from emberbox_bootstrap.wire_json import write_as
 
@@ -53,6 +53,7 @@ def main(image=""):
     )
     client = connect()
     SINK.use(environment.pop("_LAMBDA_TELEMETRY_LOG_FD", None))
+    configure(environment.get("AWS_LAMBDA_LOG_FORMAT"), environment.get("AWS_LAMBDA_LOG_LEVEL"))
     write_as(environment.get("AWS_EXECUTION_ENV"))
     time.tzset()  # TZ is the function's, and the C library has read the zygote's
     learn_environment()
@@ -111,7 +112,7 @@ def serve(client, handler):
     while True:
         request_id = request.headers.get("lambda-runtime-aws-request-id", "")
         trace = request.headers.get("lambda-runtime-trace-id")
-        set_request(request_id)
+        set_request(request_id, request.headers.get("lambda-runtime-aws-tenant-id"))
         if trace:
             environment["_X_AMZN_TRACE_ID"] = trace
         else:

@@ -4,15 +4,20 @@ Frames on the channel are those of AWS's managed Python runtime: type, length, m
 the environment tells the descriptor in _LAMBDA_TELEMETRY_LOG_FD.
 """
 
+import json
 import logging
 import os
 import struct
 import sys
 import time
+import traceback
 
 _FRAME_TEXT = 0xA55A0003
+_FRAME_JSON = 0xA55A0002
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_LEVELS = (0, 10, 20, 30, 40, 50)
 _HEADER = struct.Struct(">IIQ")
-_REQUEST = {"id": ""}
+_REQUEST = {"id": "", "tenant": None}
 
 
 class Sink:
@@ -20,6 +25,7 @@ class Sink:
 
     def __init__(self):
         self._descriptor = -1
+        self.is_json = False
 
     @property
     def line_end(self):
@@ -40,7 +46,8 @@ class Sink:
         except Exception:
             pass  # closed, or replaced by something else: the record has its own way
         body = text.encode("utf-8", "backslashreplace")
-        data = _HEADER.pack(_FRAME_TEXT, len(body), time.time_ns() // 1000) + body
+        frame = _FRAME_JSON if self.is_json else _FRAME_TEXT
+        data = _HEADER.pack(frame, len(body), time.time_ns() // 1000) + body
         while data:
             data = data[os.write(self._descriptor, data) :]
 
@@ -63,6 +70,45 @@ class Handler(logging.Handler):
             self.handleError(record)
 
 
+class JsonFormatter(logging.Formatter):
+    """A record as one JSON object, with what `extra` gave it."""
+
+    converter = time.gmtime
+
+    def format(self, record):
+        """The object, a line."""
+        level = _LEVELS[min(5, max(0, record.levelno // 10))]
+        is_plain = not isinstance(record.msg, dict) or record.args
+        fields = {
+            "timestamp": self.formatTime(record, _TIME),
+            "level": logging.getLevelName(level),
+            "message": record.getMessage() if is_plain else record.msg,
+            "logger": record.name,
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            kind, error, trace = record.exc_info
+            fields["stackTrace"] = traceback.format_tb(trace)
+            fields["errorType"] = kind.__name__
+            fields["errorMessage"] = str(error)
+            fields["location"] = "%s:%s:%s" % (record.pathname, record.funcName, record.lineno)
+        fields["requestId"] = _REQUEST["id"] or None
+        fields["tenantId"] = _REQUEST["tenant"]
+        for name, value in record.__dict__.items():
+            if name not in _OWN_FIELDS and name not in fields:
+                fields[name] = value
+        return _json({name: value for name, value in fields.items() if value is not None})
+
+
+def _json(fields):
+    try:
+        return json.dumps(fields, ensure_ascii=False, default=str) + "\n"
+    except (TypeError, ValueError):  # keys that are no text, or a circle
+        return json.dumps({name: str(value) for name, value in fields.items()}) + "\n"
+
+
+_OWN_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"aws_request_id", "taskName"}
+
+
 class RequestFilter(logging.Filter):
     """Gives each record the request it belongs to."""
 
@@ -72,9 +118,10 @@ class RequestFilter(logging.Filter):
         return True
 
 
-def set_request(request_id):
+def set_request(request_id, tenant_id=None):
     """Records from here on belong to this request."""
     _REQUEST["id"] = request_id
+    _REQUEST["tenant"] = tenant_id
 
 
 def install_logging():
@@ -90,8 +137,26 @@ def install_logging():
     logging.getLogger().addHandler(handler)
 
 
+def configure(log_format, level):
+    """As AWS_LAMBDA_LOG_FORMAT and AWS_LAMBDA_LOG_LEVEL say, which are None for a text log."""
+    root = logging.getLogger()
+    SINK.is_json = (log_format or "").upper() == "JSON"
+    if SINK.is_json:
+        for handler in root.handlers:
+            if isinstance(handler, Handler):
+                handler.setFormatter(JsonFormatter())
+    level = (level or "").upper()
+    level = logging.getLevelName("DEBUG" if level == "TRACE" else level)
+    if isinstance(level, int):
+        root.setLevel(level)
+
+
 def log_failure(failure):
     """The failure as one record: frames keep its lines together, or else carriage returns do."""
+    if SINK.is_json:
+        now = time.strftime(_TIME, time.gmtime())
+        SINK.write(_json({"timestamp": now, "level": "ERROR", **failure.payload}))
+        return
     title = "[ERROR] %s: %s" if failure.message else "[ERROR] %s%s"
     lines = [title % (failure.error_type, failure.message)]
     lines.append("Traceback (most recent call last):")
