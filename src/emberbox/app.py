@@ -37,18 +37,20 @@ from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.model.function import FunctionVersion
 from emberbox.model.function_url import PATH as URL_PATH
-from emberbox.parts.asynchronous import open_asynchronous
+from emberbox.parts.alarm_actions import connect_actions
+from emberbox.parts.asynchronous import Asynchronous, open_asynchronous
 from emberbox.parts.environments import make_environments
 from emberbox.parts.function_urls import function_urls
 from emberbox.parts.identity import NewRootKey, open_identities
 from emberbox.parts.messaging import (
     CERTIFICATES,
+    Messaging,
     open_deliveries,
     open_messaging,
     open_sources,
     role_rights,
 )
-from emberbox.parts.metrics import open_metrics
+from emberbox.parts.metrics import Metrics, open_metrics
 from emberbox.parts.resource_policies import queue_policies, topic_policies
 from emberbox.parts.sandboxes import facts, open_sandboxes
 from emberbox.parts.topic_rights import topic_rights
@@ -221,7 +223,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             stack,
         )
 
-        functions.resources.invoking_async.send = asynchronous.entry.send
+        _connect(functions, asynchronous, metrics, messaging, catalog, settings)
         loop = asyncio.get_running_loop()
         accepting = await loop.create_server(serving[0].protocol, sock=listener, backlog=_BACKLOG)
         stack.push_async_callback(_drain, accepting, serving[0], front_door, settings.drain_s)
@@ -287,6 +289,26 @@ def _complete(
     front_door.hot_code = HotCode(packages)
     front_door.throttled = throttle_counter(live, metrics)
     front_door.recursive = recursion_counter(metrics)
+
+
+def _connect(
+    functions: FunctionsService,
+    asynchronous: Asynchronous,
+    metrics: Metrics,
+    messaging: Messaging,
+    catalog: FunctionCatalog,
+    settings: Settings,
+) -> None:
+    """Who can hand in events: the older API, and alarms, which can tell topics too."""
+    functions.resources.invoking_async.send = asynchronous.entry.send
+    connect_actions(
+        metrics.actions,
+        messaging.sns,
+        asynchronous.entry,
+        catalog,
+        topic_policies(messaging.sns.store),
+        settings.auth,
+    )
 
 
 def _limits(settings: Settings) -> Limits:

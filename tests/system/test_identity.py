@@ -419,3 +419,77 @@ def test_queue_policies_count(here):
     assert ida.may("sqs", "send_message", **send)
     _, message, _ = leo.denied("sqs", "send_message", **send)
     assert message.endswith("with an explicit deny in a resource-based policy")
+
+
+def test_dead_letters_need_a_role_that_may_send(here):
+    """A letter that the role may not send is counted as an error; once it may, it comes."""
+    sqs, cloudwatch = here.as_root.client("sqs"), here.as_root.client("cloudwatch")
+    url = sqs.create_queue(QueueName="letters")["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:letters"
+    role = here.role("no-letters", TRUST, allow("logs:*"), allow("sqs:SendMessage", arn))
+    here.function(
+        "undelivered", role, "def lambda_handler(event, context):\n    raise ValueError\n"
+    )
+    client, iam = here.as_root.client("lambda"), here.as_root.client("iam")
+    client.update_function_configuration(
+        FunctionName="undelivered", DeadLetterConfig={"TargetArn": arn}
+    )
+    client.get_waiter("function_updated_v2").wait(FunctionName="undelivered")
+    client.put_function_event_invoke_config(FunctionName="undelivered", MaximumRetryAttempts=0)
+    iam.put_role_policy(
+        RoleName="no-letters", PolicyName="own", PolicyDocument=document(allow("logs:*"))
+    )
+
+    client.invoke(FunctionName="undelivered", InvocationType="Event", Payload=b'{"n": 1}')
+
+    for _ in range(400):
+        names = {
+            metric["MetricName"]
+            for metric in cloudwatch.list_metrics(
+                Namespace="AWS/Lambda",
+                Dimensions=[{"Name": "FunctionName", "Value": "undelivered"}],
+            )["Metrics"]
+        }
+        if "DeadLetterErrors" in names:
+            break
+    assert "DeadLetterErrors" in names
+    text = document(allow("logs:*"), allow("sqs:SendMessage", arn))
+    iam.put_role_policy(RoleName="no-letters", PolicyName="own", PolicyDocument=text)
+    client.invoke(FunctionName="undelivered", InvocationType="Event", Payload=b'{"n": 2}')
+    got = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)
+    assert '{"n": 2}' in [message["Body"] for message in got["Messages"]]
+
+
+def test_alarms_need_the_functions_policy(here, hello):
+    """An alarm's action is refused until the function lets alarms in; its history tells both."""
+    client, cloudwatch = here.as_root.client("lambda"), here.as_root.client("cloudwatch")
+    alarm = {"AlarmName": "needs-consent", "StateReason": "by hand"}
+    cloudwatch.put_metric_alarm(
+        AlarmName="needs-consent",
+        Namespace="App",
+        MetricName="Jobs",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        AlarmActions=[ARN + hello],
+    )
+    cloudwatch.set_alarm_state(StateValue="ALARM", **alarm)
+    client.add_permission(
+        FunctionName=hello,
+        StatementId="alarms",
+        Action="lambda:InvokeFunction",
+        Principal="lambda.alarms.cloudwatch.amazonaws.com",
+        SourceArn=f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:needs-consent",
+        SourceAccount=ACCOUNT,
+    )
+    cloudwatch.set_alarm_state(StateValue="OK", **alarm)
+    cloudwatch.set_alarm_state(StateValue="ALARM", **alarm)
+
+    items = cloudwatch.describe_alarm_history(
+        AlarmName="needs-consent", HistoryItemType="Action", ScanBy="TimestampAscending"
+    )["AlarmHistoryItems"]
+    outcomes = [json.loads(item["HistoryData"])["actionState"] for item in items]
+    assert outcomes == ["Failed", "Succeeded"]
+    client.remove_permission(FunctionName=hello, StatementId="alarms")

@@ -3,12 +3,16 @@
 Source: "Alarm events" and the notifications of CloudWatch alarms in AWS's guide.
 """
 
+import importlib.util
+from functools import cache
 from json import loads
+from pathlib import Path
 from typing import Any
 
 from emberbox.clock import utc
 from emberbox.storage.alarms import Alarm
 
+_SUBJECT_MAX = 100
 _STATISTICS = {"SampleCount": "SAMPLE_COUNT"}
 
 
@@ -23,7 +27,7 @@ def notification(before: Alarm, after: Alarm) -> dict[str, Any]:
         "NewStateValue": after.state.value,
         "NewStateReason": after.reason,
         "StateChangeTime": _stamp(after.state_s, "+0000"),
-        "Region": after.region,
+        "Region": _region_name(after.region),
         "AlarmArn": after.arn,
         "OldStateValue": before.state.value,
         "OKActions": settings.get("OKActions", []),
@@ -31,6 +35,12 @@ def notification(before: Alarm, after: Alarm) -> dict[str, Any]:
         "InsufficientDataActions": settings.get("InsufficientDataActions", []),
         "Trigger": _trigger(after),
     }
+
+
+def subject_of(message: dict[str, Any]) -> str:
+    """The subject that a topic's notification has; at most SNS's hundred characters."""
+    subject = f'{message["NewStateValue"]}: "{message["AlarmName"]}" in {message["Region"]}'
+    return subject if len(subject) <= _SUBJECT_MAX else f"{subject[: _SUBJECT_MAX - 3]}..."
 
 
 def event(before: Alarm, after: Alarm) -> dict[str, Any]:
@@ -121,6 +131,25 @@ def history_of(before: Alarm, after: Alarm) -> dict[str, Any]:
 
 def _stamp(seconds: float, zone: str) -> str:
     return f"{utc(seconds):%Y-%m-%dT%H:%M:%S}.{int(seconds * 1000) % 1000:03d}{zone}"
+
+
+@cache
+def _region_names() -> dict[str, str]:
+    """How AWS calls its regions, as botocore knows them."""
+    spec = importlib.util.find_spec("botocore")
+    if spec is None or spec.origin is None:
+        return {}
+    text = (Path(spec.origin).parent / "data" / "partitions.json").read_text("utf-8")
+    partitions = loads(text)["partitions"]
+    return {
+        region: about.get("description", region)
+        for partition in partitions
+        for region, about in partition["regions"].items()
+    }
+
+
+def _region_name(region: str) -> str:
+    return _region_names().get(region, region)
 
 
 def _lower(name: str) -> str:

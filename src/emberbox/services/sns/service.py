@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from emberbox.clock import Clock
 from emberbox.model.async_deliveries import Delivery
@@ -83,12 +83,22 @@ class SnsService:
 
     async def deliver(self, delivery: Delivery) -> None:
         """A topic as the target of what is told of an asynchronous invocation."""
-        topic = topic_at(self.store, delivery.target)
+        text = delivery.body.decode()
+        await self.tell(delivery.target, text, attributes=delivery.message_attributes())
+
+    async def tell(
+        self,
+        arn: str,
+        text: str,
+        *,
+        subject: str | None = None,
+        attributes: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """A topic hears from a part of this server; CallerError if it is FIFO, or not there."""
+        topic = topic_at(self.store, arn)
         if topic.is_fifo:
-            raise invalid_parameter("a FIFO topic is no target of asynchronous invocations")
-        message = self._publisher.new(
-            delivery.target, delivery.body.decode(), attributes=delivery.message_attributes()
-        )
+            raise invalid_parameter("a FIFO topic hears neither of invocations nor of alarms")
+        message = self._publisher.new(arn, text, subject=subject, attributes=attributes)
         await self._publisher.publish(topic, [message])
 
     def _poke(self, subscriptions: Sequence[str]) -> None:
