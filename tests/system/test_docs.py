@@ -21,6 +21,7 @@ PAGES = [
     "docs/how-to/bring-a-runtime.md",
     "docs/how-to/call-a-function-over-http.md",
     "docs/how-to/feed-a-function-from-a-queue.md",
+    "docs/how-to/release-with-versions.md",
 ]
 _BLOCK = re.compile(
     r"<!-- (tested|file)(?:: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE
