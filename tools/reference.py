@@ -17,6 +17,7 @@ from emberbox.cli.main import main as command_line
 from emberbox.functions.service import FunctionsService
 from emberbox.model import limits
 from emberbox.runtimes.registry import RUNTIMES, Family, Phase
+from emberbox.services.autoscaling.service import AutoScalingService
 from emberbox.services.cloudwatch.service import CloudWatchService
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
@@ -101,6 +102,7 @@ def services() -> list[Any]:
         SqsService(nothing, nothing),
         SnsService(nothing, nothing, nothing, nothing, nothing),
         StsService(nothing, nothing, nothing, nothing, nothing),
+        AutoScalingService(nothing, nothing, nothing, nothing),
     ]
 
 

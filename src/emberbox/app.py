@@ -39,6 +39,7 @@ from emberbox.model.function import FunctionVersion
 from emberbox.model.function_url import PATH as URL_PATH
 from emberbox.parts.alarm_actions import connect_actions
 from emberbox.parts.asynchronous import Asynchronous, open_asynchronous
+from emberbox.parts.autoscaling import open_autoscaling
 from emberbox.parts.environments import make_environments
 from emberbox.parts.function_urls import function_urls
 from emberbox.parts.identity import NewRootKey, open_identities
@@ -180,6 +181,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 messaging.sqs,
                 messaging.sns,
                 identities.sts,
+                await open_autoscaling(state, functions, catalog, environments.fleet, clock, stack),
             ],
             default_account=settings.account,
             default_region=settings.region,

@@ -238,6 +238,25 @@ STACKS: Final = Access(
     ),
 )
 
+SCALING: Final = Access(
+    "application-autoscaling",
+    {"ResourceARN": itself},
+    without=frozenset(
+        {
+            "DeleteScalingPolicy",
+            "DeleteScheduledAction",
+            "DeregisterScalableTarget",
+            "DescribeScalableTargets",
+            "DescribeScalingActivities",
+            "DescribeScalingPolicies",
+            "DescribeScheduledActions",
+            "PutScalingPolicy",
+            "PutScheduledAction",
+            "RegisterScalableTarget",
+        }
+    ),
+)
+
 ACCESS: Final[Mapping[str, Access]] = {
     "lambda": LAMBDA,
     "iam": IAM,
@@ -256,6 +275,7 @@ ACCESS: Final[Mapping[str, Access]] = {
     "ssm": SSM,
     "kms": KMS,
     "cloudformation": STACKS,
+    "application-autoscaling": SCALING,
 }
 """Service -> its table. A service without one can be used by the root only, where policies are
 enforced; API Gateway's is the request itself (`emberbox.gateway.guard`)."""

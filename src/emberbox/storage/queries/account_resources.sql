@@ -23,3 +23,8 @@ WHERE account = :account AND region = :region AND kind = :kind AND name = :name;
 -- name: account_resource_remove
 DELETE FROM account_resources
 WHERE account = :account AND region = :region AND kind = :kind AND name = :name;
+
+-- name: account_resources_of_kind
+SELECT * FROM account_resources
+WHERE kind = :kind
+ORDER BY account, region, name;

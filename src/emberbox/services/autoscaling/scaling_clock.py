@@ -1,0 +1,206 @@
+"""Looks at targets every second: schedules that are due, utilizations that ask for more or less."""
+
+import asyncio
+import logging
+import uuid
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Final, Protocol
+
+from emberbox.clock import Clock
+from emberbox.errors import CallerError, EmberboxError
+from emberbox.model.schedules import parse_expression
+from emberbox.model.target_tracking import IN_MINUTES, Situation, Tracking, wanted, within
+from emberbox.services.autoscaling.naming import function_of
+from emberbox.storage.scaling import Kind, Record, ScalingStore
+
+log = logging.getLogger("emberbox.scaling")
+
+_LOOK_S: Final = 1.0
+_MINUTE_S: Final = 60
+_ACTIVITIES_MAX: Final = 50
+
+
+class Capacity(Protocol):
+    """Provisioned concurrency, by function and qualifier."""
+
+    async def get(self, key: tuple[str, str, str], qualifier: str) -> int:
+        """What is configured; 0 for nothing."""
+        ...
+
+    async def put(self, key: tuple[str, str, str], qualifier: str, capacity: int) -> None:
+        """Configure it; CallerError if that cannot be."""
+        ...
+
+    def utilization(self, key: tuple[str, str, str], qualifier: str) -> float | None:
+        """The share of it that is busy now; None if there is none yet."""
+        ...
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is known of a target: averages of whole minutes, samples of the one that runs."""
+
+    minutes: deque[float] = field(default_factory=lambda: deque(maxlen=IN_MINUTES))
+    minute: int = 0
+    samples: list[float] = field(default_factory=list)
+    last_out: float = -inf
+    last_in: float = -inf
+
+    def sample(self, utilization: float | None, now: float) -> bool:
+        """Note what is now; whether a minute has come to its end."""
+        minute = int(now) // _MINUTE_S
+        is_new = minute != self.minute
+        if is_new and self.samples:
+            self.minutes.append(sum(self.samples) / len(self.samples))
+            self.samples.clear()
+        self.minute = minute
+        if utilization is not None:
+            self.samples.append(utilization)
+        return is_new
+
+
+class ScalingClock:
+    """See the module."""
+
+    def __init__(self, store: ScalingStore, capacity: Capacity, clock: Clock) -> None:
+        self._store = store
+        self._capacity = capacity
+        self._clock = clock
+        self._watched: dict[tuple[str, str, str], _Watched] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _work(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                await self.look()
+            except EmberboxError as error:
+                log.warning("targets cannot be scaled, trying again: %s", error)
+
+    async def look(self) -> None:
+        """Do what is due."""
+        now = self._clock.now()
+        for action in list(self._store.all(Kind.ACTION)):
+            await self._run_if_due(action, now)
+        targets = {each.place: each for each in self._store.all(Kind.TARGET)}
+        for place, target in targets.items():
+            await self._track(target, self._watched.setdefault(place, _Watched()), now)
+        for gone in self._watched.keys() - targets.keys():
+            del self._watched[gone]
+
+    async def fit(self, target: Record, cause: str = "minimum or maximum capacity was set") -> None:
+        """Bring a target's capacity within its bounds."""
+        key, qualifier = _function(target)
+        current = await self._capacity.get(key, qualifier)
+        fitting = within(_situation(target, current, _Watched()), current)
+        await self._move(target, current, fitting, cause)
+
+    async def _run_if_due(self, action: Record, now: float) -> None:
+        value, target = action.value, self._store.get(Kind.TARGET, action.place)
+        start, end = value.get("StartTime", action.created), value.get("EndTime", inf)
+        due = parse_expression(value["schedule"], value["zone"]).after(value["since"], start)
+        if due is None or due > now:
+            return
+        await self._store.put(replace(action, value={**value, "since": now}))
+        if target is None or due > end or "ScheduledScalingSuspended" in target.value["suspended"]:
+            return
+        bounds = value["bounds"]
+        minimum = bounds.get("MinCapacity", target.value["min"])
+        maximum = bounds.get("MaxCapacity", target.value["max"])
+        bounded = {**target.value, "min": min(minimum, maximum), "max": max(minimum, maximum)}
+        target = replace(target, value=bounded)
+        await self._store.put(target)
+        await self.fit(target, f"scheduled action name {action.name} was triggered")
+
+    async def _track(self, target: Record, watched: _Watched, now: float) -> None:
+        policies = [e for e in self._store.of(target.place) if e.kind is Kind.POLICY]
+        if not policies:
+            return
+        key, qualifier = _function(target)
+        if not watched.sample(self._capacity.utilization(key, qualifier), now):
+            return
+        current = await self._capacity.get(key, qualifier)
+        if not current:
+            return  # nothing is provisioned, so nothing can be too busy
+        situation = _situation(target, current, watched)
+        # Of several policies the one counts that wants most, as on AWS.
+        most = max(wanted(_tracking(each), situation, now) for each in policies)
+        suspended = target.value["suspended"]
+        if most > current and "DynamicScalingOutSuspended" not in suspended:
+            watched.last_out = now
+        elif most < current and "DynamicScalingInSuspended" not in suspended:
+            watched.last_in = now
+        else:
+            return
+        watched.minutes.clear()
+        await self._move(target, current, most, "utilization is not as a policy wants it")
+
+    async def _move(self, target: Record, current: int, capacity: int, cause: str) -> None:
+        if capacity == current:
+            return
+        key, qualifier = _function(target)
+        status, message = "Successful", f"Successfully set provisioned concurrency to {capacity}."
+        try:
+            await self._capacity.put(key, qualifier, capacity)
+        except CallerError as error:
+            status, message = "Failed", f"Failed to set it to {capacity}: {error.message}"
+            log.warning("%s cannot be scaled to %d: %s", target.resource_id, capacity, error)
+        await self._note(target, capacity, cause, status, message)
+
+    async def _note(
+        self, target: Record, capacity: int, cause: str, status: str, message: str
+    ) -> None:
+        now = self._clock.now()
+        before = self._store.get(Kind.ACTIVITIES, target.place)
+        told = {
+            "ActivityId": str(uuid.uuid4()),
+            "Description": f"Setting provisioned concurrency to {capacity}.",
+            "Cause": cause,
+            "StartTime": now,
+            "EndTime": now,
+            "StatusCode": status,
+            "StatusMessage": message,
+        }
+        earlier = before.value["activities"] if before is not None else []
+        value = {"activities": [told, *earlier[: _ACTIVITIES_MAX - 1]]}
+        await self._store.put(Record(Kind.ACTIVITIES, *target.place, "", value, now))
+
+
+def _function(target: Record) -> tuple[tuple[str, str, str], str]:
+    name, qualifier = function_of(target.resource_id)
+    return (target.account, target.region, name), qualifier
+
+
+def _situation(target: Record, current: int, watched: _Watched) -> Situation:
+    return Situation(
+        list(watched.minutes),
+        current,
+        target.value["min"],
+        target.value["max"],
+        watched.last_out,
+        watched.last_in,
+    )
+
+
+def _tracking(policy: Record) -> Tracking:
+    configuration = policy.value["configuration"]
+    return Tracking(
+        configuration["TargetValue"],
+        configuration.get("ScaleOutCooldown") or 0.0,
+        configuration.get("ScaleInCooldown") or 0.0,
+        may_scale_in=not configuration.get("DisableScaleIn"),
+    )
