@@ -159,12 +159,14 @@ def test_a_host_name_is_enough(url):
 
     here = ask(f"{server}/p", host=f"{url_id}.lambda-url.us-east-1.localhost:4566")
     aws = ask(f"{server}/2015-03-31/functions", host=f"{url_id}.lambda-url.us-east-1.on.aws")
+    within = ask(f"{url}x", host=f"{url_id}.lambda-url.us-east-1.on.aws")
     elsewhere = ask(f"{server}/p", host=f"{url_id}.lambda-url.eu-west-1.on.aws")
 
     assert here.json["rawPath"] == "/p"
     context = here.json["requestContext"]
     assert context["domainName"] == f"{url_id}.lambda-url.us-east-1.localhost"
     assert aws.json["rawPath"] == "/2015-03-31/functions"
+    assert within.json["rawPath"] == f"/_emberbox/url/{url_id}/x"
     assert elsewhere.status == 403
 
 
@@ -264,7 +266,7 @@ def test_a_function_without_concurrency_throttles_its_url(new_url, boto):
         ReservedConcurrentExecutions=0,
     )
 
-    answer = ask(url)
+    answer = ask(url, headers={"X-Amzn-Trace-Id": "no trace"})
 
     assert answer.status == 429
     assert answer.json["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"

@@ -23,7 +23,7 @@ from emberbox.model.cors import answered, preflight
 from emberbox.model.function_url import PATH, FunctionUrl, is_url_id
 from emberbox.model.limits import INVOKE_PAYLOAD_MAX_BYTES
 from emberbox.model.names import LATEST
-from emberbox.model.trace import from_traceparent
+from emberbox.model.trace import from_traceparent, is_trace
 from emberbox.model.url_event import BadQueryError, Signer, UrlRequest, event_of
 from emberbox.model.url_response import BadResponseError, HttpAnswer, answer_of
 
@@ -98,13 +98,13 @@ class FunctionUrls:
         return answer
 
     def _place(self, request: RequestInfo) -> _Place | None:
-        path, prefix = request.raw_path, ""
-        if path.startswith(PATH):
-            url_id, _, rest = path.removeprefix(PATH).partition("/")
-            path, prefix, region = f"/{rest}", f"{PATH}{url_id}", None
+        path, prefix, region = request.raw_path, "", None
+        labels = (urlsplit(request.endpoint).hostname or "").split(".")
+        if len(labels) > 2 and labels[1] == FRONT:
+            url_id, region = labels[0], labels[2]
         else:
-            labels = (urlsplit(request.endpoint).hostname or "").split(".")
-            url_id, region = labels[0], labels[2] if len(labels) > 2 else None
+            url_id, _, rest = path.removeprefix(PATH).partition("/")
+            path, prefix = f"/{rest}", f"{PATH}{url_id}"
         url = self._lookup(url_id) if is_url_id(url_id) else None
         if url is None or region not in {None, url.region}:
             return None
@@ -119,19 +119,18 @@ class FunctionUrls:
         if len(event) > INVOKE_PAYLOAD_MAX_BYTES:
             raise CallerError("RequestEntityTooLargeException", _TOO_LARGE, status=413)
         stream = UrlStream() if url.invoke_mode == _STREAMED else None
-        outcome = self._begin(
-            InvokeRequest(
-                url.account,
-                url.region,
-                request.request_id,
-                url.function,
-                event,
-                None if url.qualifier == LATEST else url.qualifier,
-                trace=trace,
-                sink=stream,
-            )
+        asked = InvokeRequest(
+            url.account,
+            url.region,
+            request.request_id,
+            url.function,
+            event,
+            None if url.qualifier == LATEST else url.qualifier,
+            trace=trace,
+            sink=stream,
         )
         try:
+            outcome = self._begin(asked)
             found, body = await (_whole(outcome) if stream is None else _streamed(outcome, stream))
         except (BadResponseError, PlatformError) as error:
             found, body = _broken(error, request), _BROKEN
@@ -256,7 +255,9 @@ def _header(request: RequestInfo, name: str) -> str | None:
 
 def _trace(request: RequestInfo) -> str | None:
     given = _header(request, "x-amzn-trace-id")
-    return given or from_traceparent(_header(request, "traceparent"))
+    if given and is_trace(given):
+        return given
+    return from_traceparent(_header(request, "traceparent"))
 
 
 def _is_preflight(request: RequestInfo) -> bool:
