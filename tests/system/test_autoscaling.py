@@ -20,12 +20,13 @@ def test_a_schedule_provisions_environments(hands, boto, make_function):
     service = "application-autoscaling"
 
     hands.call(service, "RegisterScalableTarget", **target, MinCapacity=0, MaxCapacity=2)
-    hands.call(
+    # It is due in a moment: the command line would take longer than that to start.
+    boto.call(
         service,
         "PutScheduledAction",
         **target,
         ScheduledActionName="soon",
-        Schedule=f"at({datetime.now(UTC) + timedelta(seconds=2):%Y-%m-%dT%H:%M:%S})",
+        Schedule=f"at({datetime.now(UTC) + timedelta(seconds=4):%Y-%m-%dT%H:%M:%S})",
         ScalableTargetAction={"MinCapacity": 1, "MaxCapacity": 2},
     )
 
