@@ -1,5 +1,6 @@
 """Tenants of a function never meet in one environment."""
 
+import base64
 import json
 import os
 import time
@@ -11,11 +12,12 @@ from hands import ApiError
 from material import ROLE, make_zip
 
 SOURCE = """
-    import os, pathlib, uuid
+    import logging, os, pathlib, uuid
 
     me = str(uuid.uuid4())
 
     def lambda_handler(event, context):
+        logging.warning("at work")
         seen = [each.name for each in pathlib.Path("/tmp").iterdir()]
         pathlib.Path("/tmp", context.tenant_id).touch()
         if "fail" in event:
@@ -37,6 +39,7 @@ def isolating(boto):
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": make_zip(lambda_function=SOURCE)},
         TenancyConfig={"TenantIsolationMode": "PER_TENANT"},
+        LoggingConfig={"LogFormat": "JSON"},
         Timeout=20,
         MemorySize=512,
     )
@@ -66,6 +69,17 @@ def test_environments_serve_one_tenant_each(boto, isolating):
     assert all(len(each) == 1 for each in served.values())
     assert {tenant for each in served.values() for tenant in each} == {"blue", "green.1"}
     assert len(served) < len(answers)
+
+
+def test_the_log_says_whose_invocation_it_is(boto, isolating):
+    """In the record of its start and in the function's own."""
+    answer = boto.client("lambda").invoke(FunctionName=isolating, TenantId="blue", LogType="Tail")
+    answer["Payload"].read()
+
+    lines = [json.loads(line) for line in base64.b64decode(answer["LogResult"]).splitlines()]
+    (start,) = (line["record"] for line in lines if line.get("type") == "platform.start")
+    (own,) = (line for line in lines if line.get("message") == "at work")
+    assert start["tenantId"] == own["tenantId"] == "blue"
 
 
 def test_a_tenant_is_needed_where_there_are_tenants_and_only_there(boto, isolating, make_function):
