@@ -15,6 +15,7 @@ import uvloop
 
 from bench import processes, raw, report
 from bench.budgets import BUDGETS
+from bench.events import measure_events
 from bench.many import measure_many
 from bench.measures import MEASURES as OF_THE_SERVER
 from bench.measures import Bench, Figures, measure_starting
@@ -33,6 +34,7 @@ MEASURES = {
     "stream": measure_streaming,
     "urls": measure_urls,
     "overload": measure_overload,
+    "events": measure_events,
 }
 
 

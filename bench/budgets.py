@@ -48,6 +48,11 @@ BUDGETS: dict[str, Budget] = {
     "stream_growth_mb": Budget("memory the server grows by, for a stream of 199 MB", "MB", 8, 1),
     "url_stream_first_ms": Budget("first piece through a function URL, p50", "ms", 5, 0.5),
     "overload_ratio": Budget("p50 of others, at 4 times a function's concurrency", "x", 1.2, 1.05),
+    "events_per_s": Budget(
+        "events accepted and on disk, 32 clients", "/s", 6_000, 15_000, "", True
+    ),
+    "backlog_growth_mb": Budget("memory of the server for 100,000 waiting events", "MB", 16, 4),
+    "backlog_ratio": Budget("p50 of other calls, beside them", "x", 1.2, 1.05),
     "freeze_ms": Budget("freeze and thaw, added to a warm invoke", "ms", 0.1, 0.03),
 }
 
@@ -57,6 +62,7 @@ OTHERS: dict[str, tuple[str, str, str]] = {
     "python_first_ms": ("Python: first invoke after a rest, p50", "ms", ""),
     "python_warm_ms": ("Python: warm invoke, p50", "ms", "hop_1_ms"),
     "nodejs_warm_ms": ("Node.js: warm invoke, p50", "ms", "hop_1_ms"),
+    "backlog_start_ms": ("start of a server with 100,000 waiting events", "ms", ""),
     "ruby_first_ms": ("Ruby: first invoke, p50", "ms", ""),
     "ruby_warm_ms": ("Ruby: warm invoke, p50", "ms", "hop_1_ms"),
     "java_first_ms": ("Java: first invoke, p50", "ms", ""),

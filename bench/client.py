@@ -72,8 +72,8 @@ class Answer:
 
     @property
     def is_good(self) -> bool:
-        """Whether the function ran and did not fail."""
-        return self.status == 200 and not self.is_function_error
+        """Whether the function ran and did not fail, or its event was accepted."""
+        return self.status in {200, 202} and not self.is_function_error
 
 
 class Connection(asyncio.Protocol):

@@ -7,11 +7,12 @@ enters what is to be told of it, so neither is lost and neither is there without
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from json import dumps, loads
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from emberbox.model.async_deliveries import Delivery
 from emberbox.model.async_invocation import Again, QueuedEvent
 from emberbox.storage.database import Database, Transaction
+from emberbox.storage.gathering import Gathering
 
 Lane = tuple[str, str, str]
 
@@ -62,15 +63,26 @@ class EventQueue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._adding = Gathering(self._add_all)
+        self._ending = Gathering(self._finish_all)
 
     async def add(self, event: QueuedEvent) -> int:
         """Keep an event; its number."""
+        return await self._adding.add(event)
 
-        def work(tx: Transaction) -> int:
-            row = tx.one("event_add", **event._asdict())
-            if row is None:
-                raise sqlite3.IntegrityError("the event got no number")
-            return int(row["id"])
+    async def _add_all(self, events: list[QueuedEvent]) -> Sequence[int]:
+        def work(tx: Transaction) -> range:
+            last = tx.one("events_last_number")
+            first = 1 if last is None else int(last["seq"]) + 1
+            numbers = range(first, first + len(events))
+            tx.run_many(
+                "event_add",
+                [
+                    {"id": number, **event._asdict()}
+                    for number, event in zip(numbers, events, strict=True)
+                ],
+            )
+            return numbers
 
         return await self._database.write(work)
 
@@ -92,12 +104,19 @@ class EventQueue:
             {**each._asdict(), "attributes": dumps(each.attributes), "due": now}
             for each in deliveries
         ]
+        await self._ending.add((number, rows))
+
+    async def _finish_all(self, ended: list[tuple[int, list[dict[str, Any]]]]) -> Sequence[None]:
+        quiet = [{"id": number} for number, rows in ended if not rows]
 
         def work(tx: Transaction) -> None:
-            if tx.run("event_remove", id=number):
-                tx.run_many("delivery_add", rows)
+            tx.run_many("event_remove", quiet)
+            for number, rows in ended:
+                if rows and tx.run("event_remove", id=number):
+                    tx.run_many("delivery_add", rows)
 
         await self._database.write(work)
+        return [None] * len(ended)
 
     async def forget(self, lane: Lane) -> int:
         """Drop all events of a function that is no more; how many."""

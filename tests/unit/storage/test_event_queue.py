@@ -1,5 +1,7 @@
 """The queue of events on disk."""
 
+import asyncio
+
 import pytest
 
 from emberbox.model.async_deliveries import Delivery
@@ -130,3 +132,25 @@ async def test_only_the_events_of_a_deleted_function_go(queue):
     assert await queue.forget(LANE) == 1
 
     assert await queue.lanes() == [("1", "r", "g")]
+
+
+async def test_each_lane_is_found_once(queue):
+    """Of all accounts and regions, however many events each has."""
+    places = {(a, r, n) for a in ("1", "2") for r in ("eu", "us") for n in ("f", "g", "h")}
+    places -= {("1", "us", "f"), ("2", "eu", "h")}
+    for account, region, name in sorted(places, reverse=True):
+        for number in range(3):
+            await queue.add(event(number)._replace(account=account, region=region, name=name))
+
+    assert await queue.lanes() == sorted(places)
+
+
+async def test_events_added_together_have_numbers_in_their_order(queue):
+    """Also after the queue has been empty: no number comes twice."""
+    first = await asyncio.gather(*(queue.add(event(n)) for n in range(50)))
+    await asyncio.gather(*(queue.finish(number, [], 0.0) for number in first))
+    second = await asyncio.gather(*(queue.add(event(n)) for n in range(50)))
+
+    assert sorted({*first, *second}) == first + second
+    page = await queue.due(LANE, 0.0, set(), ROOM)
+    assert [each.event.request_id for each in page.events] == [f"id-{n}" for n in range(50)]

@@ -1,12 +1,14 @@
 -- name: event_add
 INSERT INTO events (
-    account, region, name, qualifier, request_id, payload, accepted, due, attempts, refusals,
+    id, account, region, name, qualifier, request_id, payload, accepted, due, attempts, refusals,
     trace, client_context, tenant
 ) VALUES (
-    :account, :region, :name, :qualifier, :request_id, :payload, :accepted, :due, :attempts,
+    :id, :account, :region, :name, :qualifier, :request_id, :payload, :accepted, :due, :attempts,
     :refusals, :trace, :client_context, :tenant
-)
-RETURNING id;
+);
+
+-- name: events_last_number
+SELECT seq FROM sqlite_sequence WHERE name = 'events';
 
 -- name: event_again
 UPDATE events SET due = :due, attempts = :attempts, refusals = :refusals WHERE id = :id;
@@ -30,7 +32,29 @@ SELECT MIN(due) AS due FROM events
 WHERE account = :account AND region = :region AND name = :name AND due > :now;
 
 -- name: events_lanes
-SELECT DISTINCT account, region, name FROM events;
+-- One step of the index for each lane: there may be a million events of one.
+WITH RECURSIVE lanes (account, region, name) AS (
+    SELECT * FROM (
+        SELECT account, region, name FROM events ORDER BY account, region, name LIMIT 1
+    )
+    UNION ALL
+    SELECT events.account, events.region, events.name FROM lanes JOIN events ON events.id = COALESCE(
+        (
+            SELECT id FROM events
+            WHERE account = lanes.account AND region = lanes.region AND name > lanes.name
+            ORDER BY name LIMIT 1
+        ),
+        (
+            SELECT id FROM events WHERE account = lanes.account AND region > lanes.region
+            ORDER BY region, name LIMIT 1
+        ),
+        (
+            SELECT id FROM events WHERE account > lanes.account
+            ORDER BY account, region, name LIMIT 1
+        )
+    )
+)
+SELECT account, region, name FROM lanes;
 
 -- name: events_count
 SELECT COUNT(*) AS waiting FROM events;
