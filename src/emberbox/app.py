@@ -147,6 +147,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             roles=identities.store if settings.auth is AuthMode.ENFORCED else None,
             concurrency_limit=settings.concurrency,
             hot_directories=settings.hot_reload,
+            access_points=dict(settings.file_systems),
             checks=messaging.checks,
             allocations=environments.provisioner.allocation,
         )

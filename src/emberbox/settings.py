@@ -47,6 +47,8 @@ class Settings:
     cpu_limit: bool = True
     strict_runtimes: bool = False
     hot_reload: tuple[Path, ...] = ()
+    file_systems: tuple[tuple[str, Path], ...] = ()
+    """Directories that functions may have as file systems: (ARN of an access point, directory)."""
     network: str | None = None
     isolation: str | None = None
     fresh_process: bool = False

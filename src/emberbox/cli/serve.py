@@ -15,6 +15,7 @@ import click
 
 from emberbox import settings as settings_module
 from emberbox.cli.elsewhere import given_endpoints, service_endpoints
+from emberbox.cli.file_systems import file_systems
 from emberbox.isolation.levels import STRICT, Level
 from emberbox.isolation.network.modes import Mode
 from emberbox.settings import AuthMode, Settings
@@ -126,6 +127,14 @@ _GARBAGE = (20_000, 20, 20)
     help="A directory whose content may be a function's code as it is; may be given again.",
 )
 @click.option(
+    "--file-system",
+    multiple=True,
+    metavar="ARN=DIRECTORY",
+    callback=file_systems,
+    help="A directory that functions may have as the file system of an access point; may be given "
+    "again.",
+)
+@click.option(
     "--isolation",
     type=click.Choice([STRICT, *(level.value for level in Level)]),
     help="A level of isolation by its name, or the best this host has if that is a full one "
@@ -191,6 +200,7 @@ def serve(
     cpu_limit: bool,
     strict_runtimes: bool,
     hot_reload: tuple[Path, ...],
+    file_system: tuple[tuple[str, Path], ...],
     isolation: str | None,
     fresh_process: bool,
     network: str | None,
@@ -236,6 +246,7 @@ def serve(
         cpu_limit=cpu_limit,
         strict_runtimes=strict_runtimes,
         hot_reload=hot_reload,
+        file_systems=file_system,
         isolation=isolation,
         fresh_process=fresh_process,
         network=network,

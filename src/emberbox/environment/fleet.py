@@ -415,6 +415,7 @@ def _shape(function: FunctionVersion) -> tuple[object, ...]:
     return (
         function.package_id,
         function.layers,
+        function.file_system,
         function.runtime,
         function.handler,
         function.role,

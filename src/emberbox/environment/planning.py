@@ -9,7 +9,7 @@ from emberbox.environment.plan import Plan
 from emberbox.errors import CallerError
 from emberbox.identity.container_credentials import variables_of_token
 from emberbox.isolation.sandbox import Addresses, Limits, Sandbox
-from emberbox.model.function import FunctionVersion, Layer
+from emberbox.model.function import FileSystem, FunctionVersion, Layer
 from emberbox.model.initialization import Initialization
 from emberbox.model.limits import MEMORY_MB_PER_VCPU
 from emberbox.model.names import role_name
@@ -42,8 +42,13 @@ class Backend(Protocol):
         """Make blank ones ahead of need."""
         ...
 
-    async def take(self, program: Program, tmp_bytes: int) -> Sandbox:
-        """A blank sandbox whose /tmp will have that size; PlatformError if none can be made."""
+    async def take(
+        self, program: Program, tmp_bytes: int, file_system: FileSystem | None = None
+    ) -> Sandbox:
+        """A blank sandbox whose /tmp will have that size, with a file system if one is wanted.
+
+        PlatformError if none can be made.
+        """
         ...
 
 
@@ -83,7 +88,9 @@ class HostPlanner:
         """A blank sandbox for this function's runtime; the function's trees are there."""
         if function.layers:
             await self._trees.ensure_opt(function.layers)
-        return await self._backend.take(self._program(function), function.ephemeral_mb * _MB)
+        return await self._backend.take(
+            self._program(function), function.ephemeral_mb * _MB, function.file_system
+        )
 
     def function_changed(
         self, _before: FunctionVersion | None, after: FunctionVersion | None

@@ -7,6 +7,7 @@ from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.functions.code import CodeSource
 from emberbox.functions.code_signing import CodeSigning
+from emberbox.functions.file_systems import AccessPoints
 from emberbox.functions.hot_reload import HotDirectories, check_publishable, with_directory
 from emberbox.functions.layer_use import LayerUse
 from emberbox.functions.package_type import NO_PACKAGE, check_kind_of_code, check_package_type
@@ -44,6 +45,7 @@ class Changing:
         packages: PackageStore,
         code: CodeSource,
         hot: HotDirectories,
+        access_points: AccessPoints,
         layers: LayerUse,
         roles: RoleLookup | None,
         clock: Clock,
@@ -54,6 +56,7 @@ class Changing:
         self._packages = packages
         self._code = code
         self._hot = hot
+        self._access_points = access_points
         self._layers = layers
         self._roles = roles
         self._clock = clock
@@ -75,6 +78,7 @@ class Changing:
         code = params["Code"]
         refuse_unbuilt(code)
         check_settings(params)
+        self._access_points.check(params)
         is_image = check_package_type(params)
         await check_role(self._roles, context, params["Role"])
         if self._catalog.lookup(*key) is not None:
@@ -130,6 +134,7 @@ class Changing:
         """Change the settings that are given, and no others."""
         target = latest_of(context, params)
         check_settings(params)
+        self._access_points.check(params)
         await check_role(self._roles, context, params.get("Role"))
         layers = await self._layers.held(context, params.get("Layers"))
         return await self._update(

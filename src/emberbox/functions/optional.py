@@ -1,12 +1,13 @@
 """Settings that most functions do not have, between the wire and `FunctionVersion`.
 
-VpcConfig, DeadLetterConfig, KMSKeyArn, TenancyConfig, ImageConfig and Layers.
+VpcConfig, FileSystemConfigs, DeadLetterConfig, KMSKeyArn, TenancyConfig, ImageConfig and Layers.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from emberbox.functions.file_systems import file_system
 from emberbox.model.configuration import invalid
 from emberbox.model.function import FunctionVersion, Image, Vpc
 from emberbox.model.request import Params
@@ -24,6 +25,7 @@ def _vpc(config: Mapping[str, Any]) -> Vpc | None:
 
 SETTINGS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
     "VpcConfig": ("vpc", _vpc),
+    "FileSystemConfigs": ("file_system", file_system),
     "DeadLetterConfig": ("dead_letter_arn", lambda config: config.get("TargetArn") or ""),
     "KMSKeyArn": ("kms_key_arn", str),
     "TenancyConfig": ("tenant_isolation", lambda config: config["TenantIsolationMode"]),
@@ -70,6 +72,11 @@ def shown_optional(function: FunctionVersion) -> Params:
         "VpcConfig": None if function.vpc is None else _shown_vpc(function.vpc),
         "DeadLetterConfig": (
             {"TargetArn": function.dead_letter_arn} if function.dead_letter_arn else None
+        ),
+        "FileSystemConfigs": (
+            [{"Arn": function.file_system.arn, "LocalMountPath": function.file_system.path}]
+            if function.file_system
+            else None
         ),
         "KMSKeyArn": function.kms_key_arn or None,
         "TenancyConfig": (

@@ -11,6 +11,7 @@ from emberbox.functions.changing import Changing
 from emberbox.functions.code import Blobs, CodeSource, NoBuckets
 from emberbox.functions.concurrency import Concurrency
 from emberbox.functions.downloads import CodeDownloads
+from emberbox.functions.file_systems import AccessPoints
 from emberbox.functions.hot_reload import HotDirectories
 from emberbox.functions.layer_policies import LayerPolicies
 from emberbox.functions.layer_use import LayerUse
@@ -59,6 +60,7 @@ class FunctionsService:
         blobs: Blobs | None = None,
         concurrency_limit: int = 1_000,
         hot_directories: Sequence[Path] = (),
+        access_points: Collection[str] = (),
         checks: Mapping[SourceKind, SourceCheck] = _NO_CHECKS,
         allocations: Allocations = none_allocated,
     ) -> None:
@@ -86,6 +88,7 @@ class FunctionsService:
                 packages,
                 code,
                 hot,
+                AccessPoints(access_points),
                 LayerUse(layers, packages),
                 roles,
                 clock,

@@ -25,7 +25,6 @@ def _only(*defaults: object) -> Callable[[Any], bool]:
 
 
 _UNBUILT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "FileSystemConfigs": (_nothing, _LEAVE_OUT),
     "S3ObjectStorageMode": (_only("COPY"), _ZIP_FILE),
     "SourceKMSKeyArn": (_nothing, "give a ZipFile that is not encrypted."),
     "PublishTo": (_nothing, _LEAVE_OUT),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
 
+from emberbox.functions.file_systems import check_file_system
 from emberbox.functions.optional import SETTINGS, check_optional, shown_optional, with_image
 from emberbox.functions.stamps import timestamp
 from emberbox.functions.unbuilt import refuse_unbuilt
@@ -89,6 +90,7 @@ def with_settings(
     after = replace(function, **changes, logging=_with_logging(function.logging, params))
     check_together(after)
     check_snap_start(after)
+    check_file_system(after)
     check_tenancy(after)
     return after
 

@@ -48,6 +48,8 @@ class NamespaceSandbox:
         self._destroyed = ""
         self._sockets: deque[asyncio.Future[socket.socket]] = deque()
         self.disk = -1
+        self._shared = -1
+        self._shared_path = ""
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def __repr__(self) -> str:
@@ -110,23 +112,23 @@ class NamespaceSandbox:
         self._cgroup.limit(
             replace(limits, cpus=max(1.0, limits.cpus)) if boost and limits.cpus else limits
         )
-        disk, self.disk = self.disk, -1
+        mounts = [each for each in (self.disk, self._shared) if each >= 0]
         prepare = {
             "code": trees.task,
             "opt": trees.opt,
             "tmp_bytes": limits.tmp_bytes,
             "hostname": "sandbox",
             "name": self.name,
-            "disk": disk >= 0,
+            "disk": self.disk >= 0,
+            "shared": self._shared_path,
         }
         message: dict[str, Any] = {"prepare": prepare}
-        descriptors = [disk] if disk >= 0 else []
+        descriptors = mounts.copy()
         if launch is not None:
             message["launch"] = _launch_message(launch)
             descriptors += [launch.image] if launch.image >= 0 else []
         self._send(message, descriptors)
-        if disk >= 0:
-            os.close(disk)
+        self.close_mounts()
 
     def launch(self, launch: Launch) -> None:
         """Start a fresh runtime in a sandbox that is empty."""
@@ -227,13 +229,18 @@ class NamespaceSandbox:
             if not future.done():
                 future.set_exception(OSError("the sandbox is gone"))
         self._sockets.clear()
-        self.close_disk()
+        self.close_mounts()
 
-    def close_disk(self) -> None:
-        """Let go of the disk for /tmp, if it still has it."""
-        if self.disk >= 0:
-            os.close(self.disk)
-            self.disk = -1
+    def share(self, tree: int, path: str) -> None:
+        """It will have this detached mount, owned by it from now on, at a path in /mnt."""
+        self._shared, self._shared_path = tree, path
+
+    def close_mounts(self) -> None:
+        """Let go of the disk for /tmp and the file system, if it still has them."""
+        for descriptor in (self.disk, self._shared):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.disk = self._shared = -1
 
     def remove_cgroup(self) -> bool:
         """Give the control groups back; False while the kernel still holds them."""

@@ -12,6 +12,7 @@ from typing import Any
 from emberbox.errors import PlatformError
 from emberbox.isolation import plainview, rootview
 from emberbox.isolation.cgroups import CgroupTree
+from emberbox.isolation.file_systems import FileSystems
 from emberbox.isolation.levels import Isolation, Level
 from emberbox.isolation.namespace_sandbox import NamespaceSandbox
 from emberbox.isolation.network.modes import Mode
@@ -20,6 +21,7 @@ from emberbox.isolation.rootview import FIRST_UID
 from emberbox.isolation.scratch_disk import ScratchDisks
 from emberbox.isolation.seccomp import build_filter, machine
 from emberbox.isolation.zygotes import Zygote
+from emberbox.model.function import FileSystem
 from emberbox.model.limits import EPHEMERAL_DEFAULT_MB
 from emberbox.runtimes.program import Program
 
@@ -49,6 +51,7 @@ class NamespaceBackend:
         isolation: Isolation,
         owns_users: bool,
         tree: CgroupTree,
+        file_systems: FileSystems,
     ) -> None:
         self._code_store = code_store
         self._run = run
@@ -59,6 +62,7 @@ class NamespaceBackend:
         self._plain = isolation.level in {Level.CONFINED, Level.PROCESS}
         self._own_users = owns_users and isolation.level is not Level.PROCESS
         self.cgroups = tree
+        self._file_systems = file_systems
         self._uid_base = 0x4000_0000 + (zlib.crc32(str(private).encode()) % 8192) * 0x1_0000
         limits_ports = self._plain and network.choice.mode is not Mode.HOST
         self._seccomp = build_filter(machine(), datagrams=not limits_ports)
@@ -88,10 +92,13 @@ class NamespaceBackend:
         """Start the zygote and its blank sandboxes ahead of need."""
         self._refill(program)
 
-    async def take(self, program: Program, tmp_bytes: int) -> NamespaceSandbox:
+    async def take(
+        self, program: Program, tmp_bytes: int, file_system: FileSystem | None = None
+    ) -> NamespaceSandbox:
         """A blank sandbox, ready to be assigned; PlatformError if none can be made.
 
-        Where the host allows, its /tmp will be a disk of that size; else it is memory.
+        Where the host allows, its /tmp will be a disk of that size; else it is memory. It will
+        have the file system, if one is wanted.
         """
         sandbox = await self._take_blank(program)
         self._refill_soon(program)
@@ -101,10 +108,20 @@ class NamespaceBackend:
             except OSError as error:
                 sandbox.destroy(f"no disk for /tmp: {error}")
                 raise PlatformError(f"no disk for /tmp could be made: {error}") from error
+        if file_system is not None:
+            await self._give_file_system(sandbox, file_system)
         if sandbox.is_gone:
-            sandbox.close_disk()
-            return await self.take(program, tmp_bytes)
+            sandbox.close_mounts()
+            return await self.take(program, tmp_bytes, file_system)
         return sandbox
+
+    async def _give_file_system(self, sandbox: NamespaceSandbox, wanted: FileSystem) -> None:
+        try:
+            tree = await self._file_systems.mount(wanted.arn, self._uid_base + sandbox.uid)
+        except PlatformError as error:
+            sandbox.destroy(str(error))
+            raise
+        sandbox.share(tree, wanted.path)
 
     async def _take_blank(self, program: Program) -> NamespaceSandbox:
         blanks = self._blanks.get(program.name)

@@ -56,7 +56,7 @@ def configuration(
         "plain": None,
         "privileged": privileged,
         "scratch": str(scratch),
-        "directories": ["/var/task", "/opt", "/tmp", "/dev", "/etc", "/var/runtime"],  # noqa: S108
+        "directories": ["/var/task", "/opt", "/mnt", "/tmp", "/dev", "/etc", "/var/runtime"],  # noqa: S108
         "files": {**_etc_files(), "/etc/resolv.conf": network.resolv_conf},
         "links": links,
         "binds": binds,

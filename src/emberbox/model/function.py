@@ -52,6 +52,14 @@ class Logging:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSystem:
+    """`FileSystemConfig`: the ARN of an access point, and where the function sees it."""
+
+    arn: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """What a function holds of a layer version: enough to run when that has been deleted."""
 
@@ -147,6 +155,7 @@ class FunctionVersion:
     image: Image | None = None
     source_directory: str = ""
     tenant_isolation: str = ""
+    file_system: FileSystem | None = None
 
     @property
     def is_traced(self) -> bool:

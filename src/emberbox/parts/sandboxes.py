@@ -6,7 +6,9 @@ import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from emberbox.errors import PlatformError
 from emberbox.isolation.cgroup_owners import server_identity
+from emberbox.isolation.file_systems import FileSystems
 from emberbox.isolation.finding import find_ground
 from emberbox.isolation.level_findings import network_facts
 from emberbox.isolation.levels import FULL, Isolation, Level, choose
@@ -25,6 +27,8 @@ async def open_sandboxes(settings: Settings, data: Path, stack: AsyncExitStack) 
     isolation = choose(settings.isolation, ground)
     if isolation.level is Level.PROCESS:
         log.warning("functions are not isolated: they can do all that this user can")
+    if settings.file_systems and not (isolation.level in FULL and ground.owns_users):
+        raise PlatformError("--file-system: functions have file systems only in sandboxes of root")
     network = modes.choose(settings.network, network_facts(isolation, ground))
     if isinstance(tree, str) or isolation.level not in FULL | {Level.DELEGATED}:
         if not isinstance(tree, str):
@@ -47,6 +51,7 @@ async def open_sandboxes(settings: Settings, data: Path, stack: AsyncExitStack) 
         isolation=isolation,
         owns_users=ground.owns_users,
         tree=tree,
+        file_systems=FileSystems(dict(settings.file_systems)),
     )
     stack.push_async_callback(backend.close)
     return backend

@@ -226,7 +226,6 @@ async def test_bad_code_is_refused(api, code, message):
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        ("FileSystemConfigs", [{"Arn": "a", "LocalMountPath": "/mnt/a"}]),
         ("PublishTo", "LATEST_PUBLISHED"),
         ("Runtime", "custom"),
         ("RuntimeConfig", {"RuntimeArn": "a", "RuntimeAlias": "b"}),

@@ -11,7 +11,8 @@ launch with a command of its own gets a fresh process.
 
     server -> init   {"prepare": {"code", "opt", "tmp_bytes", "hostname"}, "launch": {...}}   first
     server -> init   {"launch": {...}}           a fresh runtime, after {"empty"}
-                     + descriptors: a disk for /tmp ("prepare" says so), an image ("launch" does)
+                     + descriptors: a disk for /tmp, a file system ("prepare" says so), an image
+                     ("launch" does)
     server -> init   {"extensions": {...}}       their programs, before the runtime
     server -> init   {"signal": n}               to the runtime process alone
     server -> init   {"socket": true}            a blank TCP socket of the sandbox's network
@@ -201,6 +202,8 @@ def _prepare(init, prepare, descriptors):
         init.template.plain.settle(init, prepare)
     else:
         _mount_function(init.template, prepare, descriptors.pop(0) if prepare["disk"] else -1)
+        if prepare["shared"]:
+            _mount_file_system(prepare["shared"], descriptors.pop(0))
 
 
 def _launch(init, launch, image):
@@ -269,6 +272,14 @@ def _mount_function(template, prepare, disk):
             max(4096, prepare["tmp_bytes"] >> 13),
         )
         linux.mount("tmp", "/tmp", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
+
+
+def _mount_file_system(place, tree):
+    options = "mode=755,size=4k"
+    linux.mount("mnt", "/mnt", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
+    os.mkdir(place)
+    linux.attach_mount(tree, place)
+    os.close(tree)
 
 
 def _reap(init):
