@@ -1,6 +1,7 @@
 """A server with many functions: how long it starts, and whether its API stays quick."""
 
 import asyncio
+import secrets
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import boto3
 
 from bench.measures import Figures
 from bench.subjects import package
+from emberbox.identity.sealing import Sealer
 from emberbox.model.function import FunctionVersion, Logging, State, UpdateStatus
 from emberbox.model.versions import Publication
 from emberbox.storage.catalog import CatalogWriter, FunctionCatalog, FunctionKey
@@ -45,7 +47,11 @@ def measure_many() -> Figures:
 
 
 async def _fill(data: Path) -> None:
-    database = await Database.open(data / "state.db", "state", _QUERIES)
+    secret = data / "secret"
+    secret.touch(mode=0o600)
+    secret.write_bytes(secrets.token_bytes(32))
+    vault = Sealer(secret.read_bytes())
+    database = await Database.open(data / "state.db", "state", _QUERIES, vault=vault)
     store = FunctionStore(CatalogWriter(database, FunctionCatalog()))
     packages = PackageStore(data / "packages")
     code = await packages.put(package("def handler(event, context):\n    return 1\n"))

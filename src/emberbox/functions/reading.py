@@ -76,7 +76,7 @@ class Reading:
         if params.get("FunctionVersion") == "ALL":
             return await self._all_versions(context, limit, marker)
         after = (key_in(marker, 1) or ("",))[0]
-        functions = await self._store.page(
+        functions = self._catalog.page(
             context.account, context.region, after=after, limit=limit + 1
         )
         page: Params = {"Functions": [listed(each) for each in functions[:limit]]}

@@ -6,7 +6,8 @@ It shows what the last committed write left; only the stores beside it change it
 import asyncio
 import logging
 import sqlite3
-from collections import Counter
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeVar
@@ -97,6 +98,7 @@ class FunctionCatalog:
 
     def __init__(self) -> None:
         self._functions: dict[Key, _Entry] = {}
+        self._names: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         self._reserved: Counter[tuple[str, str]] = Counter()
         self.listeners: list[Listener] = []
         self.attachment_listeners: list[AttachmentListener] = []
@@ -110,6 +112,13 @@ class FunctionCatalog:
         """A version by its number or `$LATEST`, or None."""
         entry = self._functions.get(key)
         return None if entry is None else entry.version(version)
+
+    def page(self, account: str, region: str, *, after: str, limit: int) -> list[FunctionVersion]:
+        """`$LATEST` of the functions whose names come after `after`, by name."""
+        names = self._names.get((account, region), [])
+        first = bisect_right(names, after)
+        found = (self.lookup(account, region, name) for name in names[first : first + limit])
+        return [function for function in found if function is not None]
 
     def alias(self, key: Key, name: str) -> Alias | None:
         """An alias of a function, or None."""
@@ -165,6 +174,9 @@ class FunctionCatalog:
         for row in versions:
             key = (row["account"], row["region"], row["name"])
             self._functions.setdefault(key, _Entry()).versions[row["version"]] = _Stored(row, vault)
+        self._names.clear()
+        for account, region, name in sorted(self._functions):
+            self._names[account, region].append(name)
         for alias in aliases:
             self._functions.setdefault(alias.key, _Entry()).aliases[alias.name] = alias
 
@@ -180,7 +192,10 @@ class FunctionCatalog:
 
     def apply(self, key: Key, delta: Delta) -> None:
         """Take over what was committed. For the stores alone."""
-        entry = self._functions.setdefault(key, _Entry())
+        entry = self._functions.get(key)
+        if entry is None:
+            entry = self._functions[key] = _Entry()
+            insort(self._names[key[:2]], key[2])
         heard: list[tuple[FunctionVersion | None, FunctionVersion | None]] = []
         self._attach(key, entry, {**delta.attachments, **dict.fromkeys(entry.orphans(delta))})
         for version, after in delta.versions.items():
@@ -193,6 +208,8 @@ class FunctionCatalog:
         if not entry.versions:
             self._reserve(key, entry, None)
             del self._functions[key]
+            names = self._names[key[:2]]
+            del names[bisect_left(names, key[2])]
         for before, after in heard:
             self._tell(before, after)
 

@@ -190,22 +190,6 @@ class FunctionStore:
         )
         return None if row is None else function_of(row, self._database.vault)
 
-    async def page(
-        self, account: str, region: str, *, after: str, limit: int
-    ) -> list[FunctionVersion]:
-        """`$LATEST` of the functions whose names come after `after`, by name."""
-        rows = await self._database.read(
-            lambda tx: tx.all(
-                "function_page",
-                account=account,
-                region=region,
-                after=after,
-                version=LATEST,
-                limit=limit,
-            )
-        )
-        return [function_of(row, self._database.vault) for row in rows]
-
     async def page_of_all(
         self, account: str, region: str, *, after: str, after_number: int, limit: int
     ) -> list[FunctionVersion]:

@@ -206,15 +206,30 @@ async def test_code_storage_is_limited_by_account_and_region(store):
     assert (usage.code_size, usage.functions) == (99, 2)
 
 
-async def test_pages_go_by_name(store):
+async def test_pages_go_by_name(store, catalog):
     """A page holds the functions of one account and region that come after a name."""
     for name in ("c", "a", "b", "A"):
         await store.create(function(name), ROOM)
     await store.create(function("b2", region="eu-west-1"), ROOM)
 
-    page = await store.page(KEY.account, KEY.region, after="A", limit=2)
+    page = catalog.page(KEY.account, KEY.region, after="A", limit=2)
 
     assert [found.name for found in page] == ["a", "b"]
+    assert catalog.page("210987654321", KEY.region, after="", limit=2) == []
+
+
+async def test_pages_go_on_where_a_function_was_deleted(database, store, catalog):
+    """The name that a page ended with need not be there any more; a new start shows the same."""
+    for name in ("d", "b", "a", "c"):
+        await store.create(function(name), ROOM)
+    await store.delete(FunctionKey(KEY.account, KEY.region, "b"))
+    await store.create(function("bb"), ROOM)
+    later = FunctionCatalog()
+    await FunctionStore(CatalogWriter(database, later)).load()
+
+    for seen in (catalog, later):
+        page = seen.page(KEY.account, KEY.region, after="b", limit=9)
+        assert [found.name for found in page] == ["bb", "c", "d"]
 
 
 async def test_packages_in_use_are_known(store):

@@ -54,11 +54,6 @@ WHERE account = :account AND region = :region AND name = :name AND version = :ve
 -- name: function_remove
 DELETE FROM functions WHERE account = :account AND region = :region AND name = :name;
 
--- name: function_page
-SELECT * FROM functions
-WHERE account = :account AND region = :region AND name > :after AND version = :version
-ORDER BY name LIMIT :limit;
-
 -- name: functions_of_all
 SELECT * FROM functions;
 
