@@ -9,7 +9,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := src tests bench demo tools
+SOURCES := src tests bench demo examples tools
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check lint fix types layers unit system bench thousand docs soak clean languages

@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import random
 import time
 from contextlib import suppress
 
@@ -151,57 +150,6 @@ def test_a_mapping_is_refused_if_its_queue_does_not_fit(boto, make_queue, make_f
                 EventSourceArn=ARN + queue,
             )
         assert caught.value.code == "InvalidParameterValueException"
-
-
-def test_a_fifo_queue_keeps_the_order_of_every_group_though_the_function_fails(
-    boto, make_queue, make_function, make_mapping
-):
-    """Twenty groups, five messages each, a function that fails at random; each in order."""
-    source = make_queue(".fifo", FifoQueue="true", VisibilityTimeout="2")
-    sink = make_queue(".fifo", FifoQueue="true", ContentBasedDeduplication="true")
-    name = make_function(
-        """
-        import boto3, os, random
-
-        sqs = boto3.client("sqs")
-
-        def lambda_handler(event, context):
-            url = sqs.get_queue_url(QueueName=os.environ["TO"])["QueueUrl"]
-            failed = set()
-            failures = []
-            for record in event["Records"]:
-                group = record["attributes"]["MessageGroupId"]
-                if group in failed or random.random() < 0.15:
-                    failed.add(group)
-                    failures.append({"itemIdentifier": record["messageId"]})
-                else:
-                    sqs.send_message(QueueUrl=url, MessageBody=record["body"], MessageGroupId=group)
-            return {"batchItemFailures": failures}
-        """,
-        Environment={"Variables": {"TO": sink}},
-        Timeout=2,
-        MemorySize=1769,
-    )
-    make_mapping(name, source, FunctionResponseTypes=["ReportBatchItemFailures"])
-    for number in range(5):
-        groups = list(range(20))
-        random.shuffle(groups)
-        for start in (0, 10):
-            entries = [
-                {
-                    "Id": str(group),
-                    "MessageBody": f"{group}-{number}",
-                    "MessageGroupId": f"g{group}",
-                    "MessageDeduplicationId": f"{group}-{number}",
-                }
-                for group in groups[start : start + 10]
-            ]
-            url = make_queue.url(source)
-            boto.call("sqs", "SendMessageBatch", QueueUrl=url, Entries=entries)
-    found = drain(boto, make_queue.url(sink), 100, 100)
-    for group in range(20):
-        mine = [m["Body"] for m in found if m["Attributes"]["MessageGroupId"] == f"g{group}"]
-        assert mine == [f"{group}-{number}" for number in range(5)]
 
 
 def test_only_reported_failures_come_back(boto, make_queue, make_function, make_mapping):
