@@ -1,10 +1,13 @@
-"""chalice deploys, changes and deletes an application of pure Lambda functions."""
+"""chalice deploys, changes and deletes applications: pure functions, and handlers of events."""
 
 import json
 import os
 import subprocess
+import time
+from contextlib import suppress
 
 import pytest
+from hands import ApiError
 from tools_of_others import python_tool
 
 APP = """
@@ -79,3 +82,61 @@ def test_deploy_redeploy_and_delete(chalice, boto, tmp_path):
     assert first == {"first": {"a": 1}}
     assert not {"pure-dev-first", "pure-dev-second"} & left
     assert "pure-dev" not in roles
+
+
+EVENTS = """
+from chalice import Chalice
+
+app = Chalice(app_name="heard")
+
+
+@app.on_sqs_message(queue="chalice-orders", batch_size=5)
+def orders(event):
+    for record in event:
+        print("ORDER", record.body)
+
+
+@app.on_sns_message(topic="chalice-news")
+def news(event):
+    print("NEWS", event.subject, event.message)
+"""
+
+
+def test_handlers_of_queues_and_topics_are_deployed_and_hear(chalice, boto, tmp_path):
+    """The decorators make the mapping, the subscription and the permission; all go again."""
+    config = CONFIG | {"app_name": "heard"}
+    (tmp_path / ".chalice" / "config.json").write_text(json.dumps(config))
+    (tmp_path / "app.py").write_text(EVENTS)
+    queue = boto.call("sqs", "CreateQueue", QueueName="chalice-orders")["QueueUrl"]
+    topic = boto.call("sns", "CreateTopic", Name="chalice-news")["TopicArn"]
+
+    chalice("deploy")
+    boto.call("sqs", "SendMessage", QueueUrl=queue, MessageBody="two of each")
+    boto.call("sns", "Publish", TopicArn=topic, Subject="today", Message="sunny")
+
+    assert logged(boto, "heard-dev-orders", "ORDER") == "ORDER two of each"
+    assert logged(boto, "heard-dev-news", "NEWS") == "NEWS today sunny"
+    chalice("delete")
+    assert boto.call("sns", "ListSubscriptionsByTopic", TopicArn=topic)["Subscriptions"] == []
+    arn = f"arn:aws:sqs:us-east-1:123456789012:{queue.rsplit('/', 1)[-1]}"
+    left = boto.call("lambda", "ListEventSourceMappings", EventSourceArn=arn)
+    assert left["EventSourceMappings"] == []
+    boto.call("sqs", "DeleteQueue", QueueUrl=queue)
+    boto.call("sns", "DeleteTopic", TopicArn=topic)
+
+
+def logged(boto, name, word):
+    """The first line of a function's log with this word, within the time."""
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        with suppress(ApiError):
+            events = boto.call(
+                "logs",
+                "FilterLogEvents",
+                logGroupName=f"/aws/lambda/{name}",
+                filterPattern=word,
+            )["events"]
+            if events:
+                return events[0]["message"].rstrip()
+        time.sleep(0.1)
+    return None

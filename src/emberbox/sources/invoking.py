@@ -21,6 +21,7 @@ _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 5.0
 _CLIENT_ERROR: Final = 500
 _GONE: Final = 404
+_MISSING: Final = "Function does not exist."
 
 
 class NoFunctionError(Exception):
@@ -101,7 +102,7 @@ class Invoker:
         if function is None or not catalog.has_qualifier(
             mapping.function_key, mapping.qualifier or LATEST
         ):
-            raise NoFunctionError("Function does not exist.")
+            raise NoFunctionError(_MISSING)
         for action in self._actions:
             if not await self._rights(function.role, action, mapping.source_arn or "*"):
                 raise NoFunctionError(f"The execution role is not authorized to perform: {action}.")
@@ -121,7 +122,7 @@ class Invoker:
                 return await self._invoke(event, batch)
             except CallerError as error:
                 if error.status == _GONE:
-                    raise NoFunctionError(error.message) from None
+                    raise NoFunctionError(_MISSING) from None
                 if error.code == RECURSIVE:
                     # The batch has failed; the queue's own dead letters end the loop.
                     return Verdict(None)

@@ -38,6 +38,7 @@ class Worker:
         self._running: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
+        self._is_refused = False
 
     @property
     def running(self) -> int:
@@ -83,7 +84,8 @@ class Worker:
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             else:
                 pause_s = _FIRST_PAUSE_S
-                await self._report(None)
+                if not self._is_refused:
+                    await self._report(None)
                 self._begin(batches)
 
     async def _room(self) -> None:
@@ -116,11 +118,17 @@ class Worker:
 
     async def _verdict(self, batch: Batch) -> Verdict:
         try:
-            return await self._invoker.run(self._feed.event(batch), batch)
+            verdict = await self._invoker.run(self._feed.event(batch), batch)
         except (OutOfTimeError, NoFunctionError) as error:
+            self._is_refused = True
             await self._report(f"PROBLEM: {error}")
         except EmberboxError as error:
             log.warning("a batch could not be run: %s", error)
+        else:
+            if self._is_refused:
+                self._is_refused = False
+                await self._report(None)
+            return verdict
         return Verdict(None)
 
 
