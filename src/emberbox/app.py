@@ -223,6 +223,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             asynchronous,
             topic_rights(catalog, queue_policies(messaging.sqs.broker.queues), settings.auth),
             metrics.sink,
+            clock,
             stack,
         )
 

@@ -54,3 +54,34 @@ def test_an_alarm_is_made_and_moved(cloudwatch):
     assert (alarm["StateValue"], alarm["StateReason"]) == ("ALARM", "by hand")
     with pytest.raises(cloudwatch.exceptions.ResourceNotFound):
         cloudwatch.set_alarm_state(AlarmName="none", StateValue="OK", StateReason="-")
+
+
+def test_messages_of_topics_and_queues_are_counted(boto, cloudwatch):
+    """AWS/SNS by topic, AWS/SQS by queue."""
+    now = datetime.now(UTC)
+    queue = boto.call("sqs", "CreateQueue", QueueName="metered")["QueueUrl"]
+    topic = boto.call("sns", "CreateTopic", Name="metered")["TopicArn"]
+    arn = "arn:aws:sqs:us-east-1:123456789012:metered"
+    boto.call("sns", "Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    boto.call("sns", "Publish", TopicArn=topic, Message="one")
+    got = boto.call("sqs", "ReceiveMessage", QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+    boto.call("sqs", "DeleteMessage", QueueUrl=queue, ReceiptHandle=got[0]["ReceiptHandle"])
+
+    def total(namespace, dimension, metric):
+        found = cloudwatch.get_metric_statistics(
+            Namespace=namespace,
+            MetricName=metric,
+            Dimensions=[{"Name": dimension, "Value": "metered"}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=5),
+            Period=600,
+            Statistics=["Sum"],
+        )
+        return sum(point["Sum"] for point in found["Datapoints"])
+
+    for metric in ("Sent", "Received", "Deleted"):
+        assert total("AWS/SQS", "QueueName", f"NumberOfMessages{metric}") == 1
+    assert total("AWS/SNS", "TopicName", "NumberOfMessagesPublished") == 1
+    assert total("AWS/SNS", "TopicName", "NumberOfNotificationsFilteredOut") == 0
+    boto.call("sqs", "DeleteQueue", QueueUrl=queue)
+    boto.call("sns", "DeleteTopic", TopicArn=topic)

@@ -17,7 +17,7 @@ from emberbox.model.mapping import EventSourceMapping, SourceKind
 from emberbox.model.metrics import Dimension, SeriesKey
 from emberbox.model.notification import Urls
 from emberbox.model.poller_pace import Pace, limits_of
-from emberbox.model.topic import Subscription
+from emberbox.model.topic import TopicKey
 from emberbox.parts.asynchronous import Asynchronous
 from emberbox.services.elsewhere import Elsewhere
 from emberbox.services.sns.elsewhere import TopicsElsewhere
@@ -25,6 +25,7 @@ from emberbox.services.sns.senders import MayDeliver, SendToQueue
 from emberbox.services.sns.service import SnsService
 from emberbox.services.sns.signing import Signer
 from emberbox.services.sqs.elsewhere import QueuesElsewhere
+from emberbox.services.sqs.metrics import QueueMetrics
 from emberbox.services.sqs.port import LocalQueues
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sqs.sink import QueueSink
@@ -105,6 +106,7 @@ async def open_deliveries(
     asynchronous: Asynchronous,
     may: MayDeliver,
     metrics: MetricSink,
+    clock: Clock,
     stack: AsyncExitStack,
 ) -> None:
     """Begin to deliver messages of topics; queues and topics become targets of invocations."""
@@ -113,11 +115,15 @@ async def open_deliveries(
     asynchronous.targets["sqs"] = _permitted("sqs:SendMessage", sink.deliver, rights)
     asynchronous.targets["sns"] = _permitted("sns:Publish", messaging.tell_topic, rights)
 
-    def counted(metric: str, subscription: Subscription) -> None:
-        account, region, name = subscription.topic
-        dimensions = (Dimension("TopicName", name),)
-        metrics.add(SeriesKey(account, region, "AWS/SNS", metric, dimensions, "Count"), 1.0)
+    def counted(metric: str, topic: TopicKey, value: float) -> None:
+        dimensions = (Dimension("TopicName", topic.name),)
+        unit = "Bytes" if metric == "PublishSize" else "Count"
+        key = SeriesKey(topic.account, topic.region, "AWS/SNS", metric, dimensions, unit)
+        metrics.add(key, value)
 
+    of_queues = QueueMetrics(messaging.sqs.broker, metrics.add, clock)
+    of_queues.open()
+    stack.push_async_callback(of_queues.close)
     await messaging.sns.open(sink.send, asynchronous.entry.send, may, counted, stack)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from emberbox.clock import Clock
 from emberbox.errors import CallerError, EmberboxError
 from emberbox.model.sns_retries import AWS_MANAGED, Retries, of_http
-from emberbox.model.topic import Publication, Subscription, Topic
+from emberbox.model.topic import Publication, Subscription, Topic, TopicKey
 from emberbox.storage.publications import Due, PublicationStore
 from emberbox.storage.topics import TopicStore
 
@@ -27,8 +27,8 @@ Send = Callable[[Subscription, Publication], Awaitable[None]]
 Bury = Callable[[str, Subscription, Publication, Mapping[str, str]], Awaitable[None]]
 """Puts a message with some attributes into a queue of dead letters; errors as for `Send`."""
 
-Counted = Callable[[str, Subscription], None]
-"""Counts a delivery: a metric of AWS/SNS."""
+Counted = Callable[[str, TopicKey, float], None]
+"""Hears a value of a metric of AWS/SNS, of a topic."""
 
 _AT_ONCE: Final = 16
 _RETRY_MS: Final = 20_000
@@ -136,12 +136,12 @@ class Deliveries:
                 return await self._give_up(subscription, due, error)
             await self._publications.again(due, self._now_ms() + int(pause_s * 1_000))
             return False
-        self._counted("NumberOfNotificationsDelivered", subscription)
+        self._counted("NumberOfNotificationsDelivered", subscription.topic, 1)
         await self._publications.done(due)
         return True
 
     async def _give_up(self, subscription: Subscription, due: Due, error: Exception) -> bool:
-        self._counted("NumberOfNotificationsFailed", subscription)
+        self._counted("NumberOfNotificationsFailed", subscription.topic, 1)
         target = subscription.dead_letters
         if target is None:
             log.warning("a message for %s is dropped: %s", subscription.arn, error)
@@ -155,7 +155,7 @@ class Deliveries:
             try:
                 await self._bury(target, subscription, due.message, told)
             except CallerError as problem:
-                self._counted("NumberOfNotificationsFailedToRedriveToDlq", subscription)
+                self._counted("NumberOfNotificationsFailedToRedriveToDlq", subscription.topic, 1)
                 log.warning(
                     "a message for %s is dropped: %s; and no dead letter: %s",
                     subscription.arn,
@@ -166,7 +166,7 @@ class Deliveries:
                 await self._publications.again(due, self._now_ms() + _RETRY_MS)
                 return False
             else:
-                self._counted("NumberOfNotificationsRedrivenToDlq", subscription)
+                self._counted("NumberOfNotificationsRedrivenToDlq", subscription.topic, 1)
         await self._publications.done(due)
         return True
 

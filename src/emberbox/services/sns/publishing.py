@@ -17,6 +17,7 @@ from emberbox.model.topic import (
     Publication,
     Subscription,
     Topic,
+    TopicKey,
     invalid_parameter,
 )
 from emberbox.services.sns.access import topic_for
@@ -43,6 +44,7 @@ class Publisher:
         self._publications = publications
         self._clock = clock
         self._poke = poke
+        self.counted: Callable[[str, TopicKey, float], None] = lambda _metric, _topic, _value: None
 
     async def publish(self, topic: Topic, messages: Sequence[Publication]) -> list[Published]:
         """Keep messages, all or none."""
@@ -57,6 +59,12 @@ class Publisher:
             int(self._clock.now() * 1_000),
         )
         self._poke([target for _, targets in aimed for target in targets])
+        for message, targets in aimed:
+            self.counted("NumberOfMessagesPublished", topic.key, 1)
+            self.counted("PublishSize", topic.key, _size(message))
+            if len(targets) < len(confirmed):
+                filtered = len(confirmed) - len(targets)
+                self.counted("NumberOfNotificationsFilteredOut", topic.key, filtered)
         return published
 
     async def ask_to_confirm(self, subscription: Subscription) -> None:

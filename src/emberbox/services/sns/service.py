@@ -69,6 +69,7 @@ class SnsService:
         stack: AsyncExitStack,
     ) -> None:
         """Begin to deliver, by these ways into queues and functions, to those that `may` allows."""
+        self._publisher.counted = counted
         senders = Senders(self.store, self._signer, self._urls, send, invoke, may)
         self._deliveries = Deliveries(
             self.store,

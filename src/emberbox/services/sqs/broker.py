@@ -6,13 +6,14 @@ it directly.
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError, PlatformError
+from emberbox.model.message_attributes import from_stored, size_bytes
 from emberbox.model.queue_settings import parse_queue_arn
 from emberbox.services.sqs.arrivals import Arrivals
 from emberbox.storage.queue_messages import Counts, MessageStore
@@ -35,11 +36,16 @@ IN_FLIGHT_MAX: Final = 120_000
 _SWEEP_EVERY_S: Final = 30.0
 
 
+Counted = Callable[[Queue, str, float], None]
+"""Hears a value of a metric of a queue."""
+
+
 class Broker:
     """All queues of a server. `open` starts its sweeping, `close` ends it."""
 
     def __init__(self, queues: QueueStore, messages: MessageStore, clock: Clock) -> None:
         self.queues = queues
+        self.counted: Counted = lambda _queue, _metric, _value: None
         self._messages = messages
         self._clock = clock
         self._arrivals = Arrivals(clock)
@@ -77,6 +83,8 @@ class Broker:
         sent = await self._messages.send(queue, messages, now_ms)
         for message in messages:
             self._arrivals.expect(queue.id, now_ms + message.delay_ms)
+            self.counted(queue, "SentMessageSize", _size_bytes(message))
+        self.counted(queue, "NumberOfMessagesSent", len(messages))
         return sent
 
     async def receive(
@@ -98,11 +106,11 @@ class Broker:
             queue = self._still(queue)
             found = await self._look(queue, limit, visibility_s, attempt_id, is_short=wait_s == 0)
             if found:
+                self.counted(queue, "NumberOfMessagesReceived", len(found))
                 return found
             left = None if deadline is None else deadline - self._clock.monotonic()
-            if left is not None and left <= 0:
-                return []
-            if not await self._arrivals.wait(queue.id, left):
+            if (left is not None and left <= 0) or not await self._arrivals.wait(queue.id, left):
+                self.counted(queue, "NumberOfEmptyReceives", 1)
                 return []
 
     async def _look(
@@ -168,6 +176,7 @@ class Broker:
         results = await self._messages.delete(queue, receipts, now_ms)
         if queue.settings.is_fifo:
             self._arrivals.expect(queue.id, now_ms)
+        self.counted(queue, "NumberOfMessagesDeleted", results.count(None))
         return results
 
     async def change_visibility(
@@ -233,3 +242,8 @@ class Broker:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SWEEP_EVERY_S):
                     await self._to_sweep.wait()
+
+
+def _size_bytes(message: NewMessage) -> int:
+    size = len(message.body.encode())
+    return size + (size_bytes(from_stored(message.attributes)) if message.attributes else 0)

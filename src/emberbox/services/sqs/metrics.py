@@ -1,0 +1,84 @@
+"""The metrics of AWS/SQS: what goes through each queue, and how much is in it each minute.
+
+Source: SQS guide, "Available CloudWatch metrics for Amazon SQS".
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from typing import Final
+
+from emberbox.clock import Clock
+from emberbox.errors import EmberboxError
+from emberbox.model.metrics import Dimension, SeriesKey
+from emberbox.services.sqs.broker import Broker
+from emberbox.storage.queue_records import Queue, QueueKey
+
+log = logging.getLogger("emberbox.sqs")
+
+NAMESPACE: Final = "AWS/SQS"
+_EVERY_S: Final = 60.0
+_ACTIVE_S: Final = 6 * 3_600.0
+
+Add = Callable[[SeriesKey, float], None]
+
+
+class QueueMetrics:
+    """Counts for a broker. A queue is looked at while it was used within the last six hours."""
+
+    def __init__(self, broker: Broker, add: Add, clock: Clock) -> None:
+        self._broker = broker
+        self._add = add
+        self._clock = clock
+        self._used: dict[int, tuple[float, Queue]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin to count."""
+        self._broker.counted = self.counted
+        self._task = asyncio.create_task(self._keep_looking())
+
+    async def close(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def counted(self, queue: Queue, metric: str, value: float) -> None:
+        """One value of now."""
+        self._used[queue.id] = (self._clock.monotonic(), queue)
+        self._add(_series(queue.key, metric), value)
+
+    async def look(self) -> None:
+        """How many messages each queue in use has now."""
+        oldest = self._clock.monotonic() - _ACTIVE_S
+        for used, queue in list(self._used.values()):
+            now = self._broker.queues.get(queue.key)
+            if used < oldest or now is None or now.id != queue.id:
+                self._used.pop(queue.id, None)
+                continue
+            counts = await self._broker.counts(queue)
+            for which, count in (
+                ("Visible", counts.visible),
+                ("NotVisible", counts.in_flight),
+                ("Delayed", counts.delayed),
+            ):
+                self._add(_series(queue.key, f"ApproximateNumberOfMessages{which}"), count)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            try:
+                await self.look()
+            except EmberboxError as error:
+                log.warning("queues could not be counted: %s", error)
+
+
+@lru_cache(8_192)
+def _series(queue: QueueKey, metric: str) -> SeriesKey:
+    unit = "Bytes" if metric == "SentMessageSize" else "Count"
+    dimensions = (Dimension("QueueName", queue.name),)
+    return SeriesKey(queue.account, queue.region, NAMESPACE, metric, dimensions, unit)
