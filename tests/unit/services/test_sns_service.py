@@ -84,9 +84,7 @@ async def start(tmp_path, clock, signer, world):
         urls = Urls("http://127.0.0.1:4566", lambda: "http://127.0.0.1:4566/cert.pem")
         service = await SnsService.start(tmp_path / "topics.db", clock, signer, urls, stack)
         if deliver:
-            await service.open(
-                world.send, world.invoke, world.may, lambda _metric, _sub: None, stack
-            )
+            await service.open(world.send, world.invoke, world.may, lambda *_counted: None, stack)
         return service
 
     async def stop():
