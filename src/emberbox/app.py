@@ -52,6 +52,7 @@ from emberbox.parts.messaging import (
     role_rights,
 )
 from emberbox.parts.metrics import Metrics, open_metrics
+from emberbox.parts.more_metrics import measure_more
 from emberbox.parts.resource_policies import queue_policies, topic_policies
 from emberbox.parts.sandboxes import facts, open_sandboxes
 from emberbox.parts.topic_rights import topic_rights
@@ -66,7 +67,6 @@ from emberbox.storage.functions import FunctionStore
 from emberbox.storage.hot_code import HotCode
 from emberbox.storage.logs import LogStore
 from emberbox.storage.packages import PackageStore
-from emberbox.telemetry.lambda_metrics import LambdaMetrics
 from emberbox.telemetry.live import Live, Name
 from emberbox.telemetry.logs import LogSink
 
@@ -198,7 +198,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             },
             fronts={URL_FRONT: urls.page},
         )
-        _complete(front_door, packages, usage.live, metrics.of_lambda)
+        _complete(front_door, packages, usage.live, metrics, environments.fleet, sink, clock)
         for part in (environments.fleet, environments.templates, front_door, environments.planner):
             catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, clock))
@@ -287,12 +287,16 @@ def _complete(
     front_door: FrontDoor,
     packages: PackageStore,
     live: Live,
-    metrics: LambdaMetrics,
+    metrics: Metrics,
+    fleet: Fleet,
+    logs: LogSink,
+    clock: Clock,
 ) -> None:
-    """What the front door asks and tells others."""
+    """What the front door and others ask and tell one another."""
+    measure_more(metrics, front_door, fleet, logs, clock)
     front_door.hot_code = HotCode(packages)
-    front_door.throttled = throttle_counter(live, metrics)
-    front_door.recursive = recursion_counter(metrics)
+    front_door.throttled = throttle_counter(live, metrics.of_lambda)
+    front_door.recursive = recursion_counter(metrics.of_lambda)
 
 
 def _connect(

@@ -50,6 +50,16 @@ Reported = Callable[[FunctionVersion, Invocation, Measurement], None]
 """Hears what each invocation used."""
 
 
+class RanProvisioned(Protocol):
+    """Hears of each invocation of a version that has provisioned concurrency."""
+
+    def __call__(
+        self, function: FunctionVersion, invoked_arn: str, busy: int, ready: int, *, ahead: bool
+    ) -> None:
+        """It ended, on an environment initialised `ahead` or not; `busy` of `ready` worked."""
+        ...
+
+
 class StaleFunctionError(EmberboxError):
     """The function was changed while an invocation waited for an environment."""
 
@@ -101,6 +111,7 @@ class Fleet:
         self._door = door
         self._templates = templates
         self.reported = reported
+        self.ran_provisioned: RanProvisioned | None = None
         self._growth = growth
         self._line = StartingLine()
         self._pools = Pools()
@@ -380,7 +391,12 @@ class _Resident:
     ) -> None:
         """An invocation has ended."""
         self.pool.learn(measured)
-        self._fleet.reported(environment.plan.function, invocation, measured)
+        function, provision = environment.plan.function, self.pool.provision
+        self._fleet.reported(function, invocation, measured)
+        if provision.wanted and self._fleet.ran_provisioned is not None:
+            ready = len(provision.ready)
+            busy, ahead = ready - len(self.pool.idle_ahead), environment.beginning.is_provisioned
+            self._fleet.ran_provisioned(function, invocation.invoked_arn, busy, ready, ahead=ahead)
 
     def on_stopped(self, environment: Environment, reason: str) -> None:
         """The environment is gone."""

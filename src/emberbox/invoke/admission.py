@@ -9,6 +9,7 @@ Source: "Understanding Lambda function scaling" of the guide; the errors are the
 from collections import OrderedDict
 from typing import NamedTuple, Protocol
 
+from emberbox.invoke.peaks import Most, Peaks
 from emberbox.model.limits import REQUESTS_PER_EXECUTION
 from emberbox.model.rates import Bucket
 from emberbox.model.throttling import throttled
@@ -59,11 +60,16 @@ class Admission:
         self._running: dict[tuple[str, str, str], int] = {}
         self._pooled: dict[tuple[str, str], int] = {}
         self._buckets: OrderedDict[tuple[str, str, str], Bucket] = OrderedDict()
+        self._peaks = Peaks()
         self.total = 0
 
     def running(self, key: tuple[str, str, str]) -> int:
         """Invocations of a function that run now."""
         return self._running.get(key, 0)
+
+    def take_peaks(self) -> Most:
+        """How many ran at once since this was last asked."""
+        return self._peaks.take(self._running, self._pooled)
 
     def is_full(self, key: tuple[str, str, str]) -> bool:
         """Whether one more could not run now; a function that is switched off is not full."""
@@ -87,9 +93,12 @@ class Admission:
             raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
         if asked is not None and self._rate:
             self._take(key, reserved, asked)
+        pooled = self._pooled.get(place, 0)
         if reserved is None:
-            self._pooled[place] = self._pooled.get(place, 0) + 1
+            pooled += 1
+            self._pooled[place] = pooled
         self._running[key] = running + 1
+        self._peaks.began(key, running + 1, pooled, is_pooled=reserved is None)
         self.total += 1
         return Admitted(key, reserved is None)
 
@@ -115,6 +124,8 @@ class Admission:
             del self._running[key]
         if is_pooled:
             self._pooled[key[:2]] -= 1
+        else:
+            self._peaks.reserved_ended(key[:2])
         self.total -= 1
 
     def _take(self, key: tuple[str, str, str], reserved: int | None, asked: float) -> None:

@@ -17,6 +17,7 @@ from emberbox.errors import CallerError, PlatformError
 from emberbox.invoke.admission import Admission, Admitted, Limits, Reservations
 from emberbox.invoke.cross_account import check_invoke
 from emberbox.invoke.payloads import checked_payload, client_context, too_large
+from emberbox.invoke.peaks import Most
 from emberbox.invoke.recursion import check_loop
 from emberbox.invoke.turns import Turn, Turns, Versions
 from emberbox.invoke.waiting_room import WaitingRoom
@@ -135,6 +136,10 @@ class FrontDoor:
     def in_flight(self) -> int:
         """Invocations that run or wait now."""
         return self._admission.total
+
+    def take_peaks(self) -> Most:
+        """How many ran at once since this was last asked."""
+        return self._admission.take_peaks()
 
     def function_changed(
         self, before: FunctionVersion | None, after: FunctionVersion | None

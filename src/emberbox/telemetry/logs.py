@@ -14,6 +14,7 @@ from pathlib import Path
 
 from emberbox.clock import Clock
 from emberbox.errors import PlatformError
+from emberbox.model.embedded_metrics import MARK
 from emberbox.model.log_events import Event, Slice, StreamKey, slices
 from emberbox.storage.logs import LogStore
 from emberbox.telemetry.journal import Journal
@@ -81,6 +82,7 @@ class LogStream:
 class LogSink:
     """Collects the events of all streams; open it in a running event loop and close it at the end.
 
+    `metrics_heard` is given the lines that may be of the embedded metric format.
     It owns the task that writes batches and the one that removes expired events.
     """
 
@@ -100,6 +102,7 @@ class LogSink:
         self._due = asyncio.Event()
         self._closing = asyncio.Event()
         self._flushes: list[asyncio.Future[None]] = []
+        self.metrics_heard: Callable[[StreamKey, bytes], None] | None = None
         self._tasks = [
             asyncio.create_task(self._write_batches(), name="log-writer"),
             asyncio.create_task(self._sweep(), name="log-sweeper"),
@@ -166,7 +169,14 @@ class LogSink:
         if not self._waiting:
             return
         streams, self._waiting = self._waiting, []
-        parts = [part for stream in streams for part in slices(stream.key, stream.take())]
+        parts: list[Slice] = []
+        for stream in streams:
+            events = stream.take()
+            if self.metrics_heard is not None:
+                for _, message in events:
+                    if MARK in message:
+                        self.metrics_heard(stream.key, message)
+            parts += slices(stream.key, events)
         self._write_journal(parts)
         segment = self._journal.current
         self._enqueue((segment, part) for part in parts)

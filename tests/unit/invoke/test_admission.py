@@ -166,3 +166,39 @@ def test_who_asks_again_counts_once():
         admission.withdraw(admission.admit(F, 1.0))
 
     assert requests(admission, F, 1.0, 20)[0] == 10
+
+
+def test_peaks_are_the_most_that_ran_at_once():
+    """Of functions, of the account, of what is not reserved; the next begin with what runs."""
+    admission = Admission(Reservations(f=3), LIMIT)
+    first = [admission.admit(G), admission.admit(F), admission.admit(G)]
+    for each in first[:2]:
+        admission.release(each)
+
+    functions, accounts, unreserved = admission.take_peaks()
+
+    assert functions == {G: 2, F: 1}
+    assert (accounts, unreserved) == ({("1", "r"): 3}, {("1", "r"): 2})
+    assert admission.take_peaks() == ({G: 1}, {("1", "r"): 1}, {("1", "r"): 1})
+    admission.release(first[2])
+    admission.take_peaks()
+    assert admission.take_peaks() == ({}, {}, {})
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([F, G])), max_size=60))
+def test_peaks_agree_with_counting(steps):
+    """Whatever begins and ends in whatever order."""
+    admission, running, most = Admission(Reservations(f=3), LIMIT), [], (0, 0)
+    for begins, key in steps:
+        mine = [each for each in running if each.key == key]
+        if begins and isinstance(one := attempt(admission, key), Admitted):
+            running.append(one)
+        elif not begins and mine:
+            running.remove(mine[0])
+            admission.release(mine[0])
+        pooled = sum(each.is_pooled for each in running)
+        most = (max(most[0], len(running)), max(most[1], pooled))
+
+    _, accounts, unreserved = admission.take_peaks()
+
+    assert (accounts.get(("1", "r"), 0), unreserved.get(("1", "r"), 0)) == most

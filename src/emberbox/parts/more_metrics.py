@@ -1,0 +1,38 @@
+"""Metrics that are made of what others know: concurrency, provisioned or not, and lines of logs."""
+
+from emberbox.clock import Clock
+from emberbox.environment.fleet import Fleet
+from emberbox.invoke.frontdoor import FrontDoor
+from emberbox.model.metrics import Dimension, SeriesKey
+from emberbox.parts.metrics import Metrics
+from emberbox.telemetry.embedded_metrics import EmbeddedMetrics
+from emberbox.telemetry.lambda_metrics import NAMESPACE
+from emberbox.telemetry.logs import LogSink
+from emberbox.telemetry.provisioned_metrics import ProvisionedMetrics
+
+
+def measure_more(
+    metrics: Metrics, front_door: FrontDoor, fleet: Fleet, logs: LogSink, clock: Clock
+) -> None:
+    """Let them be counted, and written with the others."""
+    sink = metrics.sink
+
+    def give_concurrency() -> None:
+        functions, accounts, unreserved = front_door.take_peaks()
+        for (account, region, name), most in functions.items():
+            dimensions = (Dimension("FunctionName", name),)
+            sink.add(_key(account, region, "ConcurrentExecutions", dimensions), most)
+        for place, most in accounts.items():
+            sink.add(_key(*place, "ConcurrentExecutions"), most)
+        for place, most in unreserved.items():
+            sink.add(_key(*place, "UnreservedConcurrentExecutions"), most)
+
+    sink.before_flush.append(give_concurrency)
+    fleet.ran_provisioned = ProvisionedMetrics(metrics.of_lambda, clock).ran
+    logs.metrics_heard = EmbeddedMetrics(sink, clock).heard
+
+
+def _key(
+    account: str, region: str, metric: str, dimensions: tuple[Dimension, ...] = ()
+) -> SeriesKey:
+    return SeriesKey(account, region, NAMESPACE, metric, dimensions, "Count")

@@ -1,0 +1,84 @@
+"""Metrics that are made of other things, through boto3: concurrency and lines of logs."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+EMF = """
+    import json, time
+
+    def lambda_handler(event, context):
+        about = {
+            "Timestamp": int(time.time() * 1000),
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "Orders",
+                    "Dimensions": [["Shop"], []],
+                    "Metrics": [{"Name": "Total", "Unit": "Count"}],
+                }
+            ],
+        }
+        print(json.dumps({"_aws": about, "Shop": "north", "Total": event["total"]}))
+"""
+
+
+def read(boto, namespace, metric, statistic, **dimensions):
+    """A statistic of a metric in the minutes around now, none if there are no points."""
+    now = datetime.now(UTC)
+    points = boto.call(
+        "cloudwatch",
+        "GetMetricStatistics",
+        Namespace=namespace,
+        MetricName=metric,
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now + timedelta(minutes=10),
+        Period=3_600,
+        Statistics=[statistic],
+    )["Datapoints"]
+    return [point[statistic] for point in points]
+
+
+def test_lines_of_the_embedded_format_are_metrics(boto, make_function):
+    """By each set of dimensions; a line that names what is missing counts as an error."""
+    name = make_function(EMF)
+    for total in (3, [4, 5], "many"):
+        boto.invoke(name, json.dumps({"total": total}).encode())
+
+    assert sum(read(boto, "Orders", "Total", "Sum", Shop="north")) == 12
+    assert sum(read(boto, "Orders", "Total", "SampleCount")) == 3
+    group = f"/aws/lambda/{name}"
+    assert sum(read(boto, "AWS/Logs", "EMFValidationErrors", "Sum", LogGroupName=group)) == 1
+
+
+def test_concurrency_is_a_metric(boto, make_function):
+    """Of the function, of the account, and of what shares the account's pool."""
+    name = make_function("def lambda_handler(event, context):\n    return 1\n")
+    boto.invoke(name, b"{}")
+
+    assert read(boto, "AWS/Lambda", "ConcurrentExecutions", "Maximum", FunctionName=name)[-1] == 1
+    for metric in ("ConcurrentExecutions", "UnreservedConcurrentExecutions"):
+        assert max(read(boto, "AWS/Lambda", metric, "Maximum")) >= 1
+
+
+def test_provisioned_concurrency_has_its_metrics(boto, make_function):
+    """What runs on it, and how much of it is used, under the name that was called."""
+    name = make_function("def lambda_handler(event, context):\n    return 1\n")
+    version = boto.call("lambda", "PublishVersion", FunctionName=name)["Version"]
+    boto.wait("lambda", "PublishedVersionActive", FunctionName=name, Qualifier=version)
+    called = {"FunctionName": name, "Qualifier": version}
+    boto.call(
+        "lambda", "PutProvisionedConcurrencyConfig", ProvisionedConcurrentExecutions=1, **called
+    )
+    for _ in range(600):
+        config = boto.call("lambda", "GetProvisionedConcurrencyConfig", **called)
+        if config["Status"] == "READY":
+            break
+    assert config["Status"] == "READY"
+    boto.invoke(name, b"{}", Qualifier=version)
+
+    where = {"FunctionName": name, "Resource": f"{name}:{version}"}
+    metric = "ProvisionedConcurrency"
+    assert sum(read(boto, "AWS/Lambda", f"{metric}Invocations", "Sum", **where)) == 1
+    assert read(boto, "AWS/Lambda", f"{metric}Utilization", "Maximum", **where) == [1.0]
+    assert read(boto, "AWS/Lambda", "ProvisionedConcurrentExecutions", "Maximum", **where) == [1.0]
+    assert read(boto, "AWS/Lambda", f"{metric}SpilloverInvocations", "Sum", **where) == []
