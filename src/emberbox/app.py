@@ -225,6 +225,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             metrics.sink,
             clock,
             stack,
+            local_web=settings.sns_local_web,
         )
 
         _connect(functions, asynchronous, metrics, messaging, catalog, settings)

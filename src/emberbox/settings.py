@@ -52,6 +52,7 @@ class Settings:
     network: str | None = None
     isolation: str | None = None
     fresh_process: bool = False
+    sns_local_web: bool = False
     endpoints: tuple[tuple[str, str], ...] = ()
     """Services that event sources and deliveries use elsewhere: (name, URL)."""
     home: Path = field(default_factory=Path.home)

@@ -24,7 +24,9 @@ def pytest_collection_modifyitems(items):
 def server(tmp_path_factory):
     """A server that all tests share; at the end it must stop in good order, its log quiet."""
     place = tmp_path_factory.mktemp("server")
-    with running(place / "data", place / "log", "--log-format", "text") as server:
+    with running(
+        place / "data", place / "log", "--log-format", "text", "--sns-local-web"
+    ) as server:
         yield server
     said = (place / "log").read_text("utf-8", "replace")
     assert "Traceback" not in said, said

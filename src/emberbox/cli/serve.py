@@ -174,6 +174,11 @@ _GARBAGE = (20_000, 20, 20)
     is_flag=True,
     help="Keep what policies allow, too, and not only what they deny.",
 )
+@click.option(
+    "--sns-local-web",
+    is_flag=True,
+    help="Let topics deliver to web servers on this machine and on private networks.",
+)
 @service_endpoints
 @click.option(
     "--log-format",
@@ -209,6 +214,7 @@ def serve(
     open_to_the_network: bool,
     new_root_credentials: bool,
     log_decisions: bool,
+    sns_local_web: bool,
     **endpoints: str | None,
 ) -> None:
     """Run a server in the foreground; SIGTERM or Ctrl-C ends it after running invocations."""
@@ -250,6 +256,7 @@ def serve(
         isolation=isolation,
         fresh_process=fresh_process,
         network=network,
+        sns_local_web=sns_local_web,
         endpoints=given_endpoints(endpoints),
     )
     try:

@@ -24,6 +24,7 @@ from emberbox.services.sns.elsewhere import TopicsElsewhere
 from emberbox.services.sns.senders import MayDeliver, SendToQueue
 from emberbox.services.sns.service import SnsService
 from emberbox.services.sns.signing import Signer
+from emberbox.services.sns.web import WebPoster
 from emberbox.services.sqs.elsewhere import QueuesElsewhere
 from emberbox.services.sqs.metrics import QueueMetrics
 from emberbox.services.sqs.port import LocalQueues
@@ -108,6 +109,8 @@ async def open_deliveries(
     metrics: MetricSink,
     clock: Clock,
     stack: AsyncExitStack,
+    *,
+    local_web: bool,
 ) -> None:
     """Begin to deliver messages of topics; queues and topics become targets of invocations."""
     sink = messaging.sink
@@ -124,7 +127,8 @@ async def open_deliveries(
     of_queues = QueueMetrics(messaging.sqs.broker, metrics.add, clock)
     of_queues.open()
     stack.push_async_callback(of_queues.close)
-    await messaging.sns.open(sink.send, asynchronous.entry.send, may, counted, stack)
+    post = WebPoster(everywhere=local_web)
+    await messaging.sns.open(sink.send, asynchronous.entry.send, may, counted, post, stack)
 
 
 def open_sources(

@@ -16,6 +16,7 @@ from emberbox.model.notification import Urls, text_to_sign
 from emberbox.model.sns_retries import AWS_MANAGED, of_http
 from emberbox.services.sns.service import SnsService
 from emberbox.services.sns.signing import Signer
+from emberbox.services.sns.web import WebPoster
 
 ACCOUNT = "123456789012"
 ARN = f"arn:aws:sns:us-east-1:{ACCOUNT}:"
@@ -84,7 +85,14 @@ async def start(tmp_path, clock, signer, world):
         urls = Urls("http://127.0.0.1:4566", lambda: "http://127.0.0.1:4566/cert.pem")
         service = await SnsService.start(tmp_path / "topics.db", clock, signer, urls, stack)
         if deliver:
-            await service.open(world.send, world.invoke, world.may, lambda *_counted: None, stack)
+            await service.open(
+                world.send,
+                world.invoke,
+                world.may,
+                lambda *_counted: None,
+                WebPoster(everywhere=True),
+                stack,
+            )
         return service
 
     async def stop():

@@ -11,7 +11,6 @@ from emberbox.model.notification import Urls, lambda_event, signed, text_to_sign
 from emberbox.model.sns_retries import content_type
 from emberbox.model.topic import Publication, Subscription
 from emberbox.services.sns.signing import Signer
-from emberbox.services.sns.web import post
 from emberbox.storage.topics import TopicStore
 
 _TOO_MANY: Final = 429
@@ -29,6 +28,11 @@ class InvokeAsync(Protocol):
 
 MayDeliver = Callable[[str, str], Awaitable[bool]]
 """(ARN of the topic, ARN of a queue or function): whether the latter's policy lets it deliver."""
+
+
+Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[int]]
+"""Posts a body with headers to a URL: the status. OSError if there is none, CallerError if it may
+not be."""
 
 
 class SendToQueue(Protocol):
@@ -59,6 +63,7 @@ class Senders:
         send: SendToQueue,
         invoke: InvokeAsync,
         may: MayDeliver,
+        post: Post,
     ) -> None:
         self._store = store
         self._signer = signer
@@ -66,6 +71,7 @@ class Senders:
         self._send = send
         self._invoke = invoke
         self._may = may
+        self._post = post
         self.by_protocol = {
             "sqs": self.to_queue,
             "lambda": self.to_function,
@@ -115,7 +121,7 @@ class Senders:
         if subscription.is_raw and message.type == "Notification":
             headers["x-amz-sns-rawdelivery"] = "true"
         body = self._body(subscription, message)
-        status = await post(subscription.endpoint, body.encode(), headers)
+        status = await self._post(subscription.endpoint, body.encode(), headers)
         if 200 <= status < 300:
             return
         if status >= _SERVER_ERROR or status == _TOO_MANY or status < 200:

@@ -13,7 +13,7 @@ from emberbox.model.topic import Subscription, invalid_parameter
 from emberbox.services.sns.delivering import Counted, Deliveries
 from emberbox.services.sns.naming import topic_at
 from emberbox.services.sns.publishing import Publisher, PublishOperations
-from emberbox.services.sns.senders import InvokeAsync, MayDeliver, Senders, SendToQueue
+from emberbox.services.sns.senders import InvokeAsync, MayDeliver, Post, Senders, SendToQueue
 from emberbox.services.sns.signing import Signer
 from emberbox.services.sns.subscriptions import SubscriptionOperations
 from emberbox.services.sns.topics import TopicOperations
@@ -66,11 +66,12 @@ class SnsService:
         invoke: InvokeAsync,
         may: MayDeliver,
         counted: Counted,
+        post: Post,
         stack: AsyncExitStack,
     ) -> None:
         """Begin to deliver, by these ways into queues and functions, to those that `may` allows."""
         self._publisher.counted = counted
-        senders = Senders(self.store, self._signer, self._urls, send, invoke, may)
+        senders = Senders(self.store, self._signer, self._urls, send, invoke, may, post)
         self._deliveries = Deliveries(
             self.store,
             self._publications,
