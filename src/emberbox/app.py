@@ -49,7 +49,6 @@ from emberbox.parts.messaging import (
     open_deliveries,
     open_messaging,
     open_sources,
-    role_rights,
 )
 from emberbox.parts.metrics import Metrics, open_metrics
 from emberbox.parts.more_metrics import measure_more
@@ -135,7 +134,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             usage.sink.add,
         )
         fleets.append(environments.fleet)
-        rights = role_rights(identities.authority, settings.auth)
+        rights = identities.role_may
         messaging = await open_messaging(
             data, _own_url(listener), rights, clock, stack, dict(settings.endpoints)
         )

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
-from emberbox.identity.authority import Authority, Question
 from emberbox.invoke.deliveries import Deliver
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.model.async_deliveries import Delivery
@@ -30,7 +29,6 @@ from emberbox.services.sqs.metrics import QueueMetrics
 from emberbox.services.sqs.port import LocalQueues
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sqs.sink import QueueSink
-from emberbox.settings import AuthMode
 from emberbox.sources.engine import Engine
 from emberbox.sources.invoking import FunctionWatch, Invoker
 from emberbox.sources.queue_checks import ACTIONS, QueueCheck
@@ -158,18 +156,6 @@ def open_sources(
     engine.open()
     stack.push_async_callback(partial(engine.close, drain_s))
     return engine
-
-
-def role_rights(authority: Authority, mode: AuthMode) -> Rights:
-    """What execution roles may do: by their policies, or everything where nobody is checked."""
-
-    async def may(role: str, action: str, resource: str) -> bool:
-        if mode is not AuthMode.ENFORCED:
-            return True
-        question = Question(action, resource, resource.split(":")[4], {})
-        return (await authority.may_role(role, "awslambda", question)).is_allowed
-
-    return may
 
 
 def _permitted(action: str, deliver: Deliver, rights: Rights) -> Deliver:
