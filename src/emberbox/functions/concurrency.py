@@ -1,8 +1,10 @@
 """PutFunctionConcurrency, GetFunctionConcurrency, DeleteFunctionConcurrency, GetAccountSettings."""
 
 from emberbox.functions.finding import found
+from emberbox.functions.provisioning import requested_of
 from emberbox.functions.references import Target, target_of
 from emberbox.model import limits
+from emberbox.model.concurrency import check_covers
 from emberbox.model.configuration import invalid
 from emberbox.model.request import Operation, Params, Reply, RequestContext
 from emberbox.storage.catalog import FunctionCatalog
@@ -39,6 +41,7 @@ class Concurrency:
         """Set executions aside for a function, which can have no more; 0 switches it off."""
         target = _whole_function(context, params)
         reserved: int = params["ReservedConcurrentExecutions"]
+        check_covers(reserved, requested_of(self._catalog, target.key).values())
         try:
             await self._store.put(target.key, reserved, self._limit)
         except FunctionMissingError:

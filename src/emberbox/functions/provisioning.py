@@ -9,6 +9,7 @@ from emberbox.functions.attaching import Attaching, qualifier_of
 from emberbox.functions.finding import exists, found
 from emberbox.functions.references import Target, target_of
 from emberbox.model.attachment import Attachment, Kind
+from emberbox.model.concurrency import check_within
 from emberbox.model.provisioned import (
     Allocation,
     Status,
@@ -57,11 +58,15 @@ class Provisioning:
         requested = params["ProvisionedConcurrentExecutions"]
         function = found(self._catalog, target)
         refuse_tenancy(function, "Provisioned concurrency is")
-        amounts = self._amounts(target.key)
+        amounts = requested_of(self._catalog, target.key)
         aliases = {alias.name: alias.version for alias in self._catalog.aliases(target.key)}
         check_qualifier(qualifier, function, amounts, aliases)
         of_others = sum(amount for name, amount in amounts.items() if name != qualifier)
-        check_amount(requested, of_others, self._concurrency_limit)
+        reserved = self._catalog.reserved(target.key)
+        check_within(reserved, of_others + requested)
+        if reserved is None:
+            set_aside = self._catalog.reserved_in(context.account, context.region)
+            check_amount(requested, of_others, self._concurrency_limit - set_aside)
         config = await self._configs.change(target, lambda _before: {REQUESTED: requested})
         return Reply(_shown(config, Allocation(), Status.IN_PROGRESS), status=202)
 
@@ -106,16 +111,18 @@ class Provisioning:
             raise unpublished()
         return target
 
-    def _amounts(self, key: FunctionKey) -> dict[str, int]:
-        configs = self._catalog.attachments(key, Kind.PROVISIONED)
-        return {each.qualifier: each.value[REQUESTED] for each in configs}
-
     def _now(self, target: Target, config: Attachment) -> Params:
         alias = self._catalog.alias(target.key, config.qualifier)
         version = config.qualifier if alias is None else alias.version
         requested = config.value[REQUESTED]
         allocation = self._allocations(target.key, version).of(requested)
         return _shown(config, allocation, allocation.status(requested))
+
+
+def requested_of(catalog: FunctionCatalog, key: FunctionKey) -> dict[str, int]:
+    """Qualifier -> environments that are asked for, of a function."""
+    configs = catalog.attachments(key, Kind.PROVISIONED)
+    return {each.qualifier: each.value[REQUESTED] for each in configs}
 
 
 def none_allocated(_key: FunctionKey, _version: str) -> Allocation:

@@ -4,6 +4,8 @@ Source: the Lambda guide's page on reserved concurrency and the API reference of
 PutFunctionConcurrency; the text is the service's own.
 """
 
+from collections.abc import Iterable
+
 from emberbox.model.configuration import invalid
 
 UNRESERVED_MIN = 100
@@ -19,4 +21,23 @@ def check_reservation(limit: int, reserved_by_others: int, wanted: int) -> None:
         raise invalid(
             "Specified ReservedConcurrentExecutions for function decreases account's "
             f"UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_MIN}]."
+        )
+
+
+def check_covers(reserved: int, provisioned: Iterable[int]) -> None:
+    """CallerError unless a function's reservation covers what is provisioned of it."""
+    total = sum(provisioned)
+    if reserved < total:
+        raise invalid(
+            "Specified ReservedConcurrentExecutions for function is lower than the sum of its "
+            f"provisioned concurrency: [{total}]."
+        )
+
+
+def check_within(reserved: int | None, provisioned: int) -> None:
+    """CallerError if more would be provisioned of a function than is set aside for it."""
+    if reserved is not None and provisioned > reserved:
+        raise invalid(
+            "Requested Provisioned Concurrency should not be greater than the "
+            "reservedConcurrentExecution for function"
         )

@@ -5,6 +5,7 @@ import pytest
 PUT = "PutFunctionConcurrency"
 GET = "GetFunctionConcurrency"
 DELETE = "DeleteFunctionConcurrency"
+PROVISION = "PutProvisionedConcurrencyConfig"
 
 
 async def unreserved(api):
@@ -91,3 +92,48 @@ async def test_a_reservation_survives_a_restart(api, make_api):
 
     assert await later(GET, FunctionName="f") == {"ReservedConcurrentExecutions": 5}
     assert await unreserved(later) == 995
+
+
+async def provision(api, qualifier, count, name="f"):
+    """Ask for environments of a version."""
+    await api(
+        PROVISION, FunctionName=name, Qualifier=qualifier, ProvisionedConcurrentExecutions=count
+    )
+
+
+async def test_a_reservation_covers_what_is_provisioned(api):
+    """Of all versions together; whichever comes second is refused, and nothing changes."""
+    await api.created()
+    await api("PublishVersion", FunctionName="f")
+    await api("UpdateFunctionConfiguration", FunctionName="f", Timeout=9)
+    await api("PublishVersion", FunctionName="f")
+    await provision(api, "1", 3)
+    await provision(api, "2", 4)
+
+    low = await api.refusal(api(PUT, FunctionName="f", ReservedConcurrentExecutions=6))
+    off = await api.refusal(api(PUT, FunctionName="f", ReservedConcurrentExecutions=0))
+    await api(PUT, FunctionName="f", ReservedConcurrentExecutions=7)
+    more = await api.refusal(provision(api, "1", 4))
+    await provision(api, "1", 2)
+
+    assert (low.code, "[7]" in low.message) == ("InvalidParameterValueException", True)
+    assert off.message == low.message
+    assert more.message == (
+        "Requested Provisioned Concurrency should not be greater than the "
+        "reservedConcurrentExecution for function"
+    )
+    assert await api(GET, FunctionName="f") == {"ReservedConcurrentExecutions": 7}
+
+
+async def test_what_others_have_set_aside_cannot_be_provisioned(api):
+    """A function with a reservation of its own provisions within that."""
+    for name in ("f", "g"):
+        await api.created(name)
+        await api("PublishVersion", FunctionName=name)
+    await api(PUT, FunctionName="g", ReservedConcurrentExecutions=800)
+
+    error = await api.refusal(provision(api, "1", 101))
+    await provision(api, "1", 100)
+    await provision(api, "1", 800, name="g")
+
+    assert "below its minimum value of [100]" in error.message
