@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 SOURCES := src tests bench demo examples tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint fix types layers unit system bench thousand docs soak clean languages
+.PHONY: help demo serve test check lint fix types layers unit system bench thousand docs soak storm clean languages
 
 help: ## what this Makefile can do
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -63,6 +63,9 @@ thousand: $(READY) ## a thousand environments of one function, frozen, and what 
 
 soak: $(READY) ## ten thousand invocations with failures mixed in, then look for leaks
 	@$(BIN)/python -m bench.soak $(ARGS)
+
+storm: $(READY) languages ## half an hour of all languages while their processes are killed
+	@$(BIN)/python -m bench.mixed_soak $(ARGS)
 
 docs: $(READY) ## write the generated reference pages anew and check every link
 	$(BIN)/python -m tools.exercised

@@ -7,16 +7,22 @@ from pathlib import Path
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
-def tree(root: int) -> set[int]:
-    """The process and all its descendants."""
-    parents: dict[int, int] = {}
+def parents() -> dict[int, int]:
+    """Each process of this machine -> its parent."""
+    found: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
-                parents[int(entry.name)] = int(_stat(int(entry.name))[1])
+                found[int(entry.name)] = int(_stat(int(entry.name))[1])
+    return found
+
+
+def tree(root: int) -> set[int]:
+    """The process and all its descendants."""
+    known = parents()
     found = {root}
     while True:
-        more = {pid for pid, parent in parents.items() if parent in found} - found
+        more = {pid for pid, parent in known.items() if parent in found} - found
         if not more:
             return found
         found |= more

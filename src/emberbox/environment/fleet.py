@@ -137,6 +137,8 @@ class Fleet:
                 timer.cancel()
         for task in list(self._tasks):
             task.cancel()
+        for pool in self._pools:
+            pool.retired = "the server stops"
         for environment in list(self._owners):
             environment.stop("the server stops")
 

@@ -8,8 +8,21 @@ from emberbox.clock import Clock
 from emberbox.environment.environment import Environment
 from emberbox.environment.plan import Plan
 from emberbox.environment.provision import Provision
-from emberbox.errors import EmberboxError
+from emberbox.errors import EmberboxError, PlatformError
 from emberbox.model.report import Measurement
+
+_LOSSES_MAX = 3
+
+
+class _Waiter(asyncio.Future[Environment]):
+    """A request that waits for an environment."""
+
+    losses = 0
+
+    def lose(self) -> bool:
+        """An environment that it waited for is lost; whether it may wait for another."""
+        self.losses += 1
+        return self.losses <= _LOSSES_MAX
 
 
 class Pool:
@@ -36,7 +49,7 @@ class Pool:
         self._clock = clock
         self.all: set[Environment] = set()
         self.starting = 0
-        self._waiters: deque[asyncio.Future[Environment]] = deque()
+        self._waiters: deque[_Waiter] = deque()
         self._begin_start = begin_start
         self.retired = ""
         self.peak_mb = 0.0
@@ -58,7 +71,7 @@ class Pool:
 
     async def wait(self) -> Environment:
         """The next environment that becomes available; raises why none can be started."""
-        future: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
+        future = _Waiter()
         self._waiters.append(future)
         self._begin_start(self)
         try:
@@ -95,12 +108,22 @@ class Pool:
             self.init_ms = measured.init_ms
 
     def start_failed(self, error: EmberboxError) -> None:
-        """An environment could not be started: tell one who waits."""
+        """An environment could not be started: tell one who waits.
+
+        What is not the function's fault is tried again: a process of ours that was killed must not
+        fail a request that no handler has seen. But not for ever: the fault may be one that stays.
+        """
         while self._waiters:
             waiter = self._waiters.popleft()
-            if not waiter.done():
+            if waiter.done():
+                continue
+            if isinstance(error, PlatformError) and waiter.lose() and not self.retired:
+                # Behind the others: what was lost at once with theirs is not all its own loss.
+                self._waiters.append(waiter)
+                self._begin_start(self)
+            else:
                 waiter.set_exception(error)
-                return
+            return
 
     def remove(self, environment: Environment) -> None:
         """It is gone; if requests wait for more than is on its way, another start is begun."""
@@ -119,7 +142,7 @@ class Pool:
             if environment.is_available:
                 environment.stop(reason)
 
-    def _forget(self, future: asyncio.Future[Environment]) -> None:
+    def _forget(self, future: _Waiter) -> None:
         if future in self._waiters:
             self._waiters.remove(future)
 

@@ -77,7 +77,7 @@ class NamespaceBackend:
         self._refilling: dict[str, int] = {}
         self._refill_timers: dict[str, asyncio.TimerHandle] = {}
         self._living: dict[int, NamespaceSandbox] = {}
-        self._free_uids: list[int] = []
+        self._free_uids: deque[int] = deque()
         self._next_uid = FIRST_UID
         self._serial = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -306,7 +306,8 @@ class NamespaceBackend:
 
     def _take_uid(self) -> int:
         if self._free_uids:
-            return self._free_uids.pop()
+            # The one that is free longest: what somebody might remember of it is oldest.
+            return self._free_uids.popleft()
         if self._next_uid >= FIRST_UID + _UIDS:
             raise PlatformError("no user id is left for another sandbox")
         self._next_uid += 1
