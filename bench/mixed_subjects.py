@@ -75,16 +75,19 @@ public class Subject {
 """
 _SHELL = r"""#!/bin/bash
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
+# Where one of its programs was killed it ends as they did.
+end() { kill -KILL $$; }
 while true; do
-    event=$(curl -sS -D /tmp/headers "$api/invocation/next") || exit 9
+    event=$(curl -sS -D /tmp/headers "$api/invocation/next") || end
     id=$(tr -d '\r' < /tmp/headers | sed -n 's/^Lambda-Runtime-Aws-Request-Id: //Ip')
+    [ "$id" ] || end
     case "$event" in
     *fail*) curl -sS "$api/invocation/$id/error" \
-        -d '{"errorMessage": "on purpose", "errorType": "Shell.Failed"}' > /dev/null ;;
+        -d '{"errorMessage": "on purpose", "errorType": "Shell.Failed"}' > /dev/null || end ;;
     *exit*) exit 3 ;;
-    *slow*) sleep 30 ;;
+    *slow*) sleep 30 || end ;;
     *) echo "a line"
-        curl -sS "$api/invocation/$id/response" -d "$event" > /dev/null ;;
+        curl -sS "$api/invocation/$id/response" -d "$event" > /dev/null || end ;;
     esac
 done
 """

@@ -69,6 +69,7 @@ BESIDE = {"lambda": {"Invoke", "InvokeWithResponseStream"}}
 OPTIONS = {
     "CONCURRENT_EXECUTIONS": "--max-concurrency",
     "REQUESTS_PER_EXECUTION": "--request-rate",
+    "TIMEOUT_MAX_S": "--max-timeout",
 }
 
 

@@ -145,6 +145,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             secret=secret,
             roles=identities.store if settings.auth is AuthMode.ENFORCED else None,
             concurrency_limit=settings.concurrency,
+            timeout_max_s=settings.timeout_max_s,
             hot_directories=settings.hot_reload,
             access_points=dict(settings.file_systems),
             checks=messaging.checks,

@@ -40,6 +40,7 @@ class Settings:
     admission_wait_s: float = 0.0
     memory_reserve_mb: int | None = None
     async_concurrency: int = 32
+    timeout_max_s: int = 900
     blank_sandboxes: int = 4
     idle_timeout_s: float = 600.0
     freeze_after_s: float = 0.01

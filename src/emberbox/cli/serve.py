@@ -89,6 +89,13 @@ _GARBAGE = (20_000, 20, 20)
     help="Asynchronous invocations that run at once, of all functions together.",
 )
 @click.option(
+    "--max-timeout",
+    default=900,
+    show_default=True,
+    type=click.IntRange(900, 5_400),
+    help="Longest time limit that a function may have, in seconds.",
+)
+@click.option(
     "--idle-timeout",
     default=600.0,
     show_default=True,
@@ -199,6 +206,7 @@ def serve(
     admission_wait: float,
     memory_reserve: int | None,
     async_concurrency: int,
+    max_timeout: int,
     idle_timeout: float,
     freeze_after: float,
     blank_sandboxes: int,
@@ -246,6 +254,7 @@ def serve(
         admission_wait_s=admission_wait,
         memory_reserve_mb=memory_reserve,
         async_concurrency=async_concurrency,
+        timeout_max_s=max_timeout,
         blank_sandboxes=blank_sandboxes,
         idle_timeout_s=idle_timeout,
         freeze_after_s=freeze_after,

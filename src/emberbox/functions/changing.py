@@ -50,6 +50,7 @@ class Changing:
         roles: RoleLookup | None,
         clock: Clock,
         signing: CodeSigning,
+        timeout_max_s: int,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -61,6 +62,7 @@ class Changing:
         self._roles = roles
         self._clock = clock
         self._signing = signing
+        self._timeout_max_s = timeout_max_s
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -77,7 +79,7 @@ class Changing:
         key = new_key(context, params["FunctionName"])
         code = params["Code"]
         refuse_unbuilt(code)
-        check_settings(params)
+        check_settings(params, self._timeout_max_s)
         self._access_points.check(params)
         is_image = check_package_type(params)
         await check_role(self._roles, context, params["Role"])
@@ -133,7 +135,7 @@ class Changing:
     ) -> Params:
         """Change the settings that are given, and no others."""
         target = latest_of(context, params)
-        check_settings(params)
+        check_settings(params, self._timeout_max_s)
         self._access_points.check(params)
         await check_role(self._roles, context, params.get("Role"))
         layers = await self._layers.held(context, params.get("Layers"))

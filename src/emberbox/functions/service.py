@@ -24,6 +24,7 @@ from emberbox.functions.settling import Optimize, Settling
 from emberbox.functions.sourcing import SourceCheck
 from emberbox.functions.tagging import Tagging
 from emberbox.functions.versioning import Versioning
+from emberbox.model.limits import TIMEOUT_MAX_S
 from emberbox.model.mapping import SourceKind
 from emberbox.model.request import Operation
 from emberbox.storage.aliases import AliasStore
@@ -59,6 +60,7 @@ class FunctionsService:
         roles: RoleLookup | None = None,
         blobs: Blobs | None = None,
         concurrency_limit: int = 1_000,
+        timeout_max_s: int = TIMEOUT_MAX_S,
         hot_directories: Sequence[Path] = (),
         access_points: Collection[str] = (),
         checks: Mapping[SourceKind, SourceCheck] = _NO_CHECKS,
@@ -93,6 +95,7 @@ class FunctionsService:
                 roles,
                 clock,
                 self.resources.signing,
+                timeout_max_s,
             ).operations,
             **Layering(layers, packages, code, self.downloads, clock).operations,
             **LayerPolicies(layers).operations,

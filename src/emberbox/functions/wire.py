@@ -60,13 +60,14 @@ _SETTINGS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
 """Member -> field and how its value is read."""
 
 
-def check_settings(params: Params) -> None:
+def check_settings(params: Params, timeout_max_s: int) -> None:
     """CallerError unless a function can have all that a request sets."""
     refuse_unbuilt(params)
     check_sizes(
         params.get("Timeout"),
         params.get("MemorySize"),
         (params.get("EphemeralStorage") or {}).get("Size"),
+        timeout_max_s,
     )
     if params.get("Runtime") is not None:
         _check_runtime(params["Runtime"])

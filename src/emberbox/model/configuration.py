@@ -74,9 +74,14 @@ def check_environment(variables: Mapping[str, str]) -> None:
             raise invalid(f"{_ENVIRONMENT} variable {name} holds a NUL character.")
 
 
-def check_sizes(timeout_s: int | None, memory_mb: int | None, ephemeral_mb: int | None) -> None:
+def check_sizes(
+    timeout_s: int | None,
+    memory_mb: int | None,
+    ephemeral_mb: int | None,
+    timeout_max_s: int = limits.TIMEOUT_MAX_S,
+) -> None:
     """CallerError that names every size above the service's bound; None was not asked for."""
-    found = list(_too_large(timeout_s, memory_mb, ephemeral_mb))
+    found = list(_too_large(timeout_s, memory_mb, ephemeral_mb, timeout_max_s))
     if found:
         raise validation_error(found)
 
@@ -192,10 +197,10 @@ def validation_error(violations: list[str]) -> CallerError:
 
 
 def _too_large(
-    timeout_s: int | None, memory_mb: int | None, ephemeral_mb: int | None
+    timeout_s: int | None, memory_mb: int | None, ephemeral_mb: int | None, timeout_max_s: int
 ) -> Iterator[str]:
     for value, path, most in (
-        (timeout_s, "timeout", limits.TIMEOUT_MAX_S),
+        (timeout_s, "timeout", timeout_max_s),
         (memory_mb, "memorySize", limits.MEMORY_MAX_MB),
         (ephemeral_mb, "ephemeralStorage.size", limits.EPHEMERAL_MAX_MB),
     ):

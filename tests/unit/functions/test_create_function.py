@@ -205,6 +205,16 @@ async def test_all_sizes_that_are_too_large_are_named_at_once(api):
     )
 
 
+async def test_a_server_may_let_functions_run_for_longer(make_api):
+    """Up to what it was told, and the refusal names that."""
+    api = make_api(timeout_max_s=1_800)
+
+    assert (await api.create(Timeout=1_800))["Timeout"] == 1_800
+    error = await api.refusal(api.create("g", Timeout=1_801))
+
+    assert error.message.endswith("Member must have value less than or equal to 1800")
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [
