@@ -272,3 +272,62 @@ def test_who_does_not_listen_holds_nobody_up(server, extended):  # noqa: F811 - 
     answers = [function.answer_at_once() for _ in range(5)]
 
     assert [answer.json() for answer in answers] == ["done"] * 5
+
+
+LATE = """
+import http.server, socketserver
+
+SEEN, GO_ON = [], threading.Event()
+
+class Sink(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        GO_ON.wait(30)
+        SEEN.extend(json.loads(body))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *args):
+        pass
+
+server = http.server.ThreadingHTTPServer(("", 4242), Sink)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+identifier, _ = register("INVOKE")
+call("PUT", "/2022-07-01/telemetry", {
+    "schemaVersion": "2022-12-13", "types": ["platform", "function"],
+    "buffering": {"timeoutMs": 25, "maxItems": 1000, "maxBytes": 262144},
+    "destination": {"protocol": "HTTP", "URI": "http://sandbox.localdomain:4242/sink"},
+}, Lambda_Extension_Identifier=identifier)
+next_event(identifier)
+next_event(identifier)
+GO_ON.set()
+deadline = time.monotonic() + 15
+while time.monotonic() < deadline and "platform.logsDropped" not in [e["type"] for e in SEEN]:
+    time.sleep(0.01)
+lost = [e["record"] for e in SEEN if e["type"] == "platform.logsDropped"]
+lines = sum(e["type"] == "function" for e in SEEN)
+tell("found", json.dumps({"lost": lost, "lines": lines}))
+while True:
+    next_event(identifier)
+"""
+
+
+def test_what_was_dropped_is_told(extended):  # noqa: F811 - the fixture
+    """A subscriber that fell behind hears how much it has missed as soon as it listens again."""
+    flood = """
+    def lambda_handler(event, context):
+        for n in range(event.get("lines", 0)):
+            print("x" * 1000)
+    """
+    function = extended({"late": LATE}, handler=flood, Timeout=30, MemorySize=1769)
+
+    function.answer_at_once(lines=3000)
+    log = function.invoke().log + "".join(function.log())
+
+    found, _ = json.JSONDecoder().raw_decode(log.partition("late found ")[2])
+    (lost,) = found["lost"]
+    assert lost["reason"].startswith("Consumer seems to have fallen behind")
+    assert 0 < lost["droppedRecords"] <= 3_000 + 10
+    assert lost["droppedBytes"] > 1_000 * (lost["droppedRecords"] - 10)
+    # Two batches were kept, and one was on its way.
+    assert 250 <= found["lines"] <= 3_000 - lost["droppedRecords"] + 10
