@@ -27,7 +27,7 @@ _MANAGED = (".sdkman/candidates/java/*", ".jdks/*", ".asdf/installs/java/*")
 _VERSION = re.compile(r'^JAVA_VERSION="(?:1\.)?((\d+)[^"]*)"', re.MULTILINE)
 _SOURCES = BOOTSTRAPS / "java"
 _LIBRARY = "/var/runtime/lib"
-_MAIN = "emberbox.runtime.Main"
+_JAVA = "/var/lang/bin/java"
 _BUILD_S = 120.0
 _ARCHIVES_SINCE = (13,)
 _BUILDING = threading.Lock()
@@ -98,14 +98,14 @@ def _find(search: Search) -> Iterable[Program]:
             family=Family.JAVA,
             version=version,
             zygote=search.zygote,
-            command=("/bin/sh", "/var/runtime/bootstrap", java.archive),
+            command=("/bin/sh", "/var/runtime/bootstrap", java.archive, _JAVA, "/opt"),
             binds=(
                 *bind_prefix(str(java.home)),
                 *_configuration(java.home),
                 (str(_SOURCES / "bootstrap"), "/var/runtime/bootstrap"),
                 (str(library), _LIBRARY),
             ),
-            links={"/var/lang/bin/java": str(java.home / "bin" / "java")},
+            links={_JAVA: str(java.home / "bin" / "java")},
             build=partial(_build, compilers[-1], java, library),
         )
 
@@ -133,6 +133,9 @@ def _build(jdk: Path, java: _Installed, library: Path) -> None:
             if old != library:
                 shutil.rmtree(old, ignore_errors=True)
         library.mkdir(parents=True, exist_ok=True, mode=0o755)
+        # Users of sandboxes come by here where there are no mounts, whatever the server's umask.
+        library.parent.chmod(0o711)
+        library.chmod(0o755)
         jar = library / "emberbox.jar"
         if not jar.exists():
             _compile(jdk, jar)

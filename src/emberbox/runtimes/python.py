@@ -106,6 +106,11 @@ PYTHON = Language(
     find=_find,
     minimum=MINIMUM,
     variables=lambda _runtime: {"LC_CTYPE": "C.UTF-8", "PYTHONPATH": "/var/runtime"},
-    fixed={"_LAMBDA_TELEMETRY_LOG_FD": "3", "_EMBERBOX_RUNTIME_SOCKET": RUNTIME_SOCKET},
+    fixed={
+        "_LAMBDA_TELEMETRY_LOG_FD": "3",
+        "_EMBERBOX_RUNTIME_SOCKET": RUNTIME_SOCKET,
+        # Without namespaces, layers are elsewhere: the words of variables are replaced there.
+        "_EMBERBOX_OPT": "/opt",
+    },
     read_at_start=("GLIBC_", "LC_", "LD_", "MALLOC_", "PYTHON"),
 )

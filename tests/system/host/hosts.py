@@ -20,6 +20,15 @@ ROOT = Path(__file__).parents[3]
 _numbers = itertools.count(1)
 
 
+def zip_of(files):
+    """A zip of files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return out.getvalue()
+
+
 class Host:
     """A running server and hands for it; functions are made from source."""
 
@@ -45,10 +54,6 @@ class Host:
 
     def zipped(self, runtime, handler, files, **configuration):
         """The name of a new function of any language."""
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as archive:
-            for path, text in files.items():
-                archive.writestr(path, text)
         name = f"h{os.getpid()}-{next(_numbers)}"
         self.hands.call(
             "lambda",
@@ -57,10 +62,18 @@ class Host:
             Runtime=runtime,
             Role=ROLE,
             Handler=handler,
-            Code={"ZipFile": out.getvalue()},
+            Code={"ZipFile": zip_of(files)},
             **{"MemorySize": 512, "Timeout": 20, **configuration},
         )
         return name
+
+    def layer(self, files):
+        """The ARN of a new layer."""
+        name = f"h{os.getpid()}-{next(_numbers)}"
+        content = {"ZipFile": zip_of(files)}
+        return self.hands.call("lambda", "PublishLayerVersion", LayerName=name, Content=content)[
+            "LayerVersionArn"
+        ]
 
     def invoke(self, name, payload=b"{}", **options):
         """One invocation."""

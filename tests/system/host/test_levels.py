@@ -15,7 +15,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from hosts import KINDS, host_of_kind
+from hosts import KINDS, host_of_kind, zip_of
 
 FUNCTION = (Path(__file__).parent / "behaviours.py").read_text("utf-8")
 SLEEP = f"6{os.getpid()}"
@@ -26,6 +26,14 @@ exports.handler = async (event) => ({
   doubled: event.value * 2,
   root: process.cwd() === process.env.LAMBDA_TASK_ROOT,
 });
+"""
+
+WORDS = 'package example; public class Words { public static String SAID = "of the layer"; }'
+SUBJECT = """
+package example;
+public class Subject {
+    public static String handle(String event) { return Words.SAID; }
+}
 """
 
 
@@ -202,6 +210,58 @@ def test_another_language_runs(host):
     answer = host.invoke(name, b'{"value": 21}', LogType="Tail")
 
     assert (answer.error, answer.json()) == (None, {"doubled": 42, "root": True}), answer.log
+
+
+def test_layers_are_found(host):
+    """A Python module, a Node.js module and a program of a layer, wherever /opt is there."""
+    layer = host.layer(
+        {
+            "python/shared.py": "NAME = 'python'",
+            "nodejs/node_modules/shared/index.js": "module.exports = 'node';",
+        }
+    )
+    python = host.function(
+        "import shared\n\ndef handler(event, context):\n    return shared.NAME\n", Layers=[layer]
+    )
+    assert host.invoke(python).json() == "python"
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    source = "exports.handler = async () => require('shared');"
+    node = host.zipped("nodejs20.x", "index.handler", {"index.js": source}, Layers=[layer])
+    assert host.invoke(node).json() == "node"
+
+
+def test_java_runs(host):
+    """With a class of the package and a jar of a layer."""
+    if shutil.which("javac") is None:
+        pytest.skip("javac is not installed")
+    jar = zip_of({"example/Words.class": compiled("Words", WORDS)})
+    layer = host.layer({"java/lib/words.jar": jar})
+    name = host.zipped(
+        "java21",
+        "example.Subject::handle",
+        {"example/Subject.class": compiled("Subject", SUBJECT, Words=WORDS)},
+        Layers=[layer],
+    )
+
+    answer = host.invoke(name, b'"x"', LogType="Tail")
+
+    assert (answer.error, answer.json()) == (None, "of the layer"), answer.log
+
+
+def compiled(name, source, **beside):
+    """The class file of a Java class of the package example."""
+    with tempfile.TemporaryDirectory() as place:
+        files = {name: source, **beside}
+        for each, text in files.items():
+            (Path(place) / f"{each}.java").write_text(text, "utf-8")
+        subprocess.run(
+            ["javac", "--release", "8", "-nowarn", "-d", place, f"{place}/{name}.java"]
+            + [f"{place}/{each}.java" for each in beside],
+            check=True,
+            capture_output=True,
+        )
+        return (Path(place) / "example" / f"{name}.class").read_bytes()
 
 
 def sleepers():

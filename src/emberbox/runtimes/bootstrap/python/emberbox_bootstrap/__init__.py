@@ -43,9 +43,10 @@ def main(image=""):
     task_root = environment.get("LAMBDA_TASK_ROOT", "/var/task")
     if not _STATE["is_set_up"]:
         set_up()
-    elif brings_libraries(task_root):
+    elif brings_libraries(task_root, environment.get("_EMBERBOX_OPT", "/opt")):
         # A loader heeds LD_LIBRARY_PATH only if it starts with it, and the zygote's did not.
         os.execv(sys.executable, [sys.executable, sys.argv[0]])
+    layers = environment.pop("_EMBERBOX_OPT", "/opt")
     connect = partial(
         RuntimeClient,
         environment["AWS_LAMBDA_RUNTIME_API"],
@@ -57,7 +58,7 @@ def main(image=""):
     write_as(environment.get("AWS_EXECUTION_ENV"))
     time.tzset()  # TZ is the function's, and the C library has read the zygote's
     learn_environment()
-    find_modules(task_root)
+    find_modules(task_root, layers)
     try:
         handler = load(environment.get("_HANDLER", ""))
     except Exception as error:
@@ -71,16 +72,17 @@ def main(image=""):
     serve(client, handler)
 
 
-def find_modules(task_root):
+def find_modules(task_root, layers):
     """Look for modules in the package, then in layers, then where Python does."""
     version = "python%d.%d" % sys.version_info[:2]
-    places = [task_root, "/opt/python/lib/%s/site-packages" % version, "/opt/python"]
+    modules = layers + "/python"
+    places = [task_root, "%s/lib/%s/site-packages" % (modules, version), modules]
     sys.path[:] = places + [place for place in sys.path if place not in places]
 
 
-def brings_libraries(task_root):
+def brings_libraries(task_root, layers):
     """Whether package or layers hold shared libraries where LD_LIBRARY_PATH has the loader look."""
-    for place in (task_root, task_root + "/lib", "/opt/lib"):
+    for place in (task_root, task_root + "/lib", layers + "/lib"):
         try:
             names = os.listdir(place)
         except OSError:

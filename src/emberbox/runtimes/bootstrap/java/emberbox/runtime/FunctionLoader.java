@@ -12,12 +12,12 @@ import java.util.List;
 final class FunctionLoader {
     private FunctionLoader() {}
 
-    static ClassLoader of(String taskRoot) throws MalformedURLException {
+    static ClassLoader of(String taskRoot, String layers) throws MalformedURLException {
         String root = taskRoot == null ? "/var/task" : taskRoot;
         List<URL> places = new ArrayList<>();
         places.add(new File(root).toURI().toURL());
         addJars(places, new File(root, "lib"));
-        addJars(places, new File("/opt/java/lib"));
+        addJars(places, new File(layers, "java/lib"));
         return new URLClassLoader(places.toArray(new URL[0]), FunctionLoader.class.getClassLoader());
     }
 

@@ -15,23 +15,28 @@ public final class Main {
 
     private Main() {}
 
-    /** The program. With `rehearse` it runs all of its parts once, for a class data archive. */
+    /**
+     * The program; its argument is the folder of the layers. With `rehearse` it runs all of its
+     * parts once, for a class data archive.
+     */
     public static void main(String[] arguments) throws Exception {
         if (arguments.length > 0 && arguments[0].equals("rehearse")) {
             Rehearsal.run();
             return;
         }
+        String layers = arguments.length > 0 ? arguments[0] : "/opt";
         Map<String, String> environment = System.getenv();
         FunctionLog.configure(environment);
         RuntimeClient client = new RuntimeClient(environment.get("AWS_LAMBDA_RUNTIME_API"));
-        FunctionHandler handler = load(environment, client);
+        FunctionHandler handler = load(environment, layers, client);
         serve(client, handler, environment);
     }
 
-    private static FunctionHandler load(Map<String, String> environment, RuntimeClient client)
+    private static FunctionHandler load(
+            Map<String, String> environment, String layers, RuntimeClient client)
             throws IOException {
         try {
-            ClassLoader loader = FunctionLoader.of(environment.get("LAMBDA_TASK_ROOT"));
+            ClassLoader loader = FunctionLoader.of(environment.get("LAMBDA_TASK_ROOT"), layers);
             Thread.currentThread().setContextClassLoader(loader);
             return FunctionHandler.find(environment.get("_HANDLER"), loader);
         } catch (Throwable error) {

@@ -35,7 +35,7 @@ final class Rehearsal {
         context.getIdentity();
         context.getLogger();
         try {
-            FunctionHandler.find(Sample.class.getName() + "::handle", FunctionLoader.of("/var/empty"))
+            FunctionHandler.find(Sample.class.getName() + "::handle", FunctionLoader.of("/var/empty", "/var/empty"))
                     .handle(Main.utf8("{\"text\": \"a\", \"number\": 1.5}"), context);
         } catch (Throwable e) {
             Failure.of(e).json();
