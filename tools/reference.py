@@ -98,7 +98,7 @@ def services() -> list[Any]:
     return [
         FunctionsService(nothing, nothing, clock=nothing, secret=b"", concurrency_limit=1),
         IamService(nothing, nothing, nothing, nothing),
-        LogsService(nothing, nothing, nothing),
+        LogsService(nothing, nothing, nothing, nothing),
         CloudWatchService(nothing, nothing, nothing, nothing, nothing),
         SqsService(nothing, nothing),
         SnsService(nothing, nothing, nothing, nothing, nothing),

@@ -43,6 +43,7 @@ from emberbox.parts.autoscaling import open_autoscaling
 from emberbox.parts.environments import make_environments
 from emberbox.parts.function_urls import function_urls
 from emberbox.parts.identity import NewRootKey, open_identities
+from emberbox.parts.logs import open_log_filters, open_logs
 from emberbox.parts.messaging import (
     CERTIFICATES,
     Messaging,
@@ -58,13 +59,11 @@ from emberbox.parts.topic_rights import topic_rights
 from emberbox.parts.usage import open_usage, recursion_counter, throttle_counter
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
-from emberbox.services.logs.service import LogsService
 from emberbox.settings import AuthMode, Settings
 from emberbox.storage.catalog import CatalogWriter, FunctionCatalog
 from emberbox.storage.database import Database
 from emberbox.storage.functions import FunctionStore
 from emberbox.storage.hot_code import HotCode
-from emberbox.storage.logs import LogStore
 from emberbox.storage.packages import PackageStore
 from emberbox.telemetry.live import Live, Name
 from emberbox.telemetry.logs import LogSink
@@ -111,7 +110,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
 
         secret = _secret(data / "secret")
         state = await _open_state(data, secret, stack)
-        log_store, sink = await _open_logs(data, clock, stack)
+        logs = await open_logs(data, clock, stack)
         metrics = await open_metrics(data, clock, stack)
         fleets: list[Fleet] = []
         usage = await open_usage(data, clock, stack, metrics.of_lambda, partial(_states, fleets))
@@ -127,7 +126,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             packages,
             identities,
             secret,
-            sink,
+            logs.sink,
             clock,
             catalog,
             partial(_door, serving),
@@ -176,7 +175,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         gateway = Gateway(
             [
                 functions,
-                LogsService(log_store, sink, clock),
+                logs.service,
                 metrics.service,
                 identities.iam,
                 messaging.sqs,
@@ -198,7 +197,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             },
             fronts={URL_FRONT: urls.page},
         )
-        _complete(front_door, packages, usage.live, metrics, environments.fleet, sink, clock)
+        _complete(front_door, packages, usage.live, metrics, environments.fleet, logs.sink, clock)
         for part in (environments.fleet, environments.templates, front_door, environments.planner):
             catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, clock))
@@ -229,8 +228,10 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         )
 
         _connect(functions, asynchronous, metrics, messaging, catalog, settings)
-        loop = asyncio.get_running_loop()
-        accepting = await loop.create_server(serving[0].protocol, sock=listener, backlog=_BACKLOG)
+        open_log_filters(logs, asynchronous, catalog, metrics.sink, settings.auth, stack)
+        accepting = await asyncio.get_running_loop().create_server(
+            serving[0].protocol, sock=listener, backlog=_BACKLOG
+        )
         stack.push_async_callback(_drain, accepting, serving[0], front_door, settings.drain_s)
         stack.callback(asynchronous.invoker.pause)
         open_sources(
@@ -266,15 +267,6 @@ async def _load_functions(state: Database) -> tuple[FunctionCatalog, CatalogWrit
     writer = CatalogWriter(state, catalog)
     await FunctionStore(writer).load()
     return catalog, writer
-
-
-async def _open_logs(data: Path, clock: Clock, stack: AsyncExitStack) -> tuple[LogStore, LogSink]:
-    database = await Database.open(data / "logs.db", "logs", durable=False)
-    stack.push_async_callback(database.close)
-    store = LogStore(database)
-    sink = await LogSink.open(store, data / "journal", clock)
-    stack.push_async_callback(sink.close)
-    return store, sink
 
 
 def _states(fleets: list[Fleet]) -> Iterator[tuple[Name, str]]:

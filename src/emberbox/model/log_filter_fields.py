@@ -21,6 +21,7 @@ Check = Callable[[str], bool]
 class _Field:
     """What a pattern says of one field; no checks accept anything."""
 
+    name: str
     any_of: Sequence[Sequence[Check]]
 
     def accepts(self, value: str) -> bool:
@@ -28,7 +29,41 @@ class _Field:
         return any(all(check(value) for check in checks) for checks in self.any_of)
 
 
-def compile_fields(text: str) -> Callable[[str], bool]:
+@dataclass(frozen=True, slots=True)
+class FieldsPattern:
+    """A pattern in brackets; with a gap, any number of fields may stand between the two parts."""
+
+    before: Sequence[_Field]
+    after: Sequence[_Field]
+    has_gap: bool
+
+    def __call__(self, message: str) -> bool:
+        """Whether a message matches."""
+        if self.has_gap:
+            return _matches_around(message, self.before, self.after)
+        return _matches_all(message, self.before)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the fields."""
+        return [field.name for field in (*self.before, *self.after)]
+
+    def extracted(self, message: str) -> dict[str, str]:
+        """The fields of a message that matches: `$name`, or `$` and the place if it has no name."""
+        if not self.has_gap:
+            values = _split(message, len(self.before))
+            names = [field.name for field in self.before]
+        else:
+            values = _split(message, None)
+            first = len(self.before)
+            between = range(first + 1, len(values) - len(self.after) + 1)
+            names = [field.name for field in self.before]
+            names += [str(place) for place in between]
+            names += [field.name for field in self.after]
+        return {f"${name}": value for name, value in zip(names, values, strict=False)}
+
+
+def compile_fields(text: str) -> FieldsPattern:
     """A test of messages for a pattern in brackets; FilterError if it is none."""
     reader = Reader(text)
     reader.need("[")
@@ -46,22 +81,20 @@ def compile_fields(text: str) -> Callable[[str], bool]:
             break
         reader.need(",")
     reader.end()
-    if has_gap:
-        return lambda message: _matches_around(message, before, after)
-    return lambda message: _matches_all(message, before)
+    return FieldsPattern(before, after, has_gap)
 
 
 def _field(reader: Reader) -> _Field:
     name = _name(reader)
     alternatives: list[list[Check]] = [[]]
     if _is_at_end(reader):
-        return _Field(alternatives)
+        return _Field(name, alternatives)
     while True:
         alternatives[-1].append(reader.test(_BARE))
         if reader.has("||"):
             alternatives.append([])
         elif not reader.has("&&"):
-            return _Field(alternatives)
+            return _Field(name, alternatives)
         if _name(reader) != name:
             raise reader.error(f"expected the field {name}")
 

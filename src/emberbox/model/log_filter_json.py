@@ -4,7 +4,8 @@ Source: CloudWatch Logs user guide, "Using filter patterns to match terms in JSO
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -28,25 +29,69 @@ _Step = str | int | None
 _NOTHING = object()
 
 
-def compile_json(text: str) -> Callable[[str], bool]:
+@dataclass(frozen=True, slots=True)
+class JsonPattern:
+    """A pattern in braces, and the selectors that stand in it, as they are written."""
+
+    check: Check
+    selectors: Mapping[str, Sequence[_Step]]
+
+    def __call__(self, message: str) -> bool:
+        """Whether a message matches."""
+        event = _event(message)
+        return event is not _NOTHING and self.check(event)
+
+    def extracted(self, message: str) -> dict[str, str]:
+        """What the pattern's selectors select in a message; values as JSON but for texts."""
+        event = _event(message)
+        if event is _NOTHING:
+            return {}
+        found = {text: next(_values(event, steps), None) for text, steps in self.selectors.items()}
+        return {text: _shown(value) for text, value in found.items() if value is not None}
+
+
+def compile_json(text: str) -> JsonPattern:
     """A test of messages for a pattern in braces; FilterError if it is none."""
-    check = _Parser(text).parse()
+    parser = _Parser(text)
+    return JsonPattern(parser.parse(), parser.selectors)
 
-    def matches(message: str) -> bool:
-        if message.lstrip()[:1] not in ("{", "["):
-            return False
-        try:
-            return check(orjson.loads(message))
-        except ValueError:
-            return False
 
-    return matches
+def compile_selector(text: str) -> Callable[[str], str | None]:
+    """What a selector such as `$.a.b` selects in a JSON message; FilterError if it is none."""
+    steps = _Parser(text).parse_selector()
+
+    def select(message: str) -> str | None:
+        event = _event(message)
+        value = None if event is _NOTHING else next(_values(event, steps), None)
+        return None if value is None else _shown(value)
+
+    return select
+
+
+def _event(message: str) -> Any:
+    if message.lstrip()[:1] not in ("{", "["):
+        return _NOTHING
+    try:
+        return orjson.loads(message)
+    except ValueError:
+        return _NOTHING
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
         self._reader = Reader(text)
         self._wildcards = 0
+        self.selectors: dict[str, Sequence[_Step]] = {}
+
+    def parse_selector(self) -> Sequence[_Step]:
+        """A selector and nothing else."""
+        steps = self._selector()
+        self._reader.end()
+        return steps
 
     def parse(self) -> Check:
         self._reader.need("{")
@@ -90,6 +135,7 @@ class _Parser:
 
     def _selector(self) -> Sequence[_Step]:
         self._reader.need("$")
+        start = self._reader.at - 1
         steps: list[_Step] = []
         while self._step(steps):
             pass
@@ -99,6 +145,7 @@ class _Parser:
         self._wildcards += wildcards
         if wildcards > 1 or self._wildcards > _WILDCARDS_MAX:
             raise self._reader.error("too many wildcards in selectors")
+        self.selectors[self._reader.since(start)] = steps
         return steps
 
     def _step(self, steps: list[_Step]) -> bool:

@@ -38,6 +38,15 @@ class Reader:
         self._at = 0
         self._regexes = 0
 
+    @property
+    def at(self) -> int:
+        """Where it is."""
+        return self._at
+
+    def since(self, start: int) -> str:
+        """What was read since then."""
+        return self._text[start : self._at]
+
     def blank(self) -> None:
         """Go past white space."""
         while self._text[self._at : self._at + 1].isspace():

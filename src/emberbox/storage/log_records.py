@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from json import loads
 from typing import NamedTuple
 
+from emberbox.storage.database import Transaction
+
 ABOVE_ALL = "\U0010ffff"
 """Text that sorts behind every name."""
 
@@ -109,6 +111,14 @@ def group_of(row: sqlite3.Row) -> LogGroup:
         tags=loads(row["tags"]),
         size_bytes=row["size_bytes"],
     )
+
+
+def find_group(tx: Transaction, key: GroupKey) -> LogGroup:
+    """One group, or MissingGroupError."""
+    row = tx.one("log_group", account=key.account, region=key.region, name=key.name)
+    if row is None:
+        raise MissingGroupError(key.name)
+    return group_of(row)
 
 
 def stream_of(row: sqlite3.Row) -> StoredStream:

@@ -11,6 +11,7 @@ from json import dumps
 
 from emberbox.model.log_events import Slice, StreamKey, chunks
 from emberbox.storage.database import Database, Transaction
+from emberbox.storage.log_filters import REMOVED, STORED
 from emberbox.storage.log_reading import Page, ReadRequest, read_page
 from emberbox.storage.log_records import (
     ABOVE_ALL,
@@ -18,12 +19,12 @@ from emberbox.storage.log_records import (
     GroupKey,
     GroupQuery,
     LogGroup,
-    MissingGroupError,
     MissingStreamError,
     ProtectedGroupError,
     StoredStream,
     StreamQuery,
     TooManyTagsError,
+    find_group,
     group_of,
     just_above,
     stream_of,
@@ -66,7 +67,7 @@ class LogStore:
         """Store slices in a stream that must exist."""
 
         def work(tx: Transaction) -> None:
-            found = _group(tx, group)
+            found = find_group(tx, group)
             _add_chunks(tx, found.id, _stream(tx, found.id, stream).id, parts, now_ms)
 
         await self._database.write(work)
@@ -101,18 +102,20 @@ class LogStore:
         """Remove a group with its streams; their events go with the next sweeps."""
 
         def work(tx: Transaction) -> None:
-            group = _group(tx, key)
+            group = find_group(tx, key)
             if group.is_protected:
                 raise ProtectedGroupError(key.name)
             tx.run("log_streams_doom_all", group_id=group.id)
             tx.run("log_streams_remove_all", group_id=group.id)
+            tx.run("log_filters_remove_all", group_id=group.id)
             tx.run("log_group_remove", id=group.id)
+            tx.changed(REMOVED, str(group.id))
 
         await self._database.write(work)
 
     async def group(self, key: GroupKey) -> LogGroup:
         """One group, or MissingGroupError."""
-        return await self._database.read(lambda tx: _group(tx, key))
+        return await self._database.read(lambda tx: find_group(tx, key))
 
     async def groups(self, query: GroupQuery) -> list[LogGroup]:
         """Groups by name."""
@@ -135,13 +138,15 @@ class LogStore:
     async def retain(self, key: GroupKey, days: int | None) -> None:
         """Set for how many days a group keeps its events; None is for ever."""
         await self._database.write(
-            lambda tx: tx.run("log_group_retain", id=_group(tx, key).id, days=days)
+            lambda tx: tx.run("log_group_retain", id=find_group(tx, key).id, days=days)
         )
 
     async def protect(self, key: GroupKey, *, is_protected: bool) -> None:
         """Say whether a group is protected against deletion."""
         await self._database.write(
-            lambda tx: tx.run("log_group_protect", id=_group(tx, key).id, is_protected=is_protected)
+            lambda tx: tx.run(
+                "log_group_protect", id=find_group(tx, key).id, is_protected=is_protected
+            )
         )
 
     async def tag(
@@ -151,7 +156,7 @@ class LogStore:
         gone = frozenset(remove)
 
         def work(tx: Transaction) -> None:
-            group = _group(tx, key)
+            group = find_group(tx, key)
             tags = {name: value for name, value in group.tags.items() if name not in gone}
             tags.update(add)
             if len(tags) > limit:
@@ -164,7 +169,7 @@ class LogStore:
         """Add an empty stream to a group that must exist; AlreadyThereError if there is one."""
 
         def work(tx: Transaction) -> None:
-            group_id = _group(tx, group).id
+            group_id = find_group(tx, group).id
             if not tx.run("log_stream_add", group_id=group_id, name=name, created_ms=now_ms):
                 raise AlreadyThereError("stream")
 
@@ -174,7 +179,7 @@ class LogStore:
         """Remove a stream; its events go with the next sweeps."""
 
         def work(tx: Transaction) -> None:
-            found = _group(tx, group)
+            found = find_group(tx, group)
             if found.is_protected:
                 raise ProtectedGroupError(group.name)
             row = _stream_row(tx, found.id, name)
@@ -199,7 +204,7 @@ class LogStore:
         def work(tx: Transaction) -> list[sqlite3.Row]:
             return tx.all(
                 name,
-                group_id=_group(tx, group).id,
+                group_id=find_group(tx, group).id,
                 after_ms=after_ms,
                 after=after,
                 low=low,
@@ -216,7 +221,7 @@ class LogStore:
         """
 
         def work(tx: Transaction) -> Page:
-            found = _group(tx, group)
+            found = find_group(tx, group)
             ids = [_stream(tx, found.id, name).id for name in request.streams]
             keep_ms = 0 if found.retention_days is None else found.retention_days * DAY_MS
             oldest_ms = now_ms - keep_ms if keep_ms else 0
@@ -241,13 +246,6 @@ class LogStore:
 def _covered(tx: Transaction) -> int:
     row = tx.one("log_journal_covered")
     return 0 if row is None else int(row["covered"])
-
-
-def _group(tx: Transaction, key: GroupKey) -> LogGroup:
-    row = tx.one("log_group", account=key.account, region=key.region, name=key.name)
-    if row is None:
-        raise MissingGroupError(key.name)
-    return group_of(row)
 
 
 def _stream_row(tx: Transaction, group_id: int, name: str) -> sqlite3.Row:
@@ -298,7 +296,7 @@ def _ensure(tx: Transaction, key: StreamKey, now_ms: int) -> tuple[int, int]:
         return row["group_id"], row["stream_id"]
     group_key = GroupKey(key.account, key.region, key.group)
     _add_group(tx, group_key, now_ms)
-    group_id = _group(tx, group_key).id
+    group_id = find_group(tx, group_key).id
     tx.run("log_stream_add", group_id=group_id, name=key.name, created_ms=now_ms)
     return group_id, _stream(tx, group_id, key.name).id
 
@@ -331,6 +329,7 @@ def _add_chunks(
         more=more,
     )
     tx.run("log_group_grow", id=group_id, more=more)
+    tx.changed(STORED, str(group_id))
 
 
 def _sweep(tx: Transaction, now_ms: int) -> int:

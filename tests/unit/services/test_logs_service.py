@@ -8,6 +8,7 @@ from emberbox.clock import ManualClock
 from emberbox.services.logs.service import LogsService
 from emberbox.storage import log_reading
 from emberbox.storage.database import Database
+from emberbox.storage.log_filters import LogFilterStore
 from emberbox.storage.logs import DAY_MS, LogStore
 from emberbox.telemetry.logs import LogSink
 
@@ -40,7 +41,7 @@ async def sink(store, tmp_path, clock):
 
 @pytest.fixture
 def logs(store, sink, clock, caller):
-    return caller(LogsService(store, sink, clock))
+    return caller(LogsService(store, LogFilterStore(store._database), sink, clock))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from emberbox.services.logs.naming import (
     invalid,
     to_token,
 )
+from emberbox.storage.log_filters import Kind, LogFilterStore
 from emberbox.storage.log_records import (
     GroupKey,
     GroupQuery,
@@ -36,8 +37,9 @@ _INFREQUENT = ("INFREQUENT_ACCESS", "ESSENTIALS")
 class GroupOperations:
     """What CloudWatch Logs does with groups."""
 
-    def __init__(self, store: LogStore, clock: Clock) -> None:
+    def __init__(self, store: LogStore, filters: LogFilterStore, clock: Clock) -> None:
         self._store = store
+        self._filters = filters
         self._clock = clock
 
     @property
@@ -105,7 +107,7 @@ class GroupOperations:
                 classes=_classes(params.get("logGroupClass")),
             )
         )
-        show = _shown if pattern is None else _shown_in_brief
+        show = self._shown if pattern is None else _shown_in_brief
         answer: Params = {"logGroups": [show(group) for group in found[:limit]]}
         if len(found) > limit:
             answer["nextToken"] = to_token(found[limit - 1].key.name)
@@ -121,8 +123,21 @@ class GroupOperations:
                 group = await self._store.group(group_identified(context, identifier))
             except MissingGroupError:
                 continue
-            found[group.key.name] = _shown(group)
+            found[group.key.name] = self._shown(group)
         return [shown for _, shown in sorted(found.items())]
+
+    def _shown(self, group: LogGroup) -> Params:
+        shown = _shown_in_brief(group) | {
+            "metricFilterCount": len(self._filters.of(group.id, Kind.METRIC)),
+            "storedBytes": group.size_bytes,
+            "logGroupClass": group.group_class,
+            "logGroupArn": group_arn(group.key),
+        }
+        if group.retention_days is not None:
+            shown["retentionInDays"] = group.retention_days
+        if group.is_protected:
+            shown["deletionProtectionEnabled"] = True
+        return shown
 
     async def put_log_group_deletion_protection(
         self, context: RequestContext, params: Params
@@ -223,17 +238,3 @@ def _shown_in_brief(group: LogGroup) -> Params:
         "creationTime": group.created_ms,
         "arn": f"{group_arn(group.key)}:*",
     }
-
-
-def _shown(group: LogGroup) -> Params:
-    shown = _shown_in_brief(group) | {
-        "metricFilterCount": 0,
-        "storedBytes": group.size_bytes,
-        "logGroupClass": group.group_class,
-        "logGroupArn": group_arn(group.key),
-    }
-    if group.retention_days is not None:
-        shown["retentionInDays"] = group.retention_days
-    if group.is_protected:
-        shown["deletionProtectionEnabled"] = True
-    return shown

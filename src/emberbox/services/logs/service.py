@@ -6,8 +6,14 @@ from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.model.request import Operation, Params, Reply, RequestContext
 from emberbox.services.logs.events import EventOperations
+from emberbox.services.logs.following import Following
 from emberbox.services.logs.groups import GroupOperations
+from emberbox.services.logs.measuring import Measurer
+from emberbox.services.logs.metric_filters import MetricFilterOperations
 from emberbox.services.logs.streams import StreamOperations
+from emberbox.services.logs.subscribing import Functions, Subscriber
+from emberbox.services.logs.subscriptions import SubscriptionOperations
+from emberbox.storage.log_filters import Kind, LogFilterStore, MissingFilterError
 from emberbox.storage.log_records import (
     AlreadyThereError,
     MissingGroupError,
@@ -16,6 +22,7 @@ from emberbox.storage.log_records import (
 )
 from emberbox.storage.logs import LogStore
 from emberbox.telemetry.logs import LogSink
+from emberbox.telemetry.metrics import MetricSink
 
 
 class LogsService:
@@ -26,16 +33,37 @@ class LogsService:
 
     name = "logs"
 
-    def __init__(self, store: LogStore, sink: LogSink, clock: Clock) -> None:
+    def __init__(
+        self, store: LogStore, filters: LogFilterStore, sink: LogSink, clock: Clock
+    ) -> None:
         self._sink = sink
+        self._filters = filters
+        self._subscriptions = SubscriptionOperations(store, filters, clock)
+        self._metric_filters = MetricFilterOperations(store, filters, clock)
         built = (
-            GroupOperations(store, clock).operations
+            GroupOperations(store, filters, clock).operations
+            | self._subscriptions.operations
+            | self._metric_filters.operations
             | StreamOperations(store, clock).operations
             | EventOperations(store, clock).operations
         )
         self.operations: Mapping[str, Operation] = {
             name: self._answering(operation) for name, operation in built.items()
         }
+
+    def follow(self, functions: Functions, metrics: MetricSink) -> Following:
+        """Begin to send functions and metrics what the filters of groups let through."""
+        following = Following(
+            self._filters,
+            {
+                Kind.SUBSCRIPTION: Subscriber(functions, metrics).take,
+                Kind.METRIC: Measurer(metrics).take,
+            },
+        )
+        self._subscriptions.functions = functions
+        self._subscriptions.following = self._metric_filters.following = following
+        following.open()
+        return following
 
     def _answering(self, operation: Operation) -> Operation:
         async def answered(context: RequestContext, params: Params) -> Params | Reply:
@@ -46,6 +74,8 @@ class LogsService:
                 raise _missing("The specified log group does not exist.") from None
             except MissingStreamError:
                 raise _missing("The specified log stream does not exist.") from None
+            except MissingFilterError:
+                raise _missing("The specified filter does not exist.") from None
             except AlreadyThereError as there:
                 raise CallerError(
                     "ResourceAlreadyExistsException",

@@ -162,3 +162,45 @@ SELECT covered FROM log_journal;
 
 -- name: log_journal_cover
 UPDATE log_journal SET covered = MAX(covered, :covered);
+
+-- Filters
+
+-- name: log_filters_all
+SELECT f.*, g.account, g.region, g.name AS group_name
+FROM log_filters AS f JOIN log_groups AS g ON g.id = f.group_id
+ORDER BY f.name;
+
+-- name: log_filter
+SELECT f.*, g.account, g.region, g.name AS group_name
+FROM log_filters AS f JOIN log_groups AS g ON g.id = f.group_id
+WHERE f.group_id = :group_id AND f.kind = :kind AND f.name = :name;
+
+-- name: log_filters_count
+SELECT COUNT(*) AS count FROM log_filters
+WHERE group_id = :group_id AND kind = :kind AND name <> :name;
+
+-- name: log_filter_put
+INSERT INTO log_filters (group_id, kind, name, pattern, settings, created_ms, position)
+VALUES (
+    :group_id, :kind, :name, :pattern, :settings, :now_ms,
+    COALESCE((SELECT MAX(id) FROM log_chunks), 0)
+)
+ON CONFLICT DO UPDATE SET pattern = excluded.pattern, settings = excluded.settings;
+
+-- name: log_filter_remove
+DELETE FROM log_filters WHERE group_id = :group_id AND kind = :kind AND name = :name;
+
+-- name: log_filters_remove_all
+DELETE FROM log_filters WHERE group_id = :group_id;
+
+-- name: log_filter_position
+SELECT position FROM log_filters WHERE id = :id;
+
+-- name: log_filter_advance
+UPDATE log_filters SET position = :position WHERE id = :id;
+
+-- name: log_chunks_as_stored
+SELECT c.id, c.ingested_ms, c.size_bytes, c.blob, s.name AS stream
+FROM log_chunks AS c CROSS JOIN log_streams AS s ON s.id = c.stream_id
+WHERE c.group_id = :group_id AND c.id > :after
+ORDER BY c.id LIMIT :limit;
