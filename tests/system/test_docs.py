@@ -15,6 +15,7 @@ PAGES = [
     "docs/how-to/call-a-function-over-http.md",
     "docs/how-to/feed-a-function-from-a-queue.md",
     "docs/how-to/release-with-versions.md",
+    "docs/how-to/watch-a-log.md",
 ]
 
 

@@ -54,9 +54,7 @@ class World:
         return Functions(
             self.send,
             lambda group, arn: (group, arn) not in self.closed,
-            lambda arn: (
-                GroupKey(ACCOUNT, REGION, self.groups[arn]) if arn in self.groups else None
-            ),
+            lambda arn: GroupKey(ACCOUNT, REGION, self.groups[arn]) if arn in self.groups else None,
             lambda arn: arn in self.loops,
         )
 
@@ -99,9 +97,7 @@ class Running:
 
     async def put(self, *messages, group=GROUP, stream="s", at=0):
         events = [{"timestamp": NOW + at, "message": message} for message in messages]
-        await self.call(
-            "PutLogEvents", logGroupName=group, logStreamName=stream, logEvents=events
-        )
+        await self.call("PutLogEvents", logGroupName=group, logStreamName=stream, logEvents=events)
         await self.settle()
 
     async def subscribe(self, function="f", pattern="", name="x", group=GROUP):
@@ -118,8 +114,7 @@ class Running:
             key = series.key
             points = await self.metric_store.points(key, 0, NOW // 1000 + 10_000, None)
             found[key.namespace, key.name, tuple(key.dimensions)] = [
-                (statistic(point, "SampleCount"), statistic(point, "Sum"))
-                for _, _, point in points
+                (statistic(point, "SampleCount"), statistic(point, "Sum")) for _, _, point in points
             ]
         return found
 
@@ -358,7 +353,7 @@ async def test_values_and_dimensions_come_from_the_events(logs):
         metric("1", pattern="{"), metric("1", dimensions={"A": "$.a"}),
         metric("1", pattern="{ $.a = 1 }", dimensions={"A": "$.a"}, defaultValue=0.0),
         metric("1", pattern="{ $.a = 1 }", dimensions={"A": "a"}),
-        metric("1", pattern="{ $.a = 1 }", dimensions={name: "$.a" for name in "ABCD"}),
+        metric("1", pattern="{ $.a = 1 }", dimensions=dict.fromkeys("ABCD", "$.a")),
         metric("1", metricNamespace="AWS/Lambda"),
         metric("$.", pattern="{ $.a = 1 }"),
     ],
@@ -413,8 +408,6 @@ async def test_patterns_can_be_tried(logs):
         ("word", "a word", {}),
     ):  # fmt: skip
         (match,) = (
-            await logs.call(
-                "TestMetricFilter", filterPattern=pattern, logEventMessages=[message]
-            )
+            await logs.call("TestMetricFilter", filterPattern=pattern, logEventMessages=[message])
         )["matches"]
         assert match["extractedValues"] == values
