@@ -4,7 +4,9 @@ import json
 import os
 import time
 
+import boto3
 import pytest
+from botocore.config import Config
 from hands import ApiError
 
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:"
@@ -118,3 +120,73 @@ def test_a_metric_filter_feeds_cloudwatch(boto, logs, group):
         )["Datapoints"]
 
     assert [(each["Sum"], each["SampleCount"]) for each in until(measured)] == [(42.0, 3.0)]
+
+
+def test_a_tail_shows_what_is_stored_while_it_is_watched(server, logs, group):
+    """Its beginning, then what matches, until the client leaves."""
+    watching = boto3.client(
+        "logs",
+        endpoint_url=server.url,
+        region_name="us-east-1",
+        aws_access_key_id="emberbox",
+        aws_secret_access_key="emberbox",
+        config=Config(inject_host_prefix=False),
+    )
+    arn = f"arn:aws:logs:us-east-1:123456789012:log-group:{group}"
+    put(logs, group, "keep before")
+    tail = watching.start_live_tail(logGroupIdentifiers=[arn], logEventFilterPattern="keep")
+    events = iter(tail["responseStream"])
+    assert next(events)["sessionStart"]["logGroupIdentifiers"] == [arn]
+    put(logs, group, "keep this", "drop that")
+    seen = []
+    while not seen:
+        seen = next(events)["sessionUpdate"]["sessionResults"]
+    assert [(each["message"], each["logStreamName"]) for each in seen] == [("keep this", "s")]
+    tail["responseStream"].close()
+    watching.close()
+
+
+def test_queries_add_up_what_functions_log(boto, logs, make_function):
+    """REPORT lines by their discovered fields, JSON by its own, a text by a pattern."""
+    name = make_function(TALKING)
+    for say in ('{"total": 5}', '{"total": 37}', "user=ann id=7"):
+        boto.invoke(name, json.dumps({"say": say}).encode())
+    group = f"/aws/lambda/{name}"
+
+    def ask(text):
+        now = int(time.time())
+        query = logs.start_query(
+            logGroupName=group, startTime=now - 3_600, endTime=now + 60, queryString=text
+        )["queryId"]
+        answer = until(
+            lambda: (
+                found
+                if (found := logs.get_query_results(queryId=query))["status"] == "Complete"
+                else None
+            )
+        )
+        return [
+            {each["field"]: each["value"] for each in row if each["field"] != "@ptr"}
+            for row in answer["results"]
+        ]
+
+    (report,) = ask(
+        'filter @type = "REPORT" | stats count(*) as n, max(@memorySize / 1000 / 1000) as mb,'
+        " min(@duration) as least"
+    )
+    assert (report["n"], report["mb"]) == ("3", "128")
+    assert float(report["least"]) > 0
+    assert ask("stats sum(total) as sum") == [{"sum": "42"}]
+    assert ask(
+        'parse "user=* id=*" as user, id | filter ispresent(user)'
+        " | fields user, trim(id) as number | limit 1"
+    ) == [{"user": "ann", "number": "7"}]
+    with pytest.raises(ApiError, match="MalformedQuery"):
+        boto.call(
+            "logs",
+            "StartQuery",
+            logGroupName=group,
+            startTime=0,
+            endTime=1,
+            queryString="filter (",
+        )

@@ -37,7 +37,9 @@ async def open_logs(data: Path, clock: Clock, stack: AsyncExitStack) -> Logs:
     await filters.load()
     sink = await LogSink.open(store, data / "journal", clock)
     stack.push_async_callback(sink.close)
-    return Logs(sink, LogsService(store, filters, sink, clock))
+    service = LogsService(store, filters, sink, clock)
+    stack.push_async_callback(service.close)
+    return Logs(sink, service)
 
 
 def open_log_filters(

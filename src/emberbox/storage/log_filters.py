@@ -159,6 +159,17 @@ class LogFilterStore:
         """What comes behind the filter's position, a bounded part of it; None if nothing does."""
         return await self._database.read(lambda tx: _next(tx, made, matches))
 
+    async def newest(self) -> int:
+        """The position behind all that is stored."""
+        row = await self._database.read(lambda tx: tx.one("log_chunks_newest"))
+        return 0 if row is None else int(row["position"])
+
+    async def read_after(
+        self, group_id: int, position: int, matches: Callable[[str], bool]
+    ) -> Batch | None:
+        """What was stored in a group behind a position, a bounded part of it."""
+        return await self._database.read(lambda tx: _after(tx, group_id, position, matches))
+
     async def advance(self, made: LogFilter, position: int) -> None:
         """All up to there has been dealt with."""
         await self._database.write(
@@ -181,14 +192,16 @@ def _filter_of(row: sqlite3.Row) -> LogFilter:
 
 def _next(tx: Transaction, made: LogFilter, matches: Callable[[str], bool]) -> Batch | None:
     row = tx.one("log_filter_position", id=made.id)
-    if row is None:
-        return None
-    position, size = row["position"], 0
+    return None if row is None else _after(tx, made.group_id, row["position"], matches)
+
+
+def _after(
+    tx: Transaction, group_id: int, position: int, matches: Callable[[str], bool]
+) -> Batch | None:
+    size = 0
     matched: list[LogEvent] = []
     unmatched: dict[int, int] = {}
-    rows = tx.all(
-        "log_chunks_as_stored", group_id=made.group_id, after=position, limit=_BATCH_CHUNKS
-    )
+    rows = tx.all("log_chunks_as_stored", group_id=group_id, after=position, limit=_BATCH_CHUNKS)
     for chunk in rows:
         position = chunk["id"]
         for ordinal, (when, raw) in enumerate(unpack(zlib.decompress(chunk["blob"]))):

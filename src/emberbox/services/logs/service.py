@@ -8,8 +8,10 @@ from emberbox.model.request import Operation, Params, Reply, RequestContext
 from emberbox.services.logs.events import EventOperations
 from emberbox.services.logs.following import Following
 from emberbox.services.logs.groups import GroupOperations
+from emberbox.services.logs.live_tail import LiveTail
 from emberbox.services.logs.measuring import Measurer
 from emberbox.services.logs.metric_filters import MetricFilterOperations
+from emberbox.services.logs.queries import QueryOperations
 from emberbox.services.logs.streams import StreamOperations
 from emberbox.services.logs.subscribing import Functions, Subscriber
 from emberbox.services.logs.subscriptions import SubscriptionOperations
@@ -40,10 +42,14 @@ class LogsService:
         self._filters = filters
         self._subscriptions = SubscriptionOperations(store, filters, clock)
         self._metric_filters = MetricFilterOperations(store, filters, clock)
+        queries = QueryOperations(store, clock)
+        self.querying = queries.querying
         built = (
             GroupOperations(store, filters, clock).operations
             | self._subscriptions.operations
             | self._metric_filters.operations
+            | queries.operations
+            | LiveTail(store, filters, clock).operations
             | StreamOperations(store, clock).operations
             | EventOperations(store, clock).operations
         )
@@ -64,6 +70,10 @@ class LogsService:
         self._subscriptions.following = self._metric_filters.following = following
         following.open()
         return following
+
+    async def close(self) -> None:
+        """End the queries that run."""
+        await self.querying.close()
 
     def _answering(self, operation: Operation) -> Operation:
         async def answered(context: RequestContext, params: Params) -> Params | Reply:

@@ -204,3 +204,6 @@ SELECT c.id, c.ingested_ms, c.size_bytes, c.blob, s.name AS stream
 FROM log_chunks AS c CROSS JOIN log_streams AS s ON s.id = c.stream_id
 WHERE c.group_id = :group_id AND c.id > :after
 ORDER BY c.id LIMIT :limit;
+
+-- name: log_chunks_newest
+SELECT COALESCE(MAX(id), 0) AS position FROM log_chunks;
