@@ -5,7 +5,7 @@ changed, and runs invocations on them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,11 +18,10 @@ from emberbox.environment.growth import Growth
 from emberbox.environment.plan import Plan
 from emberbox.environment.pool import Pool
 from emberbox.environment.pools import Pools
+from emberbox.environment.quarters import MayLog, Quarters, Sandboxes, Taken
 from emberbox.environment.starting_line import Place, StartingLine
-from emberbox.environment.streams import stream_name
 from emberbox.environment.templates import Templates
 from emberbox.errors import CallerError, EmberboxError, PlatformError
-from emberbox.isolation.sandbox import Sandbox
 from emberbox.model.function import FunctionVersion
 from emberbox.model.invocation import Invocation, Outcome
 from emberbox.model.provisioned import Allocation
@@ -64,14 +63,6 @@ class StaleFunctionError(EmberboxError):
     """The function was changed while an invocation waited for an environment."""
 
 
-class Sandboxes(Protocol):
-    """Where blank sandboxes come from."""
-
-    async def take(self, function: FunctionVersion) -> Sandbox:
-        """A blank sandbox for this function's runtime; CallerError if the host lacks it."""
-        ...
-
-
 class Planner(Protocol):
     """Turns a function version into a plan for its environments."""
 
@@ -100,10 +91,9 @@ class Fleet:
         templates: Templates,
         reported: Reported,
         growth: Growth,
-        may_log: Callable[[FunctionVersion, str], Awaitable[bool]] | None = None,
+        may_log: MayLog | None = None,
     ) -> None:
-        self._may_log = may_log
-        self._sandboxes = sandboxes
+        self._quarters = Quarters(sandboxes, may_log, clock)
         self._planner = planner
         self._logs = logs
         self._settings = settings
@@ -229,14 +219,14 @@ class Fleet:
     async def _start(self, pool: Pool, beginning: Beginning | None = None) -> None:
         place = await self._line.turn(pool.plan.function.key)
         try:
-            sandbox = await self._sandboxes.take(pool.plan.function)
+            taken = await self._quarters.take(pool.plan.function)
         except EmberboxError as error:
             place.leave()
             self._start_failed(pool, error, ahead=beginning is not None)
             self._forget(pool)
             return
         place.leave_soon()
-        await self._move_in(pool, sandbox, beginning, place)
+        await self._move_in(pool, taken, beginning, place)
 
     def _start_failed(self, pool: Pool, error: EmberboxError, *, ahead: bool) -> None:
         if ahead:
@@ -247,11 +237,11 @@ class Fleet:
             pool.start_failed(error)
 
     async def _move_in(
-        self, pool: Pool, sandbox: Sandbox, beginning: Beginning | None, place: Place
+        self, pool: Pool, taken: Taken, beginning: Beginning | None, place: Place
     ) -> None:
+        sandbox, name, is_kept = taken
         function = pool.plan.function
-        name, group = stream_name(function, self._clock.now()), function.logging.group
-        is_kept = self._may_log is None or await self._may_log(function, name)
+        group = function.logging.group
         stream = self._logs.stream(function.account, function.region, group, name, is_kept=is_kept)
         log = ConsoleLog(sandbox.log_descriptor, stream, self._clock, self._is_congested)
         resident = _Resident(self, pool, place)

@@ -99,10 +99,12 @@ class ClientConnection(HttpToolsProtocol):
         self._call: InvokeCall | None = None
         self._head_bytes = 0
         self._in_head = False
+        self._in_body = False
         self._idle_since = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._heard = False
         self._unread = 0
+        self._drained = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected; one too many of an environment is turned away."""
@@ -115,13 +117,18 @@ class ClientConnection(HttpToolsProtocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Parse; a head without end, or larger than 1 MB, ends the connection."""
+        """Parse; a head without end, or larger than 1 MB, ends the connection. So do trailers."""
         self._heard = True
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > _HEAD_MAX:
                 self.send_400_response("Request head too large.")
+        elif self._in_body:
+            # What has come since the last part of the body: chunk sizes and trailers.
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_MAX:
+                self.transport.abort()
 
     def on_message_begin(self) -> None:
         """A new request; what only the ASGI side needs is made when it is known to be needed."""
@@ -129,12 +136,15 @@ class ClientConnection(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._in_head = True
+        self._in_body = False
         self._head_bytes = 0
         self._call = None
 
     def on_headers_complete(self) -> None:
         """Take the fast path for Invoke, uvicorn's for the rest."""
         self._in_head = False
+        self._in_body = True
+        self._head_bytes = 0
         target = match_invoke(self.parser.get_method(), self.url)
         if target is None:
             headers, url, expect = self.headers, self.url, self.expect_100_continue
@@ -171,6 +181,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of a body."""
+        self._head_bytes = 0
         call = self._call
         if call is None:
             super().on_body(body)
@@ -179,6 +190,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        self._in_body = False
         call = self._call
         if call is None:
             super().on_message_complete()
@@ -219,6 +231,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         """The client has read what was written: go on where `on_response_complete` stopped."""
+        self._drained = True
         super().resume_writing()
         if self._streaming is not None:
             self._streaming.resume()
@@ -245,12 +258,13 @@ class ClientConnection(HttpToolsProtocol):
         """Whether since the last look the client has sent nothing of a request that is not whole,
         or read nothing of what waits for it."""
         heard, self._heard = self._heard, False
+        drained, self._drained = self._drained, False
         before, self._unread = self._unread, self.transport.get_write_buffer_size()
         cycle: Any = self.cycle
         asks = self._in_head or (cycle is not None and cycle.more_body)
         if asks and not heard and not self.flow.read_paused:
             return True
-        return 0 < before <= self._unread
+        return 0 < before <= self._unread and not drained
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone; what it asked for runs to its end."""

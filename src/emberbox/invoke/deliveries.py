@@ -106,7 +106,7 @@ class Deliveries:
             await self.deliver(delivery)
         except CallerError as error:
             self._give_up(delivery, error)
-        except (EmberboxError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - one delivery must not end all others
             if stored.attempts + 1 < _TRIES:
                 pause = _FIRST_PAUSE_S * 2**stored.attempts
                 await self._queue.delivery_again(stored.number, self._clock.now() + pause)

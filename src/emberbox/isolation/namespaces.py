@@ -6,6 +6,7 @@ import shutil
 import socket
 import zlib
 from collections import deque
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -198,10 +199,17 @@ class NamespaceBackend:
         self._serial += 1
         name = f"env-{self._serial}"
         uid = self._take_uid()
-        cgroup = self.cgroups.create(name)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        reading, writing = _log_pipe()
+        with ExitStack() as undo:
+            undo.callback(self._free_uids.append, uid)
+            cgroup = self.cgroups.create(name)
+            undo.callback(cgroup.remove)
+            undo.callback(cgroup.close)
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            undo.callback(ours.close)
+            undo.callback(theirs.close)
+            ours.setblocking(False)
+            reading, writing = _log_pipe()
+            undo.pop_all()
         sandbox = NamespaceSandbox(
             name, uid, cgroup, ours, reading, zygote.lineage, ends_by_itself=self._plain
         )
@@ -213,7 +221,7 @@ class NamespaceBackend:
                 cgroup.birthplace,
                 [theirs.fileno(), writing, *cgroup.join_descriptors],
             )
-        except PlatformError:
+        except (PlatformError, OSError):
             sandbox.destroy("it could not be forked")
             await self._give_back(sandbox)
             raise

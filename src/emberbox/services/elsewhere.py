@@ -47,6 +47,8 @@ class Elsewhere:
             raise CallerError("InvalidParameterValue", str(error)) from None
         except BotoCoreError as error:
             raise PlatformError(f"{self._service} at {self._url}: {error}") from None
+        except Exception as error:  # noqa: BLE001 - whatever botocore makes of an odd answer
+            raise PlatformError(f"{self._service} at {self._url}: {error!r}") from None
         return answer
 
     def _client(self, region: str) -> Any:

@@ -123,9 +123,13 @@ class UsageSink:
         self.fold()
         async with self._writing:
             while self._pending:
-                batch = self._pending[:_BATCH]
-                await self._store.add(batch)
-                del self._pending[: len(batch)]
+                batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
+                try:
+                    await self._store.add(batch)
+                except Exception:
+                    # A cancelled write happens all the same, and is not to happen twice.
+                    self._pending[:0] = batch
+                    raise
 
     async def _work(self) -> None:
         while True:

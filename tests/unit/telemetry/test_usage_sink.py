@@ -1,0 +1,114 @@
+"""What invocations used is written once, whenever the server stops."""
+
+import asyncio
+
+import pytest
+
+from emberbox.clock import ManualClock
+from emberbox.errors import PlatformError
+from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.invocation import Invocation
+from emberbox.model.report import Measurement
+from emberbox.storage.database import Database
+from emberbox.storage.metrics import MetricStore
+from emberbox.storage.usage import UsageStore
+from emberbox.telemetry import usage as module
+from emberbox.telemetry.lambda_metrics import LambdaMetrics
+from emberbox.telemetry.live import Live, Name
+from emberbox.telemetry.metrics import MetricSink
+from emberbox.telemetry.usage import UsageSink
+
+RUNS = 3_000
+FUNCTION = FunctionVersion(
+    account="123456789012",
+    region="us-east-1",
+    name="counted",
+    role="arn:aws:iam::123456789012:role/r",
+    runtime="python3.12",
+    handler="app.handler",
+    package_id="ab" * 32,
+    code_sha256="q6urq6s=",
+    code_size=100,
+    revision_id="1",
+    last_modified=1.0,
+    logging=Logging("/aws/lambda/counted"),
+)
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:counted:live"
+
+
+@pytest.fixture
+async def parts(tmp_path):
+    """A sink, and the store behind it."""
+    clock = ManualClock()
+    usage = await Database.open(tmp_path / "usage.db", "usage", durable=False)
+    metrics = await Database.open(tmp_path / "metrics.db", "metrics", durable=False)
+    store = UsageStore(usage)
+    live = Live()
+    sink = UsageSink(store, LambdaMetrics(MetricSink(MetricStore(metrics), clock)), live, clock)
+    yield sink, store, live
+    await usage.close()
+    await metrics.close()
+
+
+def run(sink, count):
+    """So many invocations end."""
+    for number in range(count):
+        invocation = Invocation(f"id-{number}", b"{}", 3, ARN, "")
+        sink.add(FUNCTION, invocation, Measurement(f"id-{number}", 1.5, 128, 1 << 20))
+
+
+async def runs_of(store):
+    """How many are in the sums."""
+    return sum(row.totals.runs for row in await store.totals("1970-01-01"))
+
+
+async def test_a_stop_in_the_middle_of_a_write_writes_nothing_twice(parts, monkeypatch):
+    """What a cancelled write was to write is written all the same."""
+    sink, store, _ = parts
+    monkeypatch.setattr(module, "_FLUSH_S", 0.0)
+    begun, add = asyncio.Event(), store.add
+
+    async def announced(records):
+        begun.set()
+        await add(records)
+
+    monkeypatch.setattr(store, "add", announced)
+    run(sink, RUNS)
+    sink.open()
+    await asyncio.wait_for(begun.wait(), 10)
+
+    await sink.close()
+
+    assert await runs_of(store) == RUNS
+
+
+async def test_what_cannot_be_written_is_written_later(parts, monkeypatch):
+    """All of it, in order."""
+    sink, store, _ = parts
+    run(sink, 5)
+
+    async def refuse(_records):
+        raise PlatformError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "add", refuse)
+        with pytest.raises(PlatformError):
+            await sink.flush()
+    await sink.flush()
+
+    assert await runs_of(store) == 5
+    [newest, *_] = await store.runs("123456789012", "us-east-1", name="counted", since=0, limit=1)
+    assert newest.qualifier == "live"
+
+
+async def test_counters_show_what_has_been_folded(parts):
+    """Many at once, or as soon as somebody looks."""
+    sink, _, live = parts
+    run(sink, 130)
+    name = Name("123456789012", "us-east-1", "counted")
+    before = live.functions[name].runs
+
+    sink.fold()
+
+    assert before == 128
+    assert live.functions[name].runs == 130
