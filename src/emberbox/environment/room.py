@@ -6,9 +6,11 @@ The kernel would rather swap, or kill, than refuse; so part of the memory is kep
 from collections import deque
 from collections.abc import Iterable, Iterator
 from math import inf
+from operator import itemgetter
 from typing import Final, Protocol
 
 from emberbox.clock import Clock
+from emberbox.environment.environment import Environment
 from emberbox.environment.pool import Pool
 from emberbox.errors import CallerError
 from emberbox.model.throttling import throttled
@@ -85,22 +87,25 @@ class Room:
         freed_mb = 0.0
         listed = list(pools)
         while freed_mb < wanted_mb:
-            candidates = ((usefulness(resting), n) for n, resting in self._resting(listed))
-            worst = min(candidates, default=None)
+            candidates = ((usefulness(resting), n, it) for n, it, resting in self._resting(listed))
+            worst = min(candidates, key=itemgetter(0, 1), default=None)
             if worst is None:
                 break
-            pool = listed[worst[1]]
-            freed_mb += expected_mb(pool)
-            next(iter(pool.idle)).stop("its memory is needed")
+            _, n, environment = worst
+            freed_mb += expected_mb(listed[n])
+            # With extensions it takes a while to end: it is not to be found, and counted, again.
+            del listed[n].idle[environment]
+            environment.stop("its memory is needed")
         return freed_mb
 
-    def _resting(self, pools: list[Pool]) -> Iterator[tuple[int, Resting]]:
+    def _resting(self, pools: list[Pool]) -> Iterator[tuple[int, Environment, Resting]]:
         """The one of each pool that has rested longest; provisioned ones are promised, and stay."""
         now = self._clock.monotonic()
         for n, pool in enumerate(pools):
-            if pool.idle:
-                idle_s = now - next(iter(pool.idle)).idle_since
-                yield n, Resting(pool.init_ms, expected_mb(pool), idle_s, len(pool.idle) - 1)
+            longest = next((each for each in pool.idle if each.is_available), None)
+            if longest is not None:
+                idle_s, peers = now - longest.idle_since, len(pool.idle) - 1
+                yield n, longest, Resting(pool.init_ms, expected_mb(pool), idle_s, peers)
 
 
 def expected_mb(pool: Pool) -> float:

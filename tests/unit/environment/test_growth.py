@@ -27,17 +27,20 @@ class Memory:
 
 
 class Idle:
-    """An idle environment that notes its end."""
+    """An idle environment that notes its end, which comes later: its extensions end first."""
 
     def __init__(self, pool, idle_since):
         self.idle_since = idle_since
         self.ended = ""
-        self._pool = pool
         pool.idle[self] = None
 
+    @property
+    def is_available(self):
+        return not self.ended
+
     def stop(self, reason):
+        assert not self.ended
         self.ended = reason
-        del self._pool.idle[self]
 
 
 def pool(name, peak_mb=100.0, init_ms=10.0):
@@ -121,6 +124,20 @@ def test_what_has_grown_into_the_reserve_costs_the_idle():
     growth(Memory(99.0), clock).look([idle])
 
     assert resting.ended
+
+
+def test_what_takes_a_while_to_end_frees_its_memory_once():
+    """Also where somebody else ends it: another is refused, and not let in without memory."""
+    clock = ManualClock()
+    now = clock.monotonic()
+    idle, wanting = pool("idle"), pool("wanting", peak_mb=250.0)
+    ending, resting = Idle(idle, now - 60), Idle(idle, now - 1)
+    ending.stop("idle")
+
+    with pytest.raises(CallerError):
+        growth(Memory(100.0), clock).allow(wanting, [idle])
+
+    assert (ending.ended, resting.ended) == ("idle", "its memory is needed")
 
 
 async def test_functions_start_in_turn():
