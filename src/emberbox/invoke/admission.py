@@ -104,8 +104,11 @@ class Admission:
 
     def count_request(self, key: tuple[str, str, str], asked: float) -> None:
         """Count a request that is to be admitted later, or CallerError 429."""
+        reserved = self._reservations.reserved(key)
+        if reserved == 0:
+            raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
         if self._rate:
-            self._take(key, self._reservations.reserved(key), asked)
+            self._take(key, reserved, asked)
 
     def withdraw(self, admitted: Admitted) -> None:
         """One that was admitted has not run, and will ask again."""

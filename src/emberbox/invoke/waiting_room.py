@@ -60,22 +60,29 @@ class WaitingRoom:
     def vacated(self) -> None:
         """Somebody has ended: whose turn it is comes in. Functions take turns."""
         for key in list(self._lines) if self._waiting else ():
-            if self._admission.is_full(key):
-                continue
-            line = self._lines.pop(key)
-            turn = line.popleft()
-            if line:
-                self._lines[key] = line  # behind the others
-            self._waiting -= 1
-            if not turn.done():
-                self._let_in(key, turn)
-                return
+            while key in self._lines and not self._admission.is_full(key):
+                if self._let_in(key, self._next(key)):
+                    return
 
-    def _let_in(self, key: _Key, turn: asyncio.Future[Admitted]) -> None:
+    def _next(self, key: _Key) -> asyncio.Future[Admitted]:
+        """Who stands first in a function's line, which goes behind the others."""
+        line = self._lines.pop(key)
+        turn = line.popleft()
+        if line:
+            self._lines[key] = line
+        self._waiting -= 1
+        return turn
+
+    def _let_in(self, key: _Key, turn: asyncio.Future[Admitted]) -> bool:
+        """False if he has left, or is refused: the function was switched off meanwhile."""
+        if turn.done():
+            return False
         try:
             turn.set_result(self._admission.admit(key))
         except CallerError as error:
             turn.set_exception(error)
+            return False
+        return True
 
     def _forget(self, key: _Key, turn: asyncio.Future[Admitted]) -> None:
         """Out of the line, if it still stands there."""

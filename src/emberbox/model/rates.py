@@ -27,6 +27,8 @@ class Bucket:
         self._level = min(self.size, self._level + 1.0)
 
     def wait_s(self, now: float) -> float:
-        """Seconds until there is one."""
+        """Seconds until there is one; 0 also where there never is."""
+        if not self.per_s:
+            return 0.0
         level = self._level + (now - self._filled) * self.per_s
         return 0.0 if level >= 1.0 else (1.0 - level) / self.per_s

@@ -26,7 +26,11 @@ class Reservations:
 
 
 def room(limit=2, wait_s=LONG, **reserved):
-    admission = Admission(Reservations(**reserved), limit, 0)
+    return room_of(Reservations(**reserved), limit, wait_s)
+
+
+def room_of(reservations, limit, wait_s=LONG):
+    admission = Admission(reservations, limit)
     return WaitingRoom(admission, wait_s), admission
 
 
@@ -93,6 +97,44 @@ async def test_a_function_that_is_switched_off_waits_for_nothing():
 
     with pytest.raises(CallerError):
         await waiting.admit(F, 0.0)
+
+
+async def test_a_function_switched_off_while_it_has_a_line_keeps_nobody_else_waiting():
+    """All of its line are refused, as are new requests; the next function's turn has come."""
+    reservations = Reservations()
+    waiting, admission = room_of(reservations, 1)
+    held = await waiting.admit(G, 0.0)
+    first, second, other = await started(*(waiting.admit(key, 0.0) for key in (F, F, G)))
+
+    reservations.by_name["f"] = 0
+    with pytest.raises(CallerError) as refused:
+        await waiting.admit(F, 0.0)
+    admission.release(held)
+    waiting.vacated()
+
+    reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert refused.value.fields["Reason"] == reason
+    for turn in (first, second):
+        with pytest.raises(CallerError) as refused:
+            await turn
+        assert refused.value.fields["Reason"] == reason
+    assert (await other).key == G
+    assert len(waiting) == 0
+
+
+async def test_the_turn_of_who_is_leaving_goes_to_the_next_of_his_line():
+    """He has not yet been taken out of it."""
+    waiting, admission = room(1)
+    held = await waiting.admit(F, 0.0)
+    first, second = await started(waiting.admit(F, 0.0), waiting.admit(F, 0.0))
+
+    first.cancel()
+    admission.release(held)
+    waiting.vacated()
+
+    assert admission.total == 1
+    assert (await second).key == F
+    assert len(waiting) == 0
 
 
 async def test_who_leaves_the_line_gives_back_what_he_was_given():

@@ -36,6 +36,14 @@ def test_who_waits_as_long_as_told_gets_one(size, per_s):
     assert bucket.take(wait_s + 1e-9)
 
 
+def test_nobody_is_told_to_wait_for_what_never_comes():
+    """A bucket that is not filled up has no time to tell."""
+    bucket = Bucket(0, 0, 0.0)
+
+    assert not bucket.take(5.0)
+    assert bucket.wait_s(5.0) == 0.0
+
+
 def test_time_that_goes_back_fills_nothing():
     """Two who ask at once may come in any order."""
     bucket = Bucket(1, 1, 10.0)
