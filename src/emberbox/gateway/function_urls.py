@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -146,15 +147,16 @@ class FunctionUrls:
         outcome: asyncio.Future[InvokeAnswer] = asyncio.get_running_loop().create_future()
         if isinstance(request.sink, UrlStream):
             outcome.add_done_callback(request.sink.outcome_known)
-        if not self._front_door.begin(request, outcome.set_result):
+        if not self._front_door.begin(request, partial(_settle, outcome)):
             self._own(self._run(request, outcome))
         return outcome
 
     async def _run(self, request: InvokeRequest, outcome: asyncio.Future[InvokeAnswer]) -> None:
         try:
-            outcome.set_result(await self._front_door.invoke(request))
+            _settle(outcome, await self._front_door.invoke(request))
         except Exception as error:  # noqa: BLE001 - the boundary of the invocation
-            outcome.set_exception(error)
+            if not outcome.done():
+                outcome.set_exception(error)
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -181,6 +183,12 @@ class FunctionUrls:
 
     def _count(self, url: FunctionUrl, status: int, begun: float) -> None:
         self._counted(url, status, self._clock.monotonic() - begun)
+
+
+def _settle(outcome: asyncio.Future[InvokeAnswer], answer: InvokeAnswer) -> None:
+    """Unless who waited for it has gone."""
+    if not outcome.done():
+        outcome.set_result(answer)
 
 
 async def _whole(
