@@ -22,6 +22,7 @@ from typing import IO
 from emberbox.clock import Clock, SystemClock
 from emberbox.environment.fleet import Fleet
 from emberbox.errors import CallerError, PlatformError
+from emberbox.functions.file_systems import AccessPoints
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
 from emberbox.gateway.certificate_page import certificate_page
@@ -146,7 +147,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             concurrency_limit=settings.concurrency,
             timeout_max_s=settings.timeout_max_s,
             hot_directories=settings.hot_reload,
-            access_points=dict(settings.file_systems),
+            access_points=AccessPoints(dict(settings.file_systems), rights),
             checks=messaging.checks,
             allocations=environments.provisioner.allocation,
         )

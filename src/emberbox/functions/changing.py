@@ -7,7 +7,7 @@ from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.functions.code import CodeSource
 from emberbox.functions.code_signing import CodeSigning
-from emberbox.functions.file_systems import AccessPoints
+from emberbox.functions.file_systems import AccessPoints, file_system
 from emberbox.functions.hot_reload import HotDirectories, check_publishable, with_directory
 from emberbox.functions.layer_use import LayerUse
 from emberbox.functions.package_type import NO_PACKAGE, check_kind_of_code, check_package_type
@@ -80,9 +80,11 @@ class Changing:
         code = params["Code"]
         refuse_unbuilt(code)
         check_settings(params, self._timeout_max_s)
-        self._access_points.check(params)
+        self._access_points.check(key, params)
         is_image = check_package_type(params)
         await check_role(self._roles, context, params["Role"])
+        asked_for = file_system(params.get("FileSystemConfigs") or ())
+        await self._access_points.check_role(params["Role"], asked_for)
         if self._catalog.lookup(*key) is not None:
             raise _exists(key)
         signing = params.get("CodeSigningConfigArn") or None
@@ -136,8 +138,9 @@ class Changing:
         """Change the settings that are given, and no others."""
         target = latest_of(context, params)
         check_settings(params, self._timeout_max_s)
-        self._access_points.check(params)
+        self._access_points.check(target.key, params)
         await check_role(self._roles, context, params.get("Role"))
+        await self._check_file_system(target, params)
         layers = await self._layers.held(context, params.get("Layers"))
         return await self._update(
             target, params, lambda before: with_settings(before, params, layers)
@@ -165,6 +168,15 @@ class Changing:
                 status=409,
             ) from None
         return Reply(status=204)
+
+    async def _check_file_system(self, target: Target, params: Params) -> None:
+        """CallerError unless the role that the function will have may use what it will mount."""
+        current = self._catalog.lookup(*target.key)
+        if current is None or not params.keys() & {"Role", "FileSystemConfigs"}:
+            return
+        configs = params.get("FileSystemConfigs")
+        system = current.file_system if configs is None else file_system(configs)
+        await self._access_points.check_role(params.get("Role") or current.role, system)
 
     async def _package(self, context: RequestContext, code: Params) -> Package:
         return await self._packages.put(await self._code.read(context, code))

@@ -10,20 +10,28 @@ from typing import Any
 from emberbox.model.configuration import invalid
 from emberbox.model.function import FileSystem, FunctionVersion
 from emberbox.model.request import Params
+from emberbox.sources.rights import Rights
+from emberbox.storage.catalog import FunctionKey
 
+_ACTIONS = ("ClientMount", "ClientWrite")
 _NO_NAMES = re.compile(r"/mnt/\.{1,2}\Z")
 
 
 class AccessPoints:
-    """The ARNs that a server has directories for."""
+    """The ARNs that a server has directories for; `rights` None lets any role use them."""
 
-    def __init__(self, arns: Collection[str] = ()) -> None:
+    def __init__(self, arns: Collection[str] = (), rights: Rights | None = None) -> None:
         self._arns = frozenset(arns)
+        self._rights = rights
 
-    def check(self, params: Params) -> None:
+    def check(self, key: FunctionKey, params: Params) -> None:
         """CallerError unless a function may have the file systems that a request names."""
         for config in params.get("FileSystemConfigs") or ():
             arn, place = config["Arn"], config["LocalMountPath"]
+            if arn.split(":")[3:5] != [key.region, key.account]:
+                raise invalid(
+                    f"The access point {arn} is of another account or region than the function."
+                )
             if arn not in self._arns:
                 raise invalid(
                     f"The access point {arn} does not exist. Start the server with "
@@ -35,6 +43,16 @@ class AccessPoints:
                 raise invalid(
                     "S3FilesConfig needs an Amazon S3 file system, and there is a directory "
                     "behind each access point here: leave it out."
+                )
+
+    async def check_role(self, role: str, system: FileSystem | None) -> None:
+        """CallerError unless a role may use the file system of its function, if that has one."""
+        if system is None or self._rights is None:
+            return
+        for action in _ACTIONS:
+            if not await self._rights(role, f"elasticfilesystem:{action}", system.arn):
+                raise invalid(
+                    f"The provided execution role does not have permissions to call {action} on EFS"
                 )
 
 

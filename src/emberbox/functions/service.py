@@ -62,7 +62,7 @@ class FunctionsService:
         concurrency_limit: int = 1_000,
         timeout_max_s: int = TIMEOUT_MAX_S,
         hot_directories: Sequence[Path] = (),
-        access_points: Collection[str] = (),
+        access_points: AccessPoints | None = None,
         checks: Mapping[SourceKind, SourceCheck] = _NO_CHECKS,
         allocations: Allocations = none_allocated,
     ) -> None:
@@ -90,7 +90,7 @@ class FunctionsService:
                 packages,
                 code,
                 hot,
-                AccessPoints(access_points),
+                access_points or AccessPoints(),
                 LayerUse(layers, packages),
                 roles,
                 clock,
