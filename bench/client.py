@@ -54,9 +54,11 @@ def _signed(url: str, path: str, payload: bytes, headers: Mapping[str, str] | No
     return plain_request(path, dict(request.headers.items()), payload)
 
 
-def plain_request(path: str, headers: dict[str, str], payload: bytes) -> bytes:
-    """The bytes of a POST request."""
-    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+def plain_request(
+    path: str, headers: dict[str, str], payload: bytes, method: str = "POST"
+) -> bytes:
+    """The bytes of a request."""
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     lines.append(f"Content-Length: {len(payload)}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + payload
 

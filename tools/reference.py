@@ -21,6 +21,7 @@ from emberbox.services.autoscaling.service import AutoScalingService
 from emberbox.services.cloudwatch.service import CloudWatchService
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
+from emberbox.services.s3.service import S3Service
 from emberbox.services.sns.service import SnsService
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sts.service import StsService
@@ -102,6 +103,7 @@ def services() -> list[Any]:
         CloudWatchService(nothing, nothing, nothing, nothing, nothing),
         SqsService(nothing, nothing),
         SnsService(nothing, nothing, nothing, nothing, nothing),
+        S3Service(nothing, nothing, nothing, is_decided=False),
         StsService(nothing, nothing, nothing, nothing, nothing),
         AutoScalingService(nothing, nothing, nothing, nothing),
     ]

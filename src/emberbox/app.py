@@ -10,7 +10,6 @@ import os
 import resource
 import secrets
 import shutil
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -25,12 +24,15 @@ from emberbox.errors import CallerError, PlatformError
 from emberbox.functions.file_systems import AccessPoints
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
+from emberbox.gateway.bucket_front import BucketFront
 from emberbox.gateway.certificate_page import certificate_page
 from emberbox.gateway.code_page import code_page
 from emberbox.gateway.connection import Serving
 from emberbox.gateway.credentials_page import credentials_page
 from emberbox.gateway.function_urls import FRONT as URL_FRONT
 from emberbox.gateway.json_page import json_page
+from emberbox.gateway.website_page import FRONT as WEBSITE_FRONT
+from emberbox.gateway.website_page import PATH as WEBSITE_PATH
 from emberbox.identity.container_credentials import PATH as CREDENTIALS_PATH
 from emberbox.identity.sealing import Sealer
 from emberbox.invoke.admission import Limits
@@ -44,6 +46,7 @@ from emberbox.parts.autoscaling import open_autoscaling
 from emberbox.parts.environments import make_environments
 from emberbox.parts.function_urls import function_urls
 from emberbox.parts.identity import NewRootKey, open_identities
+from emberbox.parts.listening import bind, own_url
 from emberbox.parts.logs import open_log_filters, open_logs
 from emberbox.parts.messaging import (
     CERTIFICATES,
@@ -54,6 +57,7 @@ from emberbox.parts.messaging import (
 )
 from emberbox.parts.metrics import Metrics, open_metrics
 from emberbox.parts.more_metrics import measure_more
+from emberbox.parts.objects import open_objects
 from emberbox.parts.resource_policies import queue_policies, topic_policies
 from emberbox.parts.sandboxes import facts, open_sandboxes
 from emberbox.parts.topic_rights import topic_rights
@@ -103,8 +107,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     _raise_descriptor_limit()
     async with AsyncExitStack() as stack:
         data = _claim(settings.data_dir, stack)
-        listener = _bind(settings.host, settings.port)
-        stack.callback(listener.close)
+        listener = bind(settings.host, settings.port, stack)
         backend = await open_sandboxes(settings, data, stack)
         runtimes = HostRuntimes(settings.home, data / "built", strict=settings.strict_runtimes)
         recovered = _begin_sandboxes(backend, runtimes)
@@ -136,14 +139,16 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         fleets.append(environments.fleet)
         rights = identities.role_may
         messaging = await open_messaging(
-            data, _own_url(listener), rights, clock, stack, dict(settings.endpoints)
+            data, own_url(listener), rights, clock, stack, dict(settings.endpoints)
         )
+        objects = await open_objects(data, settings.auth, clock, stack)
         functions = FunctionsService(
             writer,
             packages,
             clock=clock,
             secret=secret,
             roles=identities.store if settings.auth is AuthMode.ENFORCED else None,
+            blobs=objects.code,
             concurrency_limit=settings.concurrency,
             timeout_max_s=settings.timeout_max_s,
             hot_directories=settings.hot_reload,
@@ -159,6 +164,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             {
                 "sqs": queue_policies(messaging.sqs.broker.queues),
                 "sns": topic_policies(messaging.sns.store),
+                "s3": objects.s3.policies.of,
             },
             log_all=settings.log_decisions,
         )
@@ -181,6 +187,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 identities.iam,
                 messaging.sqs,
                 messaging.sns,
+                objects.s3,
                 identities.sts,
                 await open_autoscaling(state, functions, catalog, environments.fleet, clock, stack),
             ],
@@ -195,8 +202,13 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
                 CREDENTIALS_PATH: credentials_page(environments.credentials.answer),
                 CERTIFICATES: certificate_page(messaging.signer),
                 URL_PATH: urls.page,
+                WEBSITE_PATH: objects.website_page(guard, settings.region),
             },
-            fronts={URL_FRONT: urls.page},
+            fronts={
+                URL_FRONT: urls.page,
+                WEBSITE_FRONT: objects.website_page(guard, settings.region),
+            },
+            buckets=BucketFront(objects.s3.cors_rules, clock),
         )
         _complete(front_door, packages, usage.live, metrics, environments.fleet, logs.sink, clock)
         for part in (environments.fleet, environments.templates, front_door, environments.planner):
@@ -207,8 +219,9 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         await functions.recover()
         environments.planner.prepare(catalog.runtimes())
         gateway.warm()
-        housekeeping = asyncio.create_task(_keep_house(functions, environments.fleet))
-        stack.push_async_callback(_cancel, housekeeping)
+        stack.push_async_callback(
+            _cancel, asyncio.create_task(_keep_house(functions, environments.fleet))
+        )
         asynchronous = await open_asynchronous(
             data,
             clock,
@@ -230,6 +243,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
 
         _connect(functions, asynchronous, metrics, messaging, catalog, settings)
         open_log_filters(logs, asynchronous, catalog, metrics.sink, settings.auth, stack)
+        objects.open(asynchronous, messaging, catalog, guard, stack)
         accepting = await asyncio.get_running_loop().create_server(
             serving[0].protocol, sock=listener, backlog=_BACKLOG
         )
@@ -403,27 +417,6 @@ def ephemeral_directory() -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(old.parent, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=_EPHEMERAL_PREFIX))
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    listener.setblocking(False)
-    return listener
-
-
-def _own_url(listener: socket.socket) -> str:
-    """The server's address as others on this machine reach it."""
-    host, port = listener.getsockname()[:2]
-    if host in {"0.0.0.0", "::"}:  # noqa: S104
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _secret(path: Path) -> bytes:

@@ -140,7 +140,8 @@ class CliHands:
         )
 
     def call(self, service, operation, **parameters):
-        """One operation; parameters become options."""
+        """One operation; parameters become options. `aws s3` is for files, `aws s3api` for this."""
+        service = "s3api" if service == "s3" else service
         done = self.run(service, _kebab(operation), *self._options(parameters), "--output", "json")
         self._check(done)
         return json.loads(done.stdout) if done.stdout.strip() else {}

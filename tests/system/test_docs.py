@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
     "docs/tutorial/first-function.md",
+    "docs/how-to/act-on-uploads.md",
     "docs/how-to/bring-a-runtime.md",
     "docs/how-to/call-a-function-over-http.md",
     "docs/how-to/feed-a-function-from-a-queue.md",

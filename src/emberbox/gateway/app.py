@@ -7,7 +7,7 @@ client's request is a page's, or gets a short text that says what this server is
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -27,8 +27,9 @@ from emberbox.gateway.body import (
     plain,
     read_body,
 )
+from emberbox.gateway.bucket_front import BucketFront, Shared
 from emberbox.gateway.catalog import Catalog
-from emberbox.gateway.dispatch import Dispatcher, failed
+from emberbox.gateway.dispatch import Arrival, Dispatcher, failed
 from emberbox.gateway.guard import Circumstances, Guard, Identified, Wire
 from emberbox.gateway.hosts import read_host
 from emberbox.gateway.invoke_guard import InvokeGuard
@@ -41,6 +42,7 @@ from emberbox.gateway.pages import (
     RequestInfo,
     Served,
 )
+from emberbox.gateway.post_reading import read_form
 from emberbox.gateway.request_ids import RequestIds
 from emberbox.gateway.routing import NoRouteError
 from emberbox.gateway.sending import (
@@ -52,7 +54,9 @@ from emberbox.gateway.sending import (
     send_whole,
     whole,
 )
+from emberbox.gateway.sigv4_payload import ChunkChain, chain_of
 from emberbox.gateway.sigv4_scope import Scope, ScopeReader
+from emberbox.gateway.uploads import Upload
 from emberbox.gateway.wire import HttpRequest, HttpResponse
 from emberbox.model.request import Service
 
@@ -61,6 +65,7 @@ log = logging.getLogger("emberbox.gateway")
 _NO_PAGES: Final[Mapping[str, Served]] = MappingProxyType({})
 _QUERY_FIELDS_MAX: Final = 1_000
 _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}\Z")
+_S3: Final = Scope("", "", service="s3")
 _PAGE_LIMIT: Final = Limit(10 * (1 << 20), "page")
 
 
@@ -82,7 +87,8 @@ class Gateway:
     `pages` are plain routes by path prefix, `fronts` those by host front (`lambda-url`,
     `execute-api`). `account_of` knows the accounts of access keys that we have issued. Accounts and
     regions that a request does not name are the defaults. `guard` asks who calls and whether they
-    may; without one, anybody may do anything.
+    may; without one, anybody may do anything. `buckets` knows which pages of other sites may use
+    which.
     """
 
     def __init__(
@@ -95,8 +101,10 @@ class Gateway:
         fronts: Mapping[str, Served] = _NO_PAGES,
         account_of: Callable[[str], str | None] = lambda _key: None,
         guard: Guard | None = None,
+        buckets: BucketFront | None = None,
     ) -> None:
         self.guard = guard
+        self._buckets = buckets
         self.invoke_guard = None if guard is None else InvokeGuard(guard)
         self._catalog = Catalog()
         self._dispatcher = Dispatcher(services, self._catalog, guard)
@@ -166,27 +174,51 @@ class Gateway:
             read_host(request.headers.get("host", "")).front,
             is_signed=credential.is_signed,
         )
-        origin, host = request.headers.get("origin"), request.headers.get("host", "")
-        is_public = isinstance(page, Public)
-        if origin is not None and not is_public and is_foreign(origin.encode(), host.encode()):
+        shared = self._shared(credential, head) if page is None else None
+        if isinstance(shared, CallerError):
+            return self._dispatcher.refuse(_S3, request, shared, head.request_id)
+        if shared is None and not isinstance(page, Public) and _is_foreign(request):
             return _plain_error(403, foreign_page().message, head.request_id)
         try:
             if page is not None:
                 return await self._show(page, head, receive)
-            return await self._dispatch(credential, head, receive)
+            if shared is not None and shared.answer is not None:
+                return shared.answer
+            response = await self._dispatch(credential, head, receive)
         except NoRouteError:
             return _nothing_here(head.request_id)
+        if shared is not None:
+            response.headers.extend(shared.headers)
+        return response
+
+    def _shared(self, credential: Scope, head: _Head) -> Shared | CallerError | None:
+        """What a bucket lets a page of another site have; None if the request is no such thing."""
+        origin = head.request.headers.get("origin")
+        if origin is None or self._buckets is None or credential.service not in {"s3", ""}:
+            return None
+        try:
+            return self._buckets.look(head.request, origin)
+        except CallerError as error:
+            return error
 
     async def _dispatch(self, credential: Scope, head: _Head, receive: Receive) -> HttpResponse:
         limit = limit_of(credential.service)
         request = head.request
+        if self._buckets is not None and self._dispatcher.takes_form(credential, request):
+            return await self._take_form(self._buckets.clock.now(), head, receive)
+        takes_upload = self._dispatcher.takes_upload(credential, request)
         try:
-            body = await read_body(receive, request.headers, limit)
-            request = _with_body(request, body)
-            identified = None
+            if not takes_upload:
+                body = await read_body(receive, request.headers, limit)
+                request = _with_body(request, body)
+            identified, chain = None, None
             if self.guard is not None:
-                credential, identified = await self._identified(credential, head, request)
-            request = plain(request, limit)
+                credential, identified, chain = await self._identified(
+                    credential, head, request, is_whole=not takes_upload
+                )
+            upload = Upload(receive, request.headers, chain) if takes_upload else None
+            if upload is None:
+                request = plain(request, limit)
         except TooLargeError:
             error = limit.error(self._dispatcher.operation_name(credential, request))
             return self._dispatcher.refuse(credential, request, error, head.request_id)
@@ -198,19 +230,46 @@ class Gateway:
             head.endpoint,
             head.request_id,
             identified,
-            partial(left, receive),
+            Arrival(head.client, upload, partial(left, receive)),
         )
 
+    async def _take_form(self, now: float, head: _Head, receive: Receive) -> HttpResponse:
+        """An upload by an HTML form, as the PutObject that it stands for."""
+        try:
+            form = await read_form(receive, head.request, self.guard, now)
+        except CallerError as error:
+            return self._dispatcher.refuse(_S3, head.request, error, head.request_id)
+        scope, identified = self._scopes.of_query(form.credential), None
+        if self.guard is not None:
+            account = scope.account if form.caller is None else form.caller.principal.account
+            scope = replace(scope, account=account)
+            around = Circumstances(head.request_id, head.client, scope.region)
+            identified = Identified(form.caller, around)
+        response = await self._dispatcher.answer(
+            replace(scope, service="s3"),
+            form.put,
+            head.endpoint,
+            head.request_id,
+            identified,
+            Arrival(head.client, form.file, operation="PostObject"),
+        )
+        return form.answer(response, head.endpoint)
+
     async def _identified(
-        self, credential: Scope, head: _Head, request: HttpRequest
-    ) -> tuple[Scope, Identified]:
-        """Who has signed, and what for: nothing that is not covered by the signature counts."""
-        caller = None
+        self, credential: Scope, head: _Head, request: HttpRequest, *, is_whole: bool
+    ) -> tuple[Scope, Identified, ChunkChain | None]:
+        """Who has signed, and what for: nothing that is not covered by the signature counts.
+
+        Of a body that is still to come, the chain that its chunks have to keep.
+        """
+        caller, chain = None, None
         is_signed = credential.is_signed or "authorization" in request.headers
         if self.guard is not None and is_signed:
             service = self._dispatcher.service_name(credential, request)
-            wire = Wire.of(request, head.raw_query)
+            wire = Wire.of(request, head.raw_query, is_whole=is_whole)
             caller, claim = await self.guard.identify(wire, service)
+            if not is_whole:
+                chain = chain_of(claim, caller.secret, wire.headers)
             credential = Scope(
                 caller.principal.account,
                 claim.region.decode("latin-1"),
@@ -226,7 +285,7 @@ class Gateway:
             method=request.method,
             path=request.path,
         )
-        return credential, Identified(caller, around)
+        return credential, Identified(caller, around), chain
 
     async def _show(self, served: Served, head: _Head, receive: Receive) -> HttpResponse:
         if isinstance(served, Public):
@@ -269,6 +328,11 @@ def _read_head(scope: MutableMapping[str, Any], request_id: str) -> _Head:
         client=client[0] if client else "",
         request_id=request_id,
     )
+
+
+def _is_foreign(request: HttpRequest) -> bool:
+    origin, host = request.headers.get("origin"), request.headers.get("host", "")
+    return origin is not None and is_foreign(origin.encode(), host.encode())
 
 
 def _nothing() -> None:

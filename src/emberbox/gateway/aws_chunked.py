@@ -11,7 +11,8 @@ from typing import Final
 from emberbox.errors import CallerError
 
 _LINE_MAX: Final = 4_096
-_TRAILERS_MAX: Final = 16
+TRAILERS_MAX: Final = 16
+"""Trailers that are read; S3 sends two."""
 _SIGNATURE: Final = b"chunk-signature="
 _SIGNATURE_TRAILER: Final = "x-amz-trailer-signature"
 
@@ -44,13 +45,13 @@ def parse(body: bytes) -> Chunked:
     at = 0
     while True:
         line, at = _line(body, at)
-        size, signature = _size(line)
+        size, signature = chunk_head(line)
         end = at + size
         if size == 0:
             chunks.append(Chunk(b"", signature))
             break
         if body[end : end + 2] != b"\r\n":
-            raise _broken()
+            raise broken()
         chunks.append(Chunk(body[at:end], signature))
         at = end + 2
     trailers = _trailers(body, at)
@@ -67,37 +68,44 @@ def unwrap(body: bytes) -> tuple[bytes, Mapping[str, str]]:
 def _line(body: bytes, at: int) -> tuple[bytes, int]:
     end = body.find(b"\r\n", at, at + _LINE_MAX)
     if end < 0:
-        raise _broken()
+        raise broken()
     return body[at:end], end + 2
 
 
-def _size(line: bytes) -> tuple[int, bytes]:
-    """The size of a chunk and its signature, empty if it has none."""
+def chunk_head(line: bytes) -> tuple[int, bytes]:
+    """The size of a chunk and its signature, empty if it has none; CallerError if it is none."""
     digits, _, extension = line.partition(b";")
     digits = digits.strip()
     if not 0 < len(digits) <= 16:
-        raise _broken()
+        raise broken()
     try:
         size = int(digits, 16)
     except ValueError:
-        raise _broken() from None
+        raise broken() from None
     if size < 0:
-        raise _broken()
+        raise broken()
     return size, extension.strip().removeprefix(_SIGNATURE) if extension else b""
 
 
 def _trailers(body: bytes, at: int) -> dict[str, str]:
     found: dict[str, str] = {}
-    while at < len(body) and len(found) < _TRAILERS_MAX:
+    while at < len(body) and len(found) < TRAILERS_MAX:
         line, at = _line(body, at)
-        name, colon, value = line.decode("latin-1").partition(":")
-        if not colon:
+        trailer = trailer_of(line)
+        if trailer is None:
             break
-        found[name.strip().lower()] = value.strip()
+        found[trailer[0]] = trailer[1]
     return found
 
 
-def _broken() -> CallerError:
+def trailer_of(line: bytes) -> tuple[str, str] | None:
+    """Name, in lower case, and value of a trailer; None for a line that is none."""
+    name, colon, value = line.decode("latin-1").partition(":")
+    return (name.strip().lower(), value.strip()) if colon else None
+
+
+def broken() -> CallerError:
+    """The error for framing that cannot be read."""
     return CallerError(
         "IncompleteBody",
         "The request body terminated unexpectedly or its chunks are malformed.",

@@ -2,25 +2,45 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from emberbox.errors import CallerError, PlatformError
+from emberbox.gateway.body import DisconnectedError
 from emberbox.gateway.catalog import Catalog
 from emberbox.gateway.codecs import CODECS
 from emberbox.gateway.failures import internal, resolve
 from emberbox.gateway.guard import Guard, Identified
-from emberbox.gateway.routing import Aim, Destination, Router, UnservedError
-from emberbox.gateway.shapes import ServiceModel
+from emberbox.gateway.post_form import TYPE as FORM_TYPE
+from emberbox.gateway.routing import Aim, Destination, NoRouteError, Router, UnservedError
+from emberbox.gateway.shapes import ServiceModel, Shape
 from emberbox.gateway.sigv4_scope import Scope
 from emberbox.gateway.validation import validate
 from emberbox.gateway.wire import HttpRequest, HttpResponse
-from emberbox.model.request import Operation, Reply, RequestContext, Service
+from emberbox.model.request import BodyStream, Operation, Reply, RequestContext, Service
 from emberbox.model.trace import from_traceparent, is_trace
 
 log = logging.getLogger("emberbox.gateway")
 
 _BODILESS = frozenset({204, 304})
 _NOT_BUILT = 501
+_UPLOADS = frozenset({"PUT", "POST"})
+_UPLOADING = frozenset({"s3", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a request came: from which address, and its body if that is still to come.
+
+    `operation` is the name of one that no model has, and that this request stands for.
+    """
+
+    client: str = ""
+    upload: BodyStream | None = None
+    leaves: Callable[[], Awaitable[None]] | None = None
+    operation: str = ""
+
+
+_WHOLE = Arrival()
 
 
 class Dispatcher:
@@ -53,11 +73,11 @@ class Dispatcher:
         endpoint: str,
         request_id: str,
         identified: Identified | None = None,
-        leaves: Callable[[], Awaitable[None]] | None = None,
+        arrival: Arrival = _WHOLE,
     ) -> HttpResponse:
         """The answer, errors included; NoRouteError if the request is no AWS client's.
 
-        `identified` is who asks, where the server has a guard; `leaves` returns when they go away.
+        `identified` is who asks, where the server has a guard.
         """
         aim = self._aim(scope, request, request_id)
         if isinstance(aim, HttpResponse):
@@ -67,12 +87,14 @@ class Dispatcher:
         try:
             destination = self._router.find(aim, request)
             what = f"{aim.service}.{destination.call.operation.name}"
-            return await self._run(destination, scope, endpoint, request_id, identified, leaves)
+            return await self._run(destination, scope, endpoint, request_id, identified, arrival)
         except CallerError as error:
             return failed(service, aim.protocol, error, request_id)
         except PlatformError as error:
             log.error("%s failed, request %s: %s", what, request_id, error)  # noqa: TRY400 - it is all
             return failed(service, aim.protocol, internal(service, str(error)), request_id)
+        except DisconnectedError:
+            raise
         except Exception:
             log.exception("%s failed, request %s", what, request_id)
             return failed(service, aim.protocol, internal(service), request_id)
@@ -101,6 +123,28 @@ class Dispatcher:
         except (CallerError, UnservedError):
             return ""
 
+    def takes_form(self, scope: Scope, request: HttpRequest) -> bool:
+        """Whether a request is an upload to a bucket by an HTML form."""
+        return (
+            request.method == "POST"
+            and scope.service in _UPLOADING
+            and request.headers.get("content-type", "").startswith(FORM_TYPE)
+            and "s3" in self
+        )
+
+    def takes_upload(self, scope: Scope, request: HttpRequest) -> bool:
+        """Whether the body of a request, not yet read, is for the operation to read as it comes."""
+        if request.method not in _UPLOADS or scope.service not in _UPLOADING or "s3" not in self:
+            return False
+        try:
+            aim = self._router.aim(scope, request)
+            if aim.service != "s3":
+                return False
+            shape = self._router.find(aim, request).call.operation.input
+        except (CallerError, NoRouteError, UnservedError):
+            return False
+        return shape is not None and bool(shape.payload) and _is_blob(shape)
+
     def _aim(self, scope: Scope, request: HttpRequest, request_id: str) -> Aim | HttpResponse:
         """Service and protocol, or the refusal if they are none of ours."""
         try:
@@ -119,12 +163,14 @@ class Dispatcher:
         endpoint: str,
         request_id: str,
         identified: Identified | None,
-        leaves: Callable[[], Awaitable[None]] | None,
+        arrival: Arrival,
     ) -> HttpResponse:
         call = destination.call
         operation = self._built(call.service.name, call.operation.name)
         codec = CODECS[destination.protocol]
         params = codec.parse(call, destination.request)
+        if arrival.upload is not None and call.operation.input is not None:
+            params[str(call.operation.input.payload)] = arrival.upload
         validate(call.service, call.operation, params)
         caller = None
         if self._guard is not None and identified is not None:
@@ -137,12 +183,13 @@ class Dispatcher:
             region=scope.region,
             request_id=request_id,
             service=call.service.name,
-            operation=call.operation.name,
+            operation=arrival.operation or call.operation.name,
             access_key=scope.access_key,
             endpoint=endpoint + destination.prefix,
             principal=None if caller is None else caller.principal,
             trace=_trace(destination.request),
-            leaves=leaves,
+            leaves=arrival.leaves,
+            client=arrival.client,
         )
         result = await operation(context, params)
         reply = result if isinstance(result, Reply) else Reply(result)
@@ -165,6 +212,10 @@ def _trace(request: HttpRequest) -> str:
     if is_trace(given):
         return given
     return from_traceparent(request.headers.get("traceparent")) or ""
+
+
+def _is_blob(shape: Shape) -> bool:
+    return shape.members[str(shape.payload)].type == "blob"
 
 
 def failed(

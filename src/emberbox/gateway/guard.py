@@ -61,19 +61,23 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A request as it was signed. Header names are in lower case; `target` is path and query."""
+    """A request as it was signed. Header names are in lower case; `target` is path and query.
+
+    `body` None comes later, and its part in the signature is checked as it comes.
+    """
 
     method: bytes
     target: bytes
     headers: Headers
-    body: bytes
+    body: bytes | None
 
     @classmethod
-    def of(cls, request: HttpRequest, raw_query: str) -> "Wire":
-        """The same of a request that has been read."""
+    def of(cls, request: HttpRequest, raw_query: str, *, is_whole: bool = True) -> "Wire":
+        """The same of a request that has been read, or whose body is still to come."""
         target = f"{request.path}?{raw_query}" if raw_query else request.path
         headers = {name.encode(): value.encode() for name, value in request.headers.items()}
-        return cls(request.method.encode(), target.encode("latin-1"), headers, request.body)
+        body = request.body if is_whole else None
+        return cls(request.method.encode(), target.encode("latin-1"), headers, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,9 @@ class Paths(Protocol):
 
 
 class Guard:
-    """Answers for one server. `policies` and `tags` are entered by service as in ARNs."""
+    """Answers for one server. `policies`, `tags` and `owners` are entered by service as in ARNs;
+    `owners` know the account of a resource whose ARN has none, empty if there is no such one.
+    """
 
     def __init__(
         self,
@@ -154,6 +160,7 @@ class Guard:
         self.policies: dict[str, ResourcePolicies] = {}
         self.function_policies: Callable[[str], Sequence[Policy]] = _no_policies
         self.tags: dict[str, ResourceTags] = {}
+        self.owners: dict[str, Callable[[str], str]] = {}
 
     async def identify(self, wire: Wire, service: str) -> tuple[Caller, Claim]:
         """Who has signed; CallerError for a signature that proves nothing."""
@@ -169,6 +176,18 @@ class Guard:
         except ExpiredSessionError:
             raise self.refusal(SignatureError(Fault.EXPIRED_TOKEN), claim, service) from None
         return caller, claim
+
+    async def signer_of(self, credential: str, token: str) -> Caller:
+        """Who has a credential's access key, for a signature that is checked elsewhere."""
+        try:
+            caller = await self._callers.find(credential.partition("/")[0])
+        except UnknownKeyError:
+            raise self.refusal(SignatureError(Fault.UNKNOWN_KEY), None, "s3") from None
+        except ExpiredSessionError:
+            raise self.refusal(SignatureError(Fault.EXPIRED_TOKEN), None, "s3") from None
+        if not hmac.compare_digest(caller.token or b"", token.encode()):
+            raise self.refusal(SignatureError(Fault.INVALID_TOKEN), None, "s3")
+        return caller
 
     def identify_at_once(self, wire: Wire) -> tuple[Caller, Claim] | None:
         """The same of a call to Lambda, without waiting; None if the caller is not known yet."""
@@ -189,7 +208,8 @@ class Guard:
         check_fresh(claim, self._clock.now(), _skew(claim))
         payload = stand_in(claim, wire.headers, wire.body)
         check_signature(claim, caller.secret, wire.method, wire.target, wire.headers, payload)
-        check_chunks(claim, caller.secret, wire.headers, wire.body)
+        if wire.body is not None:
+            check_chunks(claim, caller.secret, wire.headers, wire.body)
         self._callers.note_use(
             claim.access_key, claim.service.decode("latin-1"), claim.region.decode("latin-1")
         )
@@ -286,6 +306,8 @@ class Guard:
         parts = resource.split(":", 5)
         of = parts[2] if len(parts) > 5 else ""
         account = parts[4] if len(parts) > 5 else ""
+        if not account and of in self.owners:
+            account = self.owners[of](resource)
         mine = caller.principal.account if caller is not None else ""
         context = {**around.context, **tags_context(params), **need.context}
         if of in self.tags:

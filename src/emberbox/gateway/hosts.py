@@ -34,13 +34,14 @@ _ENDPOINTS: Final = {
 
 _FRONTS: Final = frozenset({"lambda-url", "execute-api"})
 _LOOPBACK: Final = "localhost"
+_WEBSITE: Final = "s3-website"
 
 
 @dataclass(frozen=True, slots=True)
 class HostHint:
     """What a host name tells: at most one of the three.
 
-    `front` is `lambda-url` or `execute-api`: the data plane of a function or an API, not a service.
+    `front` is `lambda-url`, `execute-api` or `s3-website`: no service, but what it shows the web.
     """
 
     service: str = ""
@@ -60,6 +61,8 @@ def read_host(host: str) -> HostHint:
     labels = name.split(".")
     if len(labels) > 1 and labels[1] in _FRONTS:
         return HostHint(front=labels[1])
+    if _website(labels):
+        return HostHint(front=_WEBSITE)
     bucket = _bucket(labels)
     if bucket:
         return HostHint(service="s3", bucket=bucket)
@@ -74,6 +77,19 @@ def bucket_of_signed_s3(host: str) -> str:
     labels = _name(host).split(".")
     if len(labels) > 1 and labels[-1] == _LOOPBACK and not hint.service:
         return ".".join(labels[:-1])
+    return ""
+
+
+def website_bucket(host: str) -> str:
+    """The bucket whose website a host is; empty if it is none."""
+    return _website(_name(host).split("."))
+
+
+def _website(labels: list[str]) -> str:
+    """Everything before the label `s3-website` or `s3-website-<region>`."""
+    for index, label in enumerate(labels):
+        if index and (label == _WEBSITE or label.startswith(f"{_WEBSITE}-")):
+            return ".".join(labels[:index])
     return ""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from emberbox.errors import CallerError
 from emberbox.gateway.catalog import SERVICES, Catalog
@@ -275,6 +276,10 @@ def _unknown_operation(what: str) -> CallerError:
 
 def _path_style(request: HttpRequest) -> HttpRequest:
     """S3 with the bucket in the host name, as if it stood in the path."""
+    try:
+        unquote_to_bytes(request.path).decode()
+    except UnicodeDecodeError:
+        raise CallerError("InvalidURI", "Couldn't parse the specified URI.", status=400) from None
     bucket = bucket_of_signed_s3(request.headers.get("host", ""))
     return replace(request, path=f"/{bucket}{request.path}") if bucket else request
 

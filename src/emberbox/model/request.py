@@ -1,6 +1,6 @@
 """What every operation of every service receives and gives back."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -9,6 +9,37 @@ from emberbox.model.policy.principals import Principal
 Params = dict[str, Any]
 """A validated request as botocore shapes it: member names of the model, blobs as bytes, timestamps
 as aware datetimes; absent members are absent."""
+
+
+class BodyStream(Protocol):
+    """A body that comes while the operation runs; it can be read once.
+
+    What does not keep what the client announced or signed raises CallerError while it is read.
+    """
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of content that the client has announced, if it has."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 in hexadecimal that the client has announced; empty if it has not."""
+        ...
+
+    @property
+    def announced(self) -> Sequence[str]:
+        """The trailers that the client has announced, names in lower case."""
+        ...
+
+    @property
+    def trailers(self) -> Mapping[str, str]:
+        """Trailers by their names in lower case, once the content has been read."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The content, in pieces."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +51,7 @@ class RequestContext:
     `trace` is the X-Amzn-Trace-Id of the request, which goes on with what comes of it.
     `leaves` returns once the client has gone, for operations that wait in its name; None where the
     caller stays.
+    `client` is the address the request came from.
     """
 
     account: str
@@ -32,6 +64,7 @@ class RequestContext:
     principal: Principal | None = None
     trace: str = ""
     leaves: Callable[[], Awaitable[None]] | None = None
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)

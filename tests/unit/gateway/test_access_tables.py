@@ -114,6 +114,15 @@ CASES = [
             ("s3:DeleteObjectVersion", "arn:aws:s3:::b/y"),
         ],
     ),
+    (
+        "s3",
+        "CopyObject",
+        {"Bucket": "b", "Key": "k", "CopySource": "/a/%73ecret%20one?versionId=1"},
+        [
+            ("s3:GetObjectVersion", "arn:aws:s3:::a/secret one"),
+            ("s3:PutObject", "arn:aws:s3:::b/k"),
+        ],
+    ),
     ("s3", "HeadObject", {"Bucket": "b", "Key": "k"}, [("s3:GetObject", "arn:aws:s3:::b/k")]),
     ("s3", "ListObjectsV2", {"Bucket": "b"}, [("s3:ListBucket", "arn:aws:s3:::b")]),
     (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from emberbox.gateway.access.needs import Access, Need, Place, itself, named
 from emberbox.model.request import Params
@@ -154,8 +154,9 @@ def _object(value: Any, _place: Place, params: Params) -> str:
 
 def _copy(place: Place, params: Params) -> Iterable[Need]:
     source = params.get("CopySource")
-    text = source if isinstance(source, str) else ""
-    yield Need("s3:GetObject", f"arn:aws:s3:::{text.lstrip('/').partition('?')[0]}")
+    path, _, query = (source if isinstance(source, str) else "").partition("?")
+    action = "s3:GetObjectVersion" if "versionId=" in query else "s3:GetObject"
+    yield Need(action, f"arn:aws:s3:::{unquote(path).lstrip('/')}")
     yield Need("s3:PutObject", _object(params["Bucket"], place, params))
 
 

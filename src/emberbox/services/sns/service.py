@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from emberbox.clock import Clock
+from emberbox.errors import CallerError
 from emberbox.model.async_deliveries import Delivery
 from emberbox.model.notification import Urls
 from emberbox.model.request import Operation
@@ -82,6 +83,19 @@ class SnsService:
         )
         stack.push_async_callback(self._deliveries.close)
         await self._deliveries.open()
+
+    def has_topic(self, arn: str) -> bool:
+        """Whether there is a topic with this ARN."""
+        try:
+            return not topic_at(self.store, arn).is_fifo
+        except CallerError:
+            return False
+
+    async def announce(self, arn: str, subject: str, text: str, trace: str) -> None:
+        """What another service of this server publishes; CallerError if there is no such topic."""
+        topic = topic_at(self.store, arn)
+        message = self._publisher.new(arn, text, subject=subject, trace=trace)
+        await self._publisher.publish(topic, [message])
 
     async def deliver(self, delivery: Delivery) -> None:
         """A topic as the target of what is told of an asynchronous invocation."""

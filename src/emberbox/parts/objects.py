@@ -1,0 +1,71 @@
+"""Buckets and objects, and what other parts have of them."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from emberbox.clock import Clock
+from emberbox.errors import CallerError
+from emberbox.functions.code import NoSuchBlobError
+from emberbox.gateway.guard import Guard
+from emberbox.gateway.pages import Public
+from emberbox.gateway.website_page import website_page
+from emberbox.model.request import RequestContext
+from emberbox.parts.asynchronous import Asynchronous
+from emberbox.parts.bucket_targets import enter_targets
+from emberbox.parts.messaging import Messaging
+from emberbox.services.s3.blobs import Blobs
+from emberbox.services.s3.service import S3Service
+from emberbox.settings import AuthMode
+from emberbox.storage.catalog import FunctionCatalog
+
+
+class CodeObjects:
+    """Code packages of functions and layers in buckets."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    async def read(
+        self, context: RequestContext, bucket: str, key: str, version: str | None, max_bytes: int
+    ) -> bytes:
+        """An object's bytes, one more than `max_bytes` at most; NoSuchBlobError."""
+        try:
+            return await self._blobs.read(context, bucket, key, version, max_bytes)
+        except CallerError as error:
+            raise NoSuchBlobError(error.code, error.message) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """What others need of it."""
+
+    s3: S3Service
+    code: CodeObjects
+
+    mode: AuthMode
+
+    def website_page(self, guard: Guard | None, region: str) -> Public:
+        """The page of all websites in buckets."""
+        return website_page(self.s3.website.answer, guard, region)
+
+    def open(
+        self,
+        asynchronous: Asynchronous,
+        messaging: Messaging,
+        catalog: FunctionCatalog,
+        guard: Guard | None,
+        stack: AsyncExitStack,
+    ) -> None:
+        """Begin to tell targets; become one of invocations; say whose the buckets are."""
+        enter_targets(self.s3.targets, asynchronous.entry, catalog, messaging, self.mode)
+        asynchronous.targets["s3"] = self.s3.blobs.deliver
+        self.s3.open(stack)
+        if guard is not None:
+            guard.owners["s3"] = self.s3.policies.owner
+
+
+async def open_objects(data: Path, mode: AuthMode, clock: Clock, stack: AsyncExitStack) -> Objects:
+    """Open buckets; they close when the stack unwinds."""
+    s3 = await S3Service.start(data, clock, stack, is_decided=mode is AuthMode.ENFORCED)
+    return Objects(s3, CodeObjects(s3.blobs), mode)
