@@ -3,9 +3,11 @@
 Source: "Specification: Embedded metric format" of CloudWatch's guide.
 """
 
-import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import orjson
 
 MARK = b'"_aws"'
 LINE_MAX_BYTES = 1_048_576
@@ -14,6 +16,8 @@ _METRICS_MAX = 100
 _DIMENSIONS_MAX = 30
 _SETS_MAX = 100
 _VALUES_MAX = 100
+_LINE_DATA_MAX = 100
+_LINE_VALUES_MAX = 1_000
 _TEXT_MAX = 1_024
 _PAST_S = 14 * 86_400
 _FUTURE_S = 2 * 3_600
@@ -40,6 +44,21 @@ class Datum(NamedTuple):
     values: tuple[float, ...]
 
 
+@dataclass(slots=True)
+class _Room:
+    """What a line may still hold: its lists are short, but they multiply."""
+
+    data: int = _LINE_DATA_MAX
+    values: int = _LINE_VALUES_MAX
+
+    def take(self, *, data: int = 0, values: int = 0) -> None:
+        """Before they are built; FormatError if they are too many."""
+        self.data -= data
+        self.values -= values
+        if self.data < 0 or self.values < 0:
+            raise FormatError("a line has too many data points or values")
+
+
 class FormatError(ValueError):
     """The line is meant as metrics and is not in the format: `EMFParsingErrors`."""
 
@@ -53,8 +72,8 @@ def read(line: bytes, now: float) -> list[Datum]:
     if len(line) > LINE_MAX_BYTES or not line.lstrip().startswith(b"{"):
         return []
     try:
-        root = json.loads(line)
-    except (ValueError, RecursionError):
+        root = orjson.loads(line)
+    except ValueError:
         return []
     about = root.get("_aws")
     if not isinstance(about, dict) or "CloudWatchMetrics" not in about:
@@ -65,25 +84,32 @@ def read(line: bytes, now: float) -> list[Datum]:
     if not now - _PAST_S <= at / 1000 <= now + _FUTURE_S:
         raise TargetError("Timestamp is too far from now")
     directives = _list(about["CloudWatchMetrics"], _DIRECTIVES_MAX)
-    return [datum for each in directives for datum in _directive(each, root, at // 1000)]
+    room = _Room()
+    return [datum for each in directives for datum in _directive(each, root, at // 1000, room)]
 
 
-def _directive(directive: object, root: Mapping[str, Any], at_s: int) -> Iterator[Datum]:
+def _directive(
+    directive: object, root: Mapping[str, Any], at_s: int, room: _Room
+) -> Iterator[Datum]:
     if not isinstance(directive, dict):
         raise FormatError("a directive is no object")
     namespace = _text(directive.get("Namespace"))
     if namespace.startswith("AWS/"):
         raise TargetError("Namespace is AWS's own")
     sets = _list(directive.get("Dimensions", [[]]), _SETS_MAX)
+    metrics = _list(directive.get("Metrics"), _METRICS_MAX)
+    room.take(data=max(1, len(sets)) * max(1, len(metrics)))
     dimensions = [_dimensions(names, root) for names in sets]
-    for metric in _list(directive.get("Metrics"), _METRICS_MAX):
+    for metric in metrics:
         if not isinstance(metric, dict):
             raise FormatError("a metric is no object")
         name, unit = _text(metric.get("Name")), metric.get("Unit", "None")
         resolution = metric.get("StorageResolution", 60)
         if not isinstance(unit, str) or unit not in UNITS or resolution not in (1, 60):
             raise FormatError("Unit or StorageResolution is none that CloudWatch has")
-        values = _values(root.get(name))
+        found = root.get(name)
+        room.take(values=max(1, len(sets)) * (len(found) if isinstance(found, list) else 1))
+        values = _values(found)
         for pairs in dimensions:
             yield Datum(namespace, name, pairs, unit, at_s - at_s % resolution, values)
 

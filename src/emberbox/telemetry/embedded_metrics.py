@@ -17,6 +17,7 @@ log = logging.getLogger("emberbox.metrics")
 _BYTES_MAX = 4 << 20
 _FOLD = 16
 _POINTS_MAX = 10_000
+_VALUES_MAX = 50_000
 _ERRORS = {FormatError: "EMFParsingErrors", TargetError: "EMFValidationErrors"}
 
 
@@ -29,7 +30,9 @@ class EmbeddedMetrics:
         self._points: dict[tuple[SeriesKey, int], Point] = {}
         self._waiting: list[tuple[StreamKey, bytes]] = []
         self._heard_bytes = 0
+        self._values = 0
         self._dropped = 0
+        self._failure: Exception | None = None
         sink.before_flush.append(self._give)
 
     def heard(self, stream: StreamKey, line: bytes) -> None:
@@ -50,19 +53,28 @@ class EmbeddedMetrics:
                 self._take(stream, line)
             except (FormatError, TargetError) as error:
                 self._count_error(stream, _ERRORS[type(error)])
+            except Exception as error:  # noqa: BLE001 - a printed line must not end those who log
+                self._failure = error
 
     def _give(self) -> None:
         self._fold()
-        self._heard_bytes = 0
+        self._heard_bytes = self._values = 0
         points, self._points = self._points, {}
         for (key, at_s), point in points.items():
             self._sink.merge(key, at_s, point)
         if self._dropped:
             log.warning("%d lines of embedded metrics were too many at once", self._dropped)
             self._dropped = 0
+        if self._failure is not None:
+            log.error("a line of embedded metrics could not be taken", exc_info=self._failure)
+            self._failure = None
 
     def _take(self, stream: StreamKey, line: bytes) -> None:
+        if self._values >= _VALUES_MAX:
+            self._dropped += 1
+            return
         for datum in read(line, self._clock.now()):
+            self._values += len(datum.values)
             dimensions = tuple(Dimension(*pair) for pair in datum.dimensions)
             place = (stream.account, stream.region, datum.namespace, datum.name, dimensions)
             for value in datum.values:

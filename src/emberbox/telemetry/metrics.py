@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from emberbox.clock import Clock
-from emberbox.errors import EmberboxError
 from emberbox.model.metrics import Point, SeriesKey
 from emberbox.storage.metrics import KEEP_S, MetricStore
 
@@ -46,8 +45,10 @@ class MetricSink:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        with suppress(EmberboxError):
+        try:
             await self.flush()
+        except Exception:
+            log.exception("the last metrics cannot be written")
 
     def add(self, key: SeriesKey, value: float, count: float = 1.0) -> None:
         """A value of now, by the minute."""
@@ -78,7 +79,7 @@ class MetricSink:
                 return
             try:
                 await self._store.add(pending)
-            except EmberboxError:
+            except Exception:
                 for (key, at_s), point in pending.items():
                     self.merge(key, at_s, point)
                 raise
@@ -91,5 +92,5 @@ class MetricSink:
                 if self._clock.monotonic() - self._forgotten > _FORGET_S:
                     self._forgotten = self._clock.monotonic()
                     await self._store.forget(int(self._clock.now()) - KEEP_S)
-            except EmberboxError as error:
-                log.warning("metrics cannot be written, trying again: %s", error)
+            except Exception:
+                log.exception("metrics cannot be written, trying again")

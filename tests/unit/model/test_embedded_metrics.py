@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from emberbox.model.embedded_metrics import Datum, FormatError, TargetError, read
 
 NOW = 1_700_000_000.0
+FULL = {"Namespace": "App", "Metrics": [{"Name": "Latency"}] * 100}
 
 
 def line(*, metrics=None, dimensions=(("Service",),), about=None, directive=None, **root):
@@ -39,7 +40,13 @@ def test_high_resolution_keeps_the_second():
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"plain", b'{"_aws": ', b'{"_aws": 1}', b'{"_aws": {}}', b'["_aws"]', b"{" * 9999]
+    "text",
+    [
+        *(b"", b"plain", b'{"_aws": ', b'{"_aws": 1}', b'{"_aws": {}}', b'["_aws"]', b"{" * 9999),
+        line(Latency=float("nan")),
+        line(about={"Timestamp": 10**400}),
+        line(directive={"Namespace": "\ud800"}),
+    ],
 )
 def test_other_lines_are_no_metrics(text):
     """Whatever they look like."""
@@ -70,6 +77,30 @@ def test_a_wrong_shape_is_a_parsing_error(changes):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"metrics": [{"Name": "Latency"}] * 11, "dimensions": [[]] * 10},
+        {"about": {"CloudWatchMetrics": [FULL] * 2}},
+        {"metrics": [{"Name": "Latency"}] * 11, "Latency": [1] * 100},
+        {"metrics": [{"Name": "Latency"}] * 50, "dimensions": [], "Latency": [1] * 100},
+    ],
+)
+def test_lists_that_multiply_are_a_parsing_error(changes):
+    """Each is short enough by itself; what a line holds in all is bounded before it is built."""
+    with pytest.raises(FormatError, match="too many"):
+        read(line(**changes), NOW)
+
+
+def test_a_line_is_full_at_its_bounds():
+    """A hundred data points of ten values each."""
+    full = line(
+        metrics=[{"Name": "Latency"}] * 50, dimensions=[[], ["Service"]], Latency=[1.0] * 10
+    )
+
+    assert len(read(full, NOW)) == 100
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
         {"about": {"Timestamp": int(NOW * 1000) - 15 * 86_400_000}},
         {"about": {"Timestamp": int(NOW * 1000) + 3 * 3_600_000}},
         {"directive": {"Namespace": "AWS/Lambda"}},
@@ -79,7 +110,6 @@ def test_a_wrong_shape_is_a_parsing_error(changes):
         {"Latency": True},
         {"Latency": []},
         {"Latency": [1] * 101},
-        {"Latency": float("nan")},
         {"Latency": 1e300},
     ],
 )

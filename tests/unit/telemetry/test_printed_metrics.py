@@ -51,6 +51,62 @@ async def test_lines_become_points_and_errors_are_counted(store):
     assert await totals(store, errors) == (1, 1)
 
 
+async def test_a_line_that_cannot_be_taken_holds_up_no_other(store, monkeypatch, caplog):
+    """Who logs hears nothing of it; the server's log tells, and the next line counts."""
+    clock = ManualClock()
+    sink = MetricSink(store, clock)
+    embedded = EmbeddedMetrics(sink, clock)
+
+    def fail(_line, _now):
+        raise OverflowError("a number too large")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("emberbox.telemetry.embedded_metrics.read", fail)
+        for _ in range(40):
+            embedded.heard(STREAM, printed(clock, 1))
+        await sink.flush()
+    embedded.heard(STREAM, printed(clock, 5))
+    await sink.flush()
+
+    assert await totals(store, SeriesKey("1", "us-east-1", "App", "Jobs")) == (1, 5)
+    assert "could not be taken" in caplog.text
+
+
+async def test_a_flood_of_values_keeps_within_its_bound(store):
+    """Lists are long to count: values are bounded too, until the next write."""
+    clock = ManualClock()
+    sink = MetricSink(store, clock)
+    embedded = EmbeddedMetrics(sink, clock)
+
+    for _ in range(800):
+        embedded.heard(STREAM, printed(clock, [1] * 100))
+    await sink.flush()
+    flooded = await totals(store, SeriesKey("1", "us-east-1", "App", "Jobs"))
+    embedded.heard(STREAM, printed(clock, 1))
+    await sink.flush()
+
+    assert flooded[0] == 50_000
+    assert (await totals(store, SeriesKey("1", "us-east-1", "App", "Jobs")))[0] == 50_001
+
+
+async def test_points_that_could_not_be_written_are_kept(store, monkeypatch):
+    """Whatever the reason: they are in the next write."""
+    sink = MetricSink(store, ManualClock())
+    key = SeriesKey("1", "us-east-1", "App", "Jobs")
+    sink.add(key, 1.0)
+
+    async def fail(_points):
+        raise OverflowError("a number too large")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "add", fail)
+        with pytest.raises(OverflowError):
+            await sink.flush()
+    await sink.flush()
+
+    assert await totals(store, key) == (1, 1)
+
+
 async def test_a_flood_of_lines_keeps_within_its_bound(store):
     """Lines above are dropped; what was there before them counts."""
     clock = ManualClock()
