@@ -1,5 +1,6 @@
 """Application Auto Scaling of provisioned concurrency."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from emberbox.errors import CallerError
 from emberbox.services.autoscaling.service import AutoScalingService
 from emberbox.storage.database import Database
-from emberbox.storage.scaling import ScalingStore
+from emberbox.storage.scaling import Kind, ScalingStore
 
+DAILY = "cron(0 0 * * ? *)"
 F = ("123456789012", "us-east-1", "f")
 TARGET = {
     "ServiceNamespace": "lambda",
@@ -177,6 +179,24 @@ async def test_a_schedule_comes_again_and_ends(scaling, service, capacity, clock
     assert counts == [3, 3, 1, 1]
 
 
+async def test_an_action_that_fails_ends_no_other(scaling, state, capacity, clock, caplog):
+    """It is logged once, and the others and the targets go on."""
+    await scaling("RegisterScalableTarget", **TARGET, MinCapacity=1, MaxCapacity=9)
+    asked = {**TARGET, "Schedule": "rate(1 minute)", "ScalableTargetAction": {"MinCapacity": 4}}
+    for name in ("a", "b"):
+        await scaling("PutScheduledAction", **asked, ScheduledActionName=name)
+    store = ScalingStore(state)
+    await store.load()
+    sound = store.get(Kind.ACTION, (*F[:2], "function:f:live"), "a")
+    await store.put(replace(sound, value={**sound.value, "StartTime": 1e20, "schedule": DAILY}))
+    service = AutoScalingService(store, capacity, lambda *_: True, clock)
+
+    await minutes(service, clock, 2)
+
+    assert capacity.now == 4
+    assert caplog.text.count("scheduled-action a of function:f:live fails") == 1
+
+
 async def test_what_cannot_be_set_is_told(scaling, capacity):
     """As an activity that has failed."""
     capacity.refusal = CallerError("InvalidParameterValueException", "too much", status=400)
@@ -267,6 +287,16 @@ async def test_what_is_not_built_is_refused(scaling, operation, changes, text):
             },
         ),
         ("PutScheduledAction", {"ScheduledActionName": "a", "Schedule": "rate(1 hour)"}),
+        (
+            "PutScheduledAction",
+            {
+                "ScheduledActionName": "a",
+                "Schedule": "cron(0 0 * * ? *)",
+                "Timezone": "Asia/Tokyo",
+                "StartTime": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+                "ScalableTargetAction": {"MinCapacity": 1},
+            },
+        ),
     ],
 )
 async def test_rules_that_cannot_be_kept_to_are_refused(scaling, operation, asked):

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
-from emberbox.model.cron import ScheduleError
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.model.schedules import parse_expression
 from emberbox.services.autoscaling.naming import (
@@ -86,8 +85,8 @@ class RuleOperations:
         self._check_target(place, params)
         before = self._store.get(Kind.ACTION, place, name)
         self._check_room(Kind.ACTION, place, before, _ACTIONS_MAX)
-        value = _action(params, before)
-        value["since"] = self._clock.now()
+        value = {**_action(params, before), "since": self._clock.now()}
+        _check_schedule(value, value.get("StartTime", self._created(before)))
         await self._store.put(Record(Kind.ACTION, *place, name, value, self._created(before)))
         return {}
 
@@ -165,10 +164,6 @@ def _action(params: Params, before: Record | None) -> dict[str, Any]:
     zone = params.get("Timezone") or known.get("zone") or "UTC"
     if schedule is None:
         raise invalid("Schedule is needed")
-    try:
-        parse_expression(schedule, zone)
-    except ScheduleError as error:
-        raise invalid(f"Schedule {schedule} is not valid: {error}") from None
     bounds = params.get("ScalableTargetAction") or known.get("bounds") or {}
     if not bounds:
         raise invalid("ScalableTargetAction with MinCapacity or MaxCapacity is needed")
@@ -180,6 +175,14 @@ def _action(params: Params, before: Record | None) -> dict[str, Any]:
         if given is not None or member in known:
             value[member] = known[member] if given is None else given.timestamp()
     return value
+
+
+def _check_schedule(value: dict[str, Any], start: float) -> None:
+    """Also that it can be told when it is next due: times have an end, in the year 9999."""
+    try:
+        parse_expression(value["schedule"], value["zone"]).after(value["since"], start)
+    except (ValueError, OverflowError, OSError) as error:
+        raise invalid(f"Schedule {value['schedule']} is not valid: {error}") from None
 
 
 def _shown_action(record: Record) -> Params:

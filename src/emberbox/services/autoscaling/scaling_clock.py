@@ -4,13 +4,14 @@ import asyncio
 import logging
 import uuid
 from collections import deque
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final, Protocol
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError, EmberboxError
+from emberbox.errors import CallerError
 from emberbox.model.schedules import parse_expression
 from emberbox.model.target_tracking import IN_MINUTES, Situation, Tracking, wanted, within
 from emberbox.services.autoscaling.naming import function_of
@@ -70,6 +71,7 @@ class ScalingClock:
         self._capacity = capacity
         self._clock = clock
         self._watched: dict[tuple[str, str, str], _Watched] = {}
+        self._failing: set[tuple[Kind, str, str, str, str]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -88,19 +90,33 @@ class ScalingClock:
             await asyncio.sleep(_LOOK_S)
             try:
                 await self.look()
-            except EmberboxError as error:
-                log.warning("targets cannot be scaled, trying again: %s", error)
+            except Exception:
+                log.exception("targets cannot be scaled, trying again")
 
     async def look(self) -> None:
-        """Do what is due."""
+        """Do what is due; what fails of one action or target is logged, and the others go on."""
         now = self._clock.now()
-        for action in list(self._store.all(Kind.ACTION)):
-            await self._run_if_due(action, now)
+        actions = list(self._store.all(Kind.ACTION))
+        for action in actions:
+            await self._attempt(action, self._run_if_due(action, now))
         targets = {each.place: each for each in self._store.all(Kind.TARGET)}
         for place, target in targets.items():
-            await self._track(target, self._watched.setdefault(place, _Watched()), now)
+            watched = self._watched.setdefault(place, _Watched())
+            await self._attempt(target, self._track(target, watched, now))
+        self._failing &= {each.key for each in (*actions, *targets.values())}
         for gone in self._watched.keys() - targets.keys():
             del self._watched[gone]
+
+    async def _attempt(self, record: Record, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:
+            if record.key not in self._failing:
+                what = f"{record.kind.value} {record.name} of {record.resource_id}"
+                log.exception("%s fails, trying again", what)
+            self._failing.add(record.key)
+        else:
+            self._failing.discard(record.key)
 
     async def fit(self, target: Record, cause: str = "minimum or maximum capacity was set") -> None:
         """Bring a target's capacity within its bounds."""
