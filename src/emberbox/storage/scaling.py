@@ -6,6 +6,7 @@ Few there are, and they are looked at all the time: they are kept in memory besi
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import takewhile
 from json import dumps, loads
 from typing import Any
 
@@ -88,20 +89,23 @@ class ScalingStore:
         """Keep a record, in the place of one with the same key."""
 
         def work(tx: Transaction) -> None:
-            values = {
-                "account": record.account,
-                "region": record.region,
-                "kind": record.kind.value,
-                "name": _text(record),
-                "value": dumps(dict(record.value)),
-                "modified": record.created,
-                "tags": dumps(dict(record.tags)),
-            }
+            values = _row(record)
             if not tx.run("account_resource_add", **values):
                 tx.run("account_resource_put", **values)
 
         await self._database.write(work)
         self._records[record.key] = record
+
+    async def change(self, records: list[Record]) -> list[Record]:
+        """Change records, all at once, in their order until one was removed; those changed."""
+
+        def work(tx: Transaction) -> list[Record]:
+            return list(takewhile(lambda e: tx.run("account_resource_put", **_row(e)), records))
+
+        changed = await self._database.write(work)
+        for each in changed:
+            self._records[each.key] = each
+        return changed
 
     async def remove(self, records: list[Record]) -> None:
         """Remove records, all at once."""
@@ -123,6 +127,18 @@ class ScalingStore:
 
 def _order(record: Record) -> tuple[str, str, str, str]:
     return *record.place, record.name
+
+
+def _row(record: Record) -> dict[str, Any]:
+    return {
+        "account": record.account,
+        "region": record.region,
+        "kind": record.kind.value,
+        "name": _text(record),
+        "value": dumps(dict(record.value)),
+        "modified": record.created,
+        "tags": dumps(dict(record.tags)),
+    }
 
 
 def _text(record: Record) -> str:

@@ -197,6 +197,42 @@ async def test_an_action_that_fails_ends_no_other(scaling, state, capacity, cloc
     assert caplog.text.count("scheduled-action a of function:f:live fails") == 1
 
 
+async def test_missed_actions_run_in_the_order_of_their_times(scaling, service, capacity, clock):
+    """After a downtime of days, whatever their names: what was due last holds."""
+    await scaling("RegisterScalableTarget", **TARGET, MinCapacity=0, MaxCapacity=9)
+    for name, hour, least in (("a-evening", 22, 2), ("b-morning", 8, 6), ("c-noon", 12, 4)):
+        await scaling(
+            "PutScheduledAction",
+            **TARGET,
+            ScheduledActionName=name,
+            Schedule=f"cron(0 {hour} * * ? *)",
+            ScalableTargetAction={"MinCapacity": least, "MaxCapacity": least},
+        )
+    midnight = 86_400 - clock.now() % 86_400
+
+    clock.advance(midnight + 5 * 86_400 - 3_600)  # 23:00
+    await service.scaling_clock.look()
+    late = capacity.now
+    clock.advance(11 * 3_600)  # 10:00
+    await service.scaling_clock.look()
+
+    assert (late, capacity.now) == (2, 6)
+
+
+async def test_what_was_removed_is_not_there_again(scaling, state):
+    """A change that comes after its removal is none, in memory and on disk."""
+    await scaling("RegisterScalableTarget", **TARGET, MinCapacity=0, MaxCapacity=1)
+    store = ScalingStore(state)
+    await store.load()
+    target = store.get(Kind.TARGET, (*F[:2], "function:f:live"))
+    await store.remove([target])
+
+    assert await store.change([target]) == []
+    assert list(store.all(Kind.TARGET)) == []
+    await store.load()
+    assert list(store.all(Kind.TARGET)) == []
+
+
 async def test_what_cannot_be_set_is_told(scaling, capacity):
     """As an activity that has failed."""
     capacity.refusal = CallerError("InvalidParameterValueException", "too much", status=400)

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
-from emberbox.model.schedules import parse_expression
+from emberbox.model.schedules import Expression, parse_expression
 from emberbox.model.target_tracking import IN_MINUTES, Situation, Tracking, wanted, within
 from emberbox.services.autoscaling.naming import function_of
 from emberbox.storage.scaling import Kind, Record, ScalingStore
@@ -97,8 +97,11 @@ class ScalingClock:
         """Do what is due; what fails of one action or target is logged, and the others go on."""
         now = self._clock.now()
         actions = list(self._store.all(Kind.ACTION))
+        due: list[tuple[float, Record]] = []
         for action in actions:
-            await self._attempt(action, self._run_if_due(action, now))
+            await self._attempt(action, _note_if_due(action, now, due))
+        for _, action in sorted(due, key=lambda each: each[0]):
+            await self._attempt(action, self._run(action, now))
         targets = {each.place: each for each in self._store.all(Kind.TARGET)}
         for place, target in targets.items():
             watched = self._watched.setdefault(place, _Watched())
@@ -125,22 +128,21 @@ class ScalingClock:
         fitting = within(_situation(target, current, _Watched()), current)
         await self._move(target, current, fitting, cause)
 
-    async def _run_if_due(self, action: Record, now: float) -> None:
-        value, target = action.value, self._store.get(Kind.TARGET, action.place)
-        start, end = value.get("StartTime", action.created), value.get("EndTime", inf)
-        due = parse_expression(value["schedule"], value["zone"]).after(value["since"], start)
-        if due is None or due > now:
+    async def _run(self, action: Record, now: float) -> None:
+        target = self._store.get(Kind.TARGET, action.place)
+        if target is None or self._store.get(Kind.ACTION, action.place, action.name) != action:
+            return  # removed or changed since it was looked at
+        done = replace(action, value={**action.value, "since": now})
+        if "ScheduledScalingSuspended" in target.value["suspended"]:
+            await self._store.change([done])
             return
-        await self._store.put(replace(action, value={**value, "since": now}))
-        if target is None or due > end or "ScheduledScalingSuspended" in target.value["suspended"]:
-            return
-        bounds = value["bounds"]
+        bounds = action.value["bounds"]
         minimum = bounds.get("MinCapacity", target.value["min"])
         maximum = bounds.get("MaxCapacity", target.value["max"])
         bounded = {**target.value, "min": min(minimum, maximum), "max": max(minimum, maximum)}
         target = replace(target, value=bounded)
-        await self._store.put(target)
-        await self.fit(target, f"scheduled action name {action.name} was triggered")
+        if target in await self._store.change([done, target]):
+            await self.fit(target, f"scheduled action name {action.name} was triggered")
 
     async def _track(self, target: Record, watched: _Watched, now: float) -> None:
         policies = [e for e in self._store.of(target.place) if e.kind is Kind.POLICY]
@@ -194,6 +196,30 @@ class ScalingClock:
         earlier = before.value["activities"] if before is not None else []
         value = {"activities": [told, *earlier[: _ACTIVITIES_MAX - 1]]}
         await self._store.put(Record(Kind.ACTIVITIES, *target.place, "", value, now))
+
+
+async def _note_if_due(action: Record, now: float, due: list[tuple[float, Record]]) -> None:
+    value = action.value
+    start, end = value.get("StartTime", action.created), value.get("EndTime", inf)
+    expression = parse_expression(value["schedule"], value["zone"])
+    found = _last_due(expression, value["since"], start, min(now, end))
+    if found is not None:
+        due.append((found, action))
+
+
+def _last_due(expression: Expression, since: float, start: float, until: float) -> float | None:
+    """The last moment after one and not after another: many are missed in a long downtime."""
+    last = expression.after(since, start)
+    if last is None or last > until:
+        return None
+    while until - last > 1.0:
+        middle = (last + until) / 2
+        later = expression.after(middle, start)
+        if later is None or later > until:
+            until = middle
+        else:
+            last = later
+    return last
 
 
 def _function(target: Record) -> tuple[tuple[str, str, str], str]:
