@@ -19,9 +19,11 @@ from emberbox.model import limits
 from emberbox.runtimes.registry import RUNTIMES, Family, Phase
 from emberbox.services.autoscaling.service import AutoScalingService
 from emberbox.services.cloudwatch.service import CloudWatchService
+from emberbox.services.events.service import EventsService
 from emberbox.services.iam.service import IamService
 from emberbox.services.logs.service import LogsService
 from emberbox.services.s3.service import S3Service
+from emberbox.services.scheduler.service import SchedulerService
 from emberbox.services.sns.service import SnsService
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sts.service import StsService
@@ -104,6 +106,8 @@ def services() -> list[Any]:
         SqsService(nothing, nothing),
         SnsService(nothing, nothing, nothing, nothing, nothing),
         S3Service(nothing, nothing, nothing, is_decided=False),
+        EventsService(nothing, nothing, nothing, nothing, nothing),
+        SchedulerService(nothing, nothing, nothing),
         StsService(nothing, nothing, nothing, nothing, nothing),
         AutoScalingService(nothing, nothing, nothing, nothing),
     ]

@@ -20,7 +20,7 @@ from typing import IO
 
 from emberbox.clock import Clock, SystemClock
 from emberbox.environment.fleet import Fleet
-from emberbox.errors import CallerError, PlatformError
+from emberbox.errors import PlatformError
 from emberbox.functions.file_systems import AccessPoints
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
@@ -44,10 +44,11 @@ from emberbox.parts.alarm_actions import connect_actions
 from emberbox.parts.asynchronous import Asynchronous, open_asynchronous
 from emberbox.parts.autoscaling import open_autoscaling
 from emberbox.parts.environments import make_environments
+from emberbox.parts.events import open_events
 from emberbox.parts.function_urls import function_urls
 from emberbox.parts.identity import NewRootKey, open_identities
 from emberbox.parts.listening import bind, own_url
-from emberbox.parts.logs import open_log_filters, open_logs
+from emberbox.parts.logs import Logs, open_log_filters, open_logs
 from emberbox.parts.messaging import (
     CERTIFICATES,
     Messaging,
@@ -58,12 +59,12 @@ from emberbox.parts.messaging import (
 from emberbox.parts.metrics import Metrics, open_metrics
 from emberbox.parts.more_metrics import measure_more
 from emberbox.parts.objects import open_objects
-from emberbox.parts.resource_policies import queue_policies, topic_policies
-from emberbox.parts.sandboxes import facts, open_sandboxes
+from emberbox.parts.push_rights import push_rights
+from emberbox.parts.resource_policies import topic_policies
+from emberbox.parts.sandboxes import begin_sandboxes, facts, open_sandboxes
 from emberbox.parts.topic_rights import topic_rights
 from emberbox.parts.usage import open_usage, recursion_counter, throttle_counter
 from emberbox.runtimes.host import HostRuntimes
-from emberbox.runtimes.registry import RUNTIMES
 from emberbox.settings import AuthMode, Settings
 from emberbox.storage.catalog import CatalogWriter, FunctionCatalog
 from emberbox.storage.database import Database
@@ -71,7 +72,6 @@ from emberbox.storage.functions import FunctionStore
 from emberbox.storage.hot_code import HotCode
 from emberbox.storage.packages import PackageStore
 from emberbox.telemetry.live import Live, Name
-from emberbox.telemetry.logs import LogSink
 
 log = logging.getLogger("emberbox.server")
 
@@ -104,13 +104,12 @@ class Server:
 async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Server]:
     """Start a server; it serves while the context is open and drains when it is left."""
     clock = clock or SystemClock()
-    _raise_descriptor_limit()
     async with AsyncExitStack() as stack:
-        data = _claim(settings.data_dir, stack)
+        data = _prepared(settings.data_dir, stack)
         listener = bind(settings.host, settings.port, stack)
         backend = await open_sandboxes(settings, data, stack)
         runtimes = HostRuntimes(settings.home, data / "built", strict=settings.strict_runtimes)
-        recovered = _begin_sandboxes(backend, runtimes)
+        recovered = begin_sandboxes(backend, runtimes)
 
         secret = _secret(data / "secret")
         state = await _open_state(data, secret, stack)
@@ -118,7 +117,6 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         metrics = await open_metrics(data, clock, stack)
         fleets: list[Fleet] = []
         usage = await open_usage(data, clock, stack, metrics.of_lambda, partial(_states, fleets))
-
         identities = await open_identities(state, secret, settings.auth, clock, stack)
         catalog, writer = await _load_functions(state)
         packages = PackageStore(data / "packages")
@@ -137,11 +135,19 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             usage.sink.add,
         )
         fleets.append(environments.fleet)
-        rights = identities.role_may
         messaging = await open_messaging(
-            data, own_url(listener), rights, clock, stack, dict(settings.endpoints)
+            data,
+            own_url(listener),
+            identities.role_may,
+            clock,
+            stack,
+            dict(settings.endpoints),
         )
         objects = await open_objects(data, settings.auth, clock, stack)
+        events = await open_events(
+            data, settings, secret, messaging.rights, metrics.sink, clock, stack
+        )
+        policies = events.policies(messaging)
         functions = FunctionsService(
             writer,
             packages,
@@ -152,7 +158,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             concurrency_limit=settings.concurrency,
             timeout_max_s=settings.timeout_max_s,
             hot_directories=settings.hot_reload,
-            access_points=AccessPoints(dict(settings.file_systems), rights),
+            access_points=AccessPoints(dict(settings.file_systems), identities.role_may),
             checks=messaging.checks,
             allocations=environments.provisioner.allocation,
         )
@@ -161,11 +167,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         guard = identities.guard(
             data,
             catalog,
-            {
-                "sqs": queue_policies(messaging.sqs.broker.queues),
-                "sns": topic_policies(messaging.sns.store),
-                "s3": objects.s3.policies.of,
-            },
+            {**policies, "s3": objects.s3.policies.of},
             log_all=settings.log_decisions,
         )
         front_door = FrontDoor(catalog, environments.fleet, clock, _limits(settings))
@@ -180,17 +182,20 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             clock,
         )
         gateway = Gateway(
-            [
-                functions,
-                logs.service,
-                metrics.service,
-                identities.iam,
-                messaging.sqs,
-                messaging.sns,
-                objects.s3,
-                identities.sts,
-                await open_autoscaling(state, functions, catalog, environments.fleet, clock, stack),
-            ],
+            events.among(
+                [
+                    functions,
+                    logs.service,
+                    metrics.service,
+                    identities.iam,
+                    *messaging.services,
+                    objects.s3,
+                    identities.sts,
+                    await open_autoscaling(
+                        state, functions, catalog, environments.fleet, clock, stack
+                    ),
+                ]
+            ),
             default_account=settings.account,
             default_region=settings.region,
             account_of=identities.sessions.account_of,
@@ -210,7 +215,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             },
             buckets=BucketFront(objects.s3.cors_rules, clock),
         )
-        _complete(front_door, packages, usage.live, metrics, environments.fleet, logs.sink, clock)
+        _complete(front_door, packages, usage.live, metrics, environments.fleet, logs)
         for part in (environments.fleet, environments.templates, front_door, environments.planner):
             catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, clock))
@@ -234,16 +239,22 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         await open_deliveries(
             messaging,
             asynchronous,
-            topic_rights(catalog, queue_policies(messaging.sqs.broker.queues), settings.auth),
+            topic_rights(catalog, policies["sqs"], settings.auth),
             metrics.sink,
             clock,
             stack,
             local_web=settings.sns_local_web,
         )
 
-        _connect(functions, asynchronous, metrics, messaging, catalog, settings)
-        open_log_filters(logs, asynchronous, catalog, metrics.sink, settings.auth, stack)
+        events.open(
+            messaging,
+            asynchronous,
+            logs,
+            push_rights(catalog, policies, messaging.rights, settings.auth),
+            stack,
+        )
         objects.open(asynchronous, messaging, catalog, guard, stack)
+        _connect(functions, asynchronous, metrics, messaging, catalog, settings, logs, stack)
         accepting = await asyncio.get_running_loop().create_server(
             serving[0].protocol, sock=listener, backlog=_BACKLOG
         )
@@ -267,6 +278,12 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             recovered,
             await identities.open_root(settings.account, renew=settings.new_root_key),
         )
+
+
+def _prepared(place: Path, stack: AsyncExitStack) -> Path:
+    """The data directory for this server alone, and descriptors for all it will open."""
+    _raise_descriptor_limit()
+    return _claim(place, stack)
 
 
 async def _open_state(data: Path, secret: bytes, stack: AsyncExitStack) -> Database:
@@ -297,11 +314,10 @@ def _complete(
     live: Live,
     metrics: Metrics,
     fleet: Fleet,
-    logs: LogSink,
-    clock: Clock,
+    logs: Logs,
 ) -> None:
     """What the front door and others ask and tell one another."""
-    measure_more(metrics, front_door, fleet, logs, clock)
+    measure_more(metrics, front_door, fleet, logs.sink, logs.clock)
     front_door.hot_code = HotCode(packages)
     front_door.throttled = throttle_counter(live, metrics.of_lambda)
     front_door.recursive = recursion_counter(metrics.of_lambda)
@@ -314,8 +330,11 @@ def _connect(
     messaging: Messaging,
     catalog: FunctionCatalog,
     settings: Settings,
+    logs: Logs,
+    stack: AsyncExitStack,
 ) -> None:
     """Who can hand in events: the older API, and alarms, which can tell topics too."""
+    open_log_filters(logs, asynchronous, catalog, metrics.sink, settings.auth, stack)
     functions.resources.invoking_async.send = asynchronous.entry.send
     connect_actions(
         metrics.actions,
@@ -334,13 +353,6 @@ def _limits(settings: Settings) -> Limits:
 def _door(serving: list[Serving], _function: FunctionVersion) -> Callable[[], asyncio.Protocol]:
     """What serves AWS calls from inside an environment, once there is a server."""
     return serving[0].door()
-
-
-def _begin_sandboxes(backend: NamespaceBackend, runtimes: HostRuntimes) -> int:
-    """Make some of the usual runtime before there is any function; how many dead were swept."""
-    with suppress(CallerError):
-        backend.prepare(runtimes.choose(RUNTIMES["python3.12"]))
-    return backend.sweep()
 
 
 async def _keep_house(functions: FunctionsService, fleet: Fleet) -> None:

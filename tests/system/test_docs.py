@@ -14,6 +14,7 @@ PAGES = [
     "docs/how-to/act-on-uploads.md",
     "docs/how-to/bring-a-runtime.md",
     "docs/how-to/call-a-function-over-http.md",
+    "docs/how-to/let-events-wake-a-function.md",
     "docs/how-to/feed-a-function-from-a-queue.md",
     "docs/how-to/release-with-versions.md",
     "docs/how-to/watch-a-log.md",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emberbox.clock import Clock
+from emberbox.errors import CallerError
 from emberbox.invoke.delivery_rights import may_deliver
 from emberbox.model.attachment import Kind
 from emberbox.model.names import LATEST, BadNameError, FunctionReference, parse_function_reference
@@ -15,7 +16,7 @@ from emberbox.settings import AuthMode
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.database import Database
 from emberbox.storage.log_filters import LogFilterStore
-from emberbox.storage.log_records import GroupKey
+from emberbox.storage.log_records import GroupKey, MissingGroupError
 from emberbox.storage.logs import LogStore
 from emberbox.telemetry.logs import LogSink
 from emberbox.telemetry.metrics import MetricSink
@@ -25,8 +26,23 @@ from emberbox.telemetry.metrics import MetricSink
 class Logs:
     """What others need of them."""
 
+    store: LogStore
     sink: LogSink
     service: LogsService
+    clock: Clock
+
+    async def write(self, arn: str, stream: str, message: str) -> None:
+        """Put a message into a stream of the group with this ARN; CallerError without a group."""
+        parts = arn.split(":")
+        key = GroupKey(parts[4], parts[3], parts[6])
+        try:
+            await self.store.group(key)
+        except MissingGroupError:
+            raise CallerError("ResourceNotFoundException", f"{arn} does not exist") from None
+        target = self.sink.stream(*key, stream)
+        target.append(int(self.clock.now() * 1_000), message.encode())
+        await self.sink.flush()
+        target.close()
 
 
 async def open_logs(data: Path, clock: Clock, stack: AsyncExitStack) -> Logs:
@@ -39,7 +55,7 @@ async def open_logs(data: Path, clock: Clock, stack: AsyncExitStack) -> Logs:
     stack.push_async_callback(sink.close)
     service = LogsService(store, filters, sink, clock)
     stack.push_async_callback(service.close)
-    return Logs(sink, service)
+    return Logs(store, sink, service, clock)
 
 
 def open_log_filters(

@@ -16,6 +16,7 @@ from emberbox.model.mapping import EventSourceMapping, SourceKind
 from emberbox.model.metrics import Dimension, SeriesKey
 from emberbox.model.notification import Urls
 from emberbox.model.poller_pace import Pace, limits_of
+from emberbox.model.request import Service
 from emberbox.model.topic import TopicKey
 from emberbox.parts.asynchronous import Asynchronous
 from emberbox.services.elsewhere import Elsewhere
@@ -71,6 +72,11 @@ class Messaging:
     rights: Rights
     checks: Mapping[SourceKind, QueueCheck]
 
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """What the gateway serves of it."""
+        return self.sqs, self.sns
+
 
 async def open_messaging(
     data: Path,
@@ -113,8 +119,8 @@ async def open_deliveries(
     """Begin to deliver messages of topics; queues and topics become targets of invocations."""
     sink = messaging.sink
     rights = messaging.rights
-    asynchronous.targets["sqs"] = _permitted("sqs:SendMessage", sink.deliver, rights)
-    asynchronous.targets["sns"] = _permitted("sns:Publish", messaging.tell_topic, rights)
+    asynchronous.targets["sqs"] = permitted("sqs:SendMessage", sink.deliver, rights)
+    asynchronous.targets["sns"] = permitted("sns:Publish", messaging.tell_topic, rights)
 
     def counted(metric: str, topic: TopicKey, value: float) -> None:
         dimensions = (Dimension("TopicName", topic.name),)
@@ -158,7 +164,7 @@ def open_sources(
     return engine
 
 
-def _permitted(action: str, deliver: Deliver, rights: Rights) -> Deliver:
+def permitted(action: str, deliver: Deliver, rights: Rights) -> Deliver:
     """Deliveries in the name of a role, refused if it may not do that."""
 
     async def checked(delivery: Delivery) -> None:

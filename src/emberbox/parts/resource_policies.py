@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from emberbox.gateway.guard import ResourcePolicies
 from emberbox.model.policy.documents import Policy, from_text
 from emberbox.model.topic import TopicKey
+from emberbox.services.events.naming import Buses, bus_key_of
 from emberbox.storage.queue_records import QueueKey
 from emberbox.storage.queues import QueueStore
 from emberbox.storage.topics import TopicStore
@@ -31,6 +32,17 @@ def topic_policies(topics: TopicStore) -> ResourcePolicies:
         key = TopicKey(parts[4], parts[3], parts[5]) if len(parts) == _PARTS else None
         topic = None if key is None else topics.topics.get(key)
         return () if topic is None else _of(arn, topic.attributes.get("Policy"))
+
+    return policies
+
+
+def bus_policies(buses: Buses) -> ResourcePolicies:
+    """The policy of an event bus by its ARN."""
+
+    async def policies(arn: str) -> Sequence[Policy]:
+        key = bus_key_of(arn)
+        bus = None if key is None else buses.at(key)
+        return () if bus is None else _of(arn, bus.policy)
 
     return policies
 

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import os
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from emberbox.errors import PlatformError
+from emberbox.errors import CallerError, PlatformError
 from emberbox.isolation.cgroup_owners import server_identity
 from emberbox.isolation.file_systems import FileSystems
 from emberbox.isolation.finding import find_ground
@@ -16,6 +16,8 @@ from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.isolation.network import modes
 from emberbox.isolation.network.sandboxes import SandboxNetwork
 from emberbox.isolation.watching import WatchedTree
+from emberbox.runtimes.host import HostRuntimes
+from emberbox.runtimes.registry import RUNTIMES
 from emberbox.settings import Settings
 
 log = logging.getLogger("emberbox.isolation")
@@ -87,3 +89,10 @@ def _let_through(data: Path) -> None:
             path.chmod(0o700 if path.is_dir() else 0o600)
     data.chmod(0o711)
     (data / "run").chmod(0o711)
+
+
+def begin_sandboxes(backend: NamespaceBackend, runtimes: HostRuntimes) -> int:
+    """Make some of the usual runtime before there is any function; how many dead were swept."""
+    with suppress(CallerError):
+        backend.prepare(runtimes.choose(RUNTIMES["python3.12"]))
+    return backend.sweep()

@@ -4,8 +4,7 @@ from emberbox.gateway.guard import ResourcePolicies
 from emberbox.invoke.cross_account import Attachments
 from emberbox.invoke.delivery_rights import may_deliver
 from emberbox.model.names import BadNameError, parse_function_reference
-from emberbox.model.policy.evaluation import Policies, Request, decide
-from emberbox.model.policy.principals import service
+from emberbox.parts.push_rights import policy_allows
 from emberbox.services.sns.senders import MayDeliver
 from emberbox.settings import AuthMode
 
@@ -21,7 +20,7 @@ def topic_rights(attachments: Attachments, queues: ResourcePolicies, mode: AuthM
             return True
         account = topic_arn.split(":")[4]
         if endpoint.split(":")[2] == "sqs":
-            return await _may_send(queues, topic_arn, account, endpoint)
+            return await policy_allows(queues, _PRINCIPAL, _SEND, endpoint, topic_arn)
         try:
             found = parse_function_reference(endpoint)
         except BadNameError:
@@ -36,15 +35,3 @@ def topic_rights(attachments: Attachments, queues: ResourcePolicies, mode: AuthM
         )
 
     return may
-
-
-async def _may_send(queues: ResourcePolicies, topic_arn: str, account: str, queue_arn: str) -> bool:
-    context = {
-        "aws:sourcearn": (topic_arn,),
-        "aws:sourceaccount": (account,),
-        "aws:principalisawsservice": ("true",),
-        "aws:principalservicename": (_PRINCIPAL,),
-    }
-    owner = queue_arn.split(":")[4]
-    request = Request(service(_PRINCIPAL), _SEND, queue_arn, owner, context)
-    return decide(request, Policies(resource=tuple(await queues(queue_arn)))).is_allowed

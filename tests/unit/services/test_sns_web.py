@@ -3,7 +3,8 @@
 import pytest
 
 from emberbox.errors import CallerError
-from emberbox.services.sns.web import WebPoster, is_public
+from emberbox.services.sns.web import WebPoster
+from emberbox.services.targets.web import is_public
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Amazon EventBridge: buses, rules, archives, API destinations."""

@@ -1,0 +1,89 @@
+"""The service `scheduler`: its operations, and the one timer that runs all schedules."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Final, Self
+
+from emberbox.clock import Clock
+from emberbox.errors import EmberboxError
+from emberbox.model.request import Operation
+from emberbox.model.scheduling import Group
+from emberbox.services.scheduler.groups import GroupOperations
+from emberbox.services.scheduler.schedules import ScheduleOperations
+from emberbox.services.targets.dispatching import Dispatcher
+from emberbox.storage.database import Database
+from emberbox.storage.outbox import Outbox
+from emberbox.storage.schedules import ScheduleStore
+from emberbox.storage.shelf import Shelf
+
+log = logging.getLogger("emberbox.scheduler")
+
+_AT_ONCE: Final = 100
+_TROUBLE_S: Final = 1.0
+
+
+class SchedulerService:
+    """Amazon EventBridge Scheduler. Nothing runs before `open`."""
+
+    name = "scheduler"
+
+    def __init__(self, database: Database, clock: Clock, callable_: Callable[[str], bool]) -> None:
+        self.outbox = Outbox(database)
+        self.groups = Shelf(database, "group", Group)
+        self._store = ScheduleStore(database)
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._dispatcher: Dispatcher | None = None
+        groups = GroupOperations(self.groups, self._store, clock)
+        schedules = ScheduleOperations(self._store, groups, clock, self._wake.set, callable_)
+        self.operations: Mapping[str, Operation] = {
+            **groups.operations,
+            **schedules.operations,
+        }
+
+    @classmethod
+    async def start(
+        cls, path: Path, clock: Clock, callable_: Callable[[str], bool], stack: AsyncExitStack
+    ) -> Self:
+        """The service over a database file; it closes when the stack unwinds."""
+        database = await Database.open(path, "schedules", ("schedules", "documents", "outbox"))
+        stack.push_async_callback(database.close)
+        service = cls(database, clock, callable_)
+        await service.groups.load()
+        return service
+
+    def open(self, dispatcher: Dispatcher, stack: AsyncExitStack) -> None:
+        """Begin to run schedules."""
+        self._dispatcher = dispatcher
+        dispatcher.open()
+        stack.push_async_callback(dispatcher.close)
+        stack.push_async_callback(_end, asyncio.get_running_loop().create_task(self._work()))
+
+    async def round(self) -> float | None:
+        """Run what is due; when the next is."""
+        while sent := await self._store.fire(self._clock.now(), _AT_ONCE):
+            if self._dispatcher is not None:
+                self._dispatcher.take(sent)
+        return await self._store.next()
+
+    async def _work(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                later = await self.round()
+            except EmberboxError as error:
+                log.warning("schedules cannot be read, trying again: %s", error)
+                later = self._clock.now() + _TROUBLE_S
+            wait = None if later is None else max(0.0, later - self._clock.now())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

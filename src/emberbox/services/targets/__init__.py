@@ -1,0 +1,1 @@
+"""Targets of rules and schedules, and how parcels come to them."""
