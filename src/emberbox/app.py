@@ -253,7 +253,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             push_rights(catalog, policies, messaging.rights, settings.auth),
             stack,
         )
-        objects.open(asynchronous, messaging, catalog, guard, stack)
+        objects.open(asynchronous, messaging, catalog, events.rules.putting.emit, guard, stack)
         _connect(functions, asynchronous, metrics, messaging, catalog, settings, logs, stack)
         accepting = await asyncio.get_running_loop().create_server(
             serving[0].protocol, sock=listener, backlog=_BACKLOG

@@ -1,4 +1,4 @@
-"""Buckets that tell of their objects: functions, queues and topics, loops, code, failures."""
+"""Buckets that tell of their objects: functions, queues, topics, the default bus, loops, code, failures."""
 
 import itertools
 import json
@@ -261,3 +261,27 @@ def test_a_bucket_is_told_of_failures(boto, make_function, make_bucket):
     assert found["Key"].startswith(f"aws/lambda/async/{name}/")
     body = boto.client("s3").get_object(Bucket=bucket, Key=found["Key"])["Body"].read()
     assert json.loads(body)["requestPayload"] == "sad"
+
+
+def test_the_default_bus_hears_of_a_bucket(boto, make_bucket):
+    """With EventBridge switched on, rules match what happens to its objects."""
+    bucket = make_bucket()
+    url = boto.call("sqs", "CreateQueue", QueueName=f"bus-{bucket}")["QueueUrl"]
+    pattern = {"source": ["aws.s3"], "detail": {"bucket": {"name": [bucket]}}}
+    boto.call("events", "PutRule", Name=bucket, EventPattern=json.dumps(pattern))
+    queue = {"Id": "q", "Arn": f"{ARN.format('sqs')}bus-{bucket}"}
+    boto.call("events", "PutTargets", Rule=bucket, Targets=[queue])
+    tell(boto, bucket, EventBridgeConfiguration={})
+
+    boto.call("s3", "PutObject", Bucket=bucket, Key="a b.txt", Body=b"four")
+
+    got = boto.call("sqs", "ReceiveMessage", QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    event = json.loads(got[0]["Body"])
+    boto.call("events", "RemoveTargets", Rule=bucket, Ids=["q"])
+    boto.call("events", "DeleteRule", Name=bucket)
+    boto.call("sqs", "DeleteQueue", QueueUrl=url)
+    assert (event["detail-type"], event["account"]) == ("Object Created", ACCOUNT)
+    assert event["resources"] == [f"arn:aws:s3:::{bucket}"]
+    assert event["detail"]["object"]["key"] == "a b.txt"
+    assert event["detail"]["object"]["size"] == 4
+    assert event["detail"]["reason"] == "PutObject"

@@ -1,6 +1,10 @@
-"""What buckets tell of their objects: functions, queues and topics, if their policies let them."""
+"""What buckets tell of their objects: functions, queues, topics and buses, where these let them."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import orjson
 
 from emberbox.errors import CallerError
 from emberbox.gateway.guard import ResourcePolicies
@@ -17,6 +21,9 @@ from emberbox.services.sqs.sink import QueueSink
 from emberbox.settings import AuthMode
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.s3_records import Bucket
+
+Emit = Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
+"""Puts an entry on the default bus of an account in a region; it is on disk when it returns."""
 
 _PRINCIPAL = "s3.amazonaws.com"
 _SUBJECT = "Amazon S3 Notification"
@@ -111,17 +118,34 @@ class _Topics:
         await self.messaging.tell_topic(Delivery("event", arn, "", *about, body.encode(), {}))
 
 
+@dataclass(frozen=True, slots=True)
+class _Bus:
+    """The default bus of the bucket's account, which always takes what AWS's services tell."""
+
+    emit: Emit
+
+    async def problem(self, _arn: str, _bucket: Bucket) -> str:
+        """See `Target`."""
+        return ""
+
+    async def tell(self, _arn: str, bucket: Bucket, body: str, _trace: str) -> None:
+        """See `Target`."""
+        await self.emit(bucket.account, bucket.region, orjson.loads(body))
+
+
 def enter_targets(
     targets: Targets,
     entry: AsyncEntry,
     catalog: FunctionCatalog,
     messaging: Messaging,
+    emit: Emit,
     mode: AuthMode,
 ) -> None:
-    """Enter functions, queues and topics among what buckets may tell."""
+    """Enter functions, queues, topics and buses among what buckets may tell."""
     is_enforced = mode is AuthMode.ENFORCED
     targets["lambda"] = _Functions(entry, catalog, is_enforced)
     queues = queue_policies(messaging.sqs.broker.queues)
+    targets["eventbridge"] = _Bus(emit)
     targets["sqs"] = _Queues(messaging, queues, is_enforced)
     targets["sns"] = _Topics(messaging, topic_policies(messaging.sns.store), is_enforced)
 

@@ -12,7 +12,7 @@ from emberbox.gateway.pages import Public
 from emberbox.gateway.website_page import website_page
 from emberbox.model.request import RequestContext
 from emberbox.parts.asynchronous import Asynchronous
-from emberbox.parts.bucket_targets import enter_targets
+from emberbox.parts.bucket_targets import Emit, enter_targets
 from emberbox.parts.messaging import Messaging
 from emberbox.services.s3.blobs import Blobs
 from emberbox.services.s3.service import S3Service
@@ -54,11 +54,12 @@ class Objects:
         asynchronous: Asynchronous,
         messaging: Messaging,
         catalog: FunctionCatalog,
+        emit: Emit,
         guard: Guard | None,
         stack: AsyncExitStack,
     ) -> None:
         """Begin to tell targets; become one of invocations; say whose the buckets are."""
-        enter_targets(self.s3.targets, asynchronous.entry, catalog, messaging, self.mode)
+        enter_targets(self.s3.targets, asynchronous.entry, catalog, messaging, emit, self.mode)
         asynchronous.targets["s3"] = self.s3.blobs.deliver
         self.s3.open(stack)
         if guard is not None:
