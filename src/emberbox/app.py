@@ -137,6 +137,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         fleets.append(environments.fleet)
         messaging = await open_messaging(
             data,
+            secret,
             own_url(listener),
             identities.role_may,
             clock,

@@ -1,4 +1,4 @@
-"""Buckets that tell of their objects: functions, queues, topics, the default bus, loops, code, failures."""
+"""Buckets that tell of their objects: functions, queues, topics, buses, loops, code, failures."""
 
 import itertools
 import json

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
+from emberbox.identity.sealing import Sealer
 from emberbox.invoke.deliveries import Deliver
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.model.async_deliveries import Delivery
@@ -80,6 +81,7 @@ class Messaging:
 
 async def open_messaging(
     data: Path,
+    secret: bytes,
     base: str,
     rights: Rights,
     clock: Clock,
@@ -91,7 +93,8 @@ async def open_messaging(
     Where `endpoints` has a service, pollers and deliveries use that one, and not ours.
     """
     sqs = await SqsService.start(data / "queues.db", clock, stack)
-    signer = Signer(data / "sns.pem", clock.now())
+    password = Sealer(secret).derived("signing").hex().encode()
+    signer = Signer(data / "sns.pem", clock.now(), password)
     urls = Urls(base, lambda: f"{base}{CERTIFICATES}{signer.name}")
     sns = await SnsService.start(data / "topics.db", clock, signer, urls, stack)
     queues: QueuePort = LocalQueues(sqs.broker)

@@ -66,7 +66,7 @@ def clock():
 
 @pytest.fixture
 def signer(tmp_path_factory, clock):
-    return Signer(tmp_path_factory.getbasetemp() / "sns.pem", clock.now())
+    return Signer(tmp_path_factory.getbasetemp() / "sns.pem", clock.now(), b"a password")
 
 
 @pytest.fixture

@@ -12,17 +12,21 @@ _KEPT: Final = 1_024
 
 
 class Signer:
-    """Signs texts by the key in a file, which is made when it is first needed; `now` dates it."""
+    """Signs texts by the key in a file, which is made when it is first needed; `now` dates it.
 
-    def __init__(self, path: Path, now: float) -> None:
+    In the file the key is encrypted by `password`.
+    """
+
+    def __init__(self, path: Path, now: float, password: bytes) -> None:
         self._path = path
         self._now = now
+        self._password = password
 
     @cached_property
     def _key(self) -> "SigningKey":
         from emberbox.services.sns.signing_key import open_key
 
-        return open_key(self._path, self._now)
+        return open_key(self._path, self._now, self._password)
 
     @property
     def certificate(self) -> bytes:
