@@ -109,34 +109,6 @@ def test_a_subscriber_hears_of_everything_in_order(told):
     assert "platform.end" not in kinds
 
 
-def test_a_subscriber_hears_that_memory_ran_out(extended):  # noqa: F811 - the fixture
-    """The report says so by the error type that AWS has for it."""
-    handler = """
-        def lambda_handler(event, context):
-            return len([bytearray(b"x") * (16 << 20) for _ in range(event.get("pieces", 0))])
-    """
-    reports = '[e for e in SEEN if e["type"] == "platform.report"]'
-    said = f'json.dump(SEEN, out)\n        tell("heard", json.dumps({reports}[-1]))'
-    source = listener("/2022-07-01/telemetry", "2022-12-13", "platform.report")
-    source = source.replace("json.dump(SEEN, out)", said).replace("+ 5", "+ 18")
-    function = extended({"listener": source}, handler=handler, Timeout=20, MemorySize=256)
-
-    failed = function.answer_at_once(pieces=100)
-    # Its environment says so while another one serves.
-    heard = next(
-        json.loads(line.partition(" heard ")[2])
-        for _ in range(100)
-        if function.invoke().error is None
-        for line in function.log()
-        if " heard " in line and failed.request_id in line
-    )
-
-    assert failed.json()["errorType"] == "Runtime.ExitError"
-    assert heard["type"] == "platform.report"
-    assert heard["record"]["status"] == "failure"
-    assert heard["record"]["errorType"] == "Runtime.OutOfMemory"
-
-
 def test_the_subscription_is_in_the_log(told):
     """As a line of the platform."""
     function, _ = told
