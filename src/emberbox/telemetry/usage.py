@@ -139,8 +139,8 @@ class UsageSink:
                 if self._clock.monotonic() - self._forgotten > _FORGET_S:
                     self._forgotten = self._clock.monotonic()
                     await self._store.forget(self._clock.now() - KEEP_RUNS_S)
-            except EmberboxError as error:
-                log.warning("usage cannot be written, trying again: %s", error)
+            except Exception:
+                log.exception("usage cannot be written, trying again")
 
 
 def _usages(function: FunctionVersion, arn: str, ended: Iterable[_Ended]) -> list[Usage]:

@@ -176,6 +176,22 @@ async def test_a_target_that_refuses_for_good_is_given_up(s3, service):
     assert heard == ["b"]
 
 
+async def test_a_fault_in_one_notice_ends_no_other(s3, service):
+    """Whatever a target raises: the next notice is told."""
+    service.targets["sqs"] = target = Target()
+    service.open(service.stack)
+    await told(s3)
+    await service.rested()
+    target.failures, target.error = 1, ValueError("nobody expected this")
+    await s3("PutObject", Key="a", Body=b"")
+    await service.rested()
+    await s3("PutObject", Key="b", Body=b"")
+    await service.rested()
+
+    heard = [each["Records"][0]["s3"]["object"]["key"] for each in target.told[1:]]
+    assert heard == ["b"]
+
+
 async def test_a_configuration_for_a_target_with_a_problem_is_refused(s3, service, caller):
     """Unless the client asks for it not to be looked at."""
     service.targets["sqs"] = Target()

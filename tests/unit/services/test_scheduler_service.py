@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from emberbox.clock import ManualClock
+from emberbox.errors import CallerError
 from emberbox.model.scheduling import Run, Schedule, following_run, next_run
 from emberbox.services.scheduler.service import SchedulerService
 from emberbox.services.targets.dispatching import Dispatcher
@@ -251,3 +252,20 @@ async def test_what_is_not_there(world):
     for operation in ("GetSchedule", "DeleteSchedule"):
         assert (await call.refused(operation, Name="no"))[1] == 404
     assert (await call.refused("GetScheduleGroup", Name="no"))[1] == 404
+
+
+async def test_a_start_beyond_the_calendar_is_refused(world):
+    """With the service's error; the others go on."""
+    here, call = world
+    far = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    refused = create(
+        call, "cron(0 0 * * ? *)", StartDate=far, ScheduleExpressionTimezone="Asia/Tokyo"
+    )
+    with pytest.raises(CallerError) as caught:
+        await refused
+    await create(call, "rate(5 minutes)")
+    here.clock.advance(300)
+    await here.round()
+
+    assert caught.value.code == "ValidationException"
+    assert len(here.sent) == 1

@@ -62,8 +62,8 @@ class AlarmClock:
             await asyncio.sleep(_LOOK_S)
             try:
                 await self.look()
-            except EmberboxError as error:
-                log.warning("alarms cannot be evaluated, trying again: %s", error)
+            except Exception:
+                log.exception("alarms cannot be evaluated, trying again")
 
     async def look(self) -> None:
         """Evaluate the alarms for which a new period, or a minute, has come."""

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Final
 
 from emberbox.clock import Clock
-from emberbox.errors import EmberboxError
 from emberbox.model.event_bus import Rule, scheduled_event
 from emberbox.services.events.routing import Outcome, Router, fresh_id
 from emberbox.services.events.rules import next_due
@@ -62,8 +61,8 @@ class RuleClock:
             self._wake.clear()
             try:
                 later = await self.round()
-            except EmberboxError as error:
-                log.warning("scheduled rules cannot be read, trying again: %s", error)
+            except Exception:
+                log.exception("scheduled rules cannot be run, trying again")
                 later = self._clock.now() + _TROUBLE_S
             wait = None if later is None else max(0.0, later - self._clock.now())
             with suppress(TimeoutError):

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError, EmberboxError
+from emberbox.errors import CallerError
 from emberbox.services.s3.targets import Targets
 from emberbox.storage.database import Change, Database
 from emberbox.storage.s3_buckets import BucketStore
@@ -65,8 +65,8 @@ class Delivering:
                 later = await self._round()
                 if not self._wake.is_set():
                     self._rested.set()
-            except EmberboxError as error:
-                log.warning("notices cannot be read, trying again: %s", error)
+            except Exception:
+                log.exception("notices cannot be read, trying again")
                 later = self._clock.now() + _FIRST_PAUSE_S
 
     async def _until(self, later: float | None) -> None:
@@ -89,7 +89,7 @@ class Delivering:
             await self._tell(stored)
         except CallerError as error:
             _give_up(stored, error)
-        except (EmberboxError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - one notice must not end all others
             if stored.attempts + 1 < _TRIES:
                 pause = min(_PAUSE_MAX_S, _FIRST_PAUSE_S * 2**stored.attempts)
                 await self._store.again(stored.number, self._clock.now() + pause)

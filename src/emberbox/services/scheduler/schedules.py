@@ -10,7 +10,7 @@ from emberbox.model.cron import ScheduleError
 from emberbox.model.page_tokens import to_token
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.model.schedules import parse_expression, zone_of
-from emberbox.model.scheduling import DEFAULT_GROUP, Schedule, next_run
+from emberbox.model.scheduling import DEFAULT_GROUP, Run, Schedule, next_run
 from emberbox.services.scheduler.groups import GroupOperations
 from emberbox.services.scheduler.naming import after, conflict, invalid, not_found
 from emberbox.services.targets.senders import kind_of
@@ -118,7 +118,7 @@ class ScheduleOperations:
     async def _put(self, fresh: Schedule, alter: Callable[[Schedule | None], Schedule]) -> Params:
         key = ScheduleKey(fresh.account, fresh.region, fresh.group, fresh.name)
         now = fresh.modified
-        await self._schedules.put(key, alter, lambda schedule: next_run(schedule, now))
+        await self._schedules.put(key, alter, lambda schedule: _first(schedule, now))
         self._changed()
         return {"ScheduleArn": fresh.arn}
 
@@ -171,6 +171,15 @@ class ScheduleOperations:
             raise invalid("SqsParameters must be specified for a FIFO queue.")
         if kind == "universal" and not _is_object(target.get("Input") or "{}"):
             raise invalid("Input must be a JSON object for the target.")
+
+
+def _first(schedule: Schedule, now: float) -> Run | None:
+    """The first run; CallerError if it cannot be told: times have an end, in the year 9999."""
+    try:
+        return next_run(schedule, now)
+    except (OverflowError, ValueError, OSError) as error:
+        text = f"Invalid Schedule Expression {schedule.expression}: {error}."
+        raise invalid(text) from None
 
 
 def _is_object(text: str) -> bool:

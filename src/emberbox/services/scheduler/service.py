@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final, Self
 
 from emberbox.clock import Clock
-from emberbox.errors import EmberboxError
 from emberbox.model.request import Operation
 from emberbox.model.scheduling import Group
 from emberbox.services.scheduler.groups import GroupOperations
@@ -74,8 +73,8 @@ class SchedulerService:
             self._wake.clear()
             try:
                 later = await self.round()
-            except EmberboxError as error:
-                log.warning("schedules cannot be read, trying again: %s", error)
+            except Exception:
+                log.exception("schedules cannot be run, trying again")
                 later = self._clock.now() + _TROUBLE_S
             wait = None if later is None else max(0.0, later - self._clock.now())
             with suppress(TimeoutError):
