@@ -99,6 +99,11 @@ class Environment:
         return self._machine.state in (State.IDLE, State.EMPTY)
 
     @property
+    def has_answered(self) -> bool:
+        """Whether its invocation is over, and its runtime is about to ask for the next."""
+        return self._machine.state is State.BUSY and self.current is None
+
+    @property
     def is_tired(self) -> bool:
         """Whether it may have used up its share of the processor for this moment."""
         return self._effort.is_spent
