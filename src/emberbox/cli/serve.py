@@ -235,10 +235,10 @@ def serve(
     began = time.monotonic()
     # What is made from here until the server is ready stays: to search it for garbage is in vain.
     gc.disable()
-    from emberbox import app
+    from emberbox.parts.data_directory import ephemeral_directory
 
     _set_up_log(log_format)
-    place = app.ephemeral_directory() if ephemeral else data_dir
+    place = ephemeral_directory() if ephemeral else data_dir
     settings = Settings(
         data_dir=place or settings_module.default_data_dir(),
         host=host,
@@ -293,12 +293,12 @@ def _check_exposure(host: str, mode: AuthMode, *, open_to_the_network: bool) -> 
 def _run(settings: Settings, began: float) -> None:
     import uvloop
 
-    from emberbox import app
     from emberbox.errors import PlatformError
+    from emberbox.parts.data_directory import InUseError
 
     try:
         uvloop.run(_serve(settings, began))
-    except app.InUseError as error:
+    except InUseError as error:
         raise click.ClickException(str(error)) from None
     except PlatformError as error:
         raise click.ClickException(f"{error}\nTry: emberbox doctor") from None

@@ -1,12 +1,9 @@
 """Asynchronous invocation: its queue, its engine, and the targets of its records."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from emberbox.clock import Clock
 from emberbox.invoke.async_entry import AsyncEntry, FunctionPolicies, run_event
 from emberbox.invoke.asynchronous import AsyncInvoker
 from emberbox.invoke.deliveries import Deliver, Deliveries
@@ -15,6 +12,7 @@ from emberbox.model.async_deliveries import Delivery
 from emberbox.model.async_invocation import QueuedEvent
 from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST
+from emberbox.parts.ground import Ground
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.database import Database
 from emberbox.storage.event_queue import EventQueue
@@ -32,17 +30,11 @@ class Asynchronous:
 
 
 async def open_asynchronous(
-    data: Path,
-    clock: Clock,
-    stack: AsyncExitStack,
-    front_door: FrontDoor,
-    catalog: FunctionCatalog,
-    metrics: LambdaMetrics,
-    *,
-    slots: int,
+    ground: Ground, front_door: FrontDoor, catalog: FunctionCatalog, metrics: LambdaMetrics
 ) -> Asynchronous:
     """Open it and begin with what is on disk; it closes when the stack unwinds."""
-    database = await Database.open(data / "events.db", "events")
+    database = await Database.open(ground.data / "events.db", "events")
+    clock, stack = ground.clock, ground.stack
     stack.push_async_callback(database.close)
     queue = EventQueue(database)
 
@@ -61,7 +53,7 @@ async def open_asynchronous(
         clock,
         meter,
         deliveries.soon,
-        slots=slots,
+        slots=ground.settings.async_concurrency,
     )
     entry = AsyncEntry(catalog, invoker, clock)
     targets["lambda"] = entry.deliver

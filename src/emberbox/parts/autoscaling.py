@@ -1,13 +1,12 @@
 """Application Auto Scaling over the provisioned concurrency of functions."""
 
 import uuid
-from contextlib import AsyncExitStack
 
-from emberbox.clock import Clock
 from emberbox.environment.fleet import Fleet
 from emberbox.errors import CallerError
 from emberbox.functions.service import FunctionsService
 from emberbox.model.request import RequestContext
+from emberbox.parts.ground import Ground
 from emberbox.services.autoscaling.service import AutoScalingService
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.database import Database
@@ -64,20 +63,19 @@ class ProvisionedCapacity:
 
 
 async def open_autoscaling(
+    ground: Ground,
     state: Database,
     functions: FunctionsService,
     catalog: FunctionCatalog,
     fleet: Fleet,
-    clock: Clock,
-    stack: AsyncExitStack,
 ) -> AutoScalingService:
     """Open it; it stops when the stack unwinds."""
     store = ScalingStore(state)
     await store.load()
     capacity = ProvisionedCapacity(functions, catalog, fleet)
-    service = AutoScalingService(store, capacity, catalog.has_qualifier, clock)
+    service = AutoScalingService(store, capacity, catalog.has_qualifier, ground.clock)
     service.scaling_clock.open()
-    stack.push_async_callback(service.scaling_clock.close)
+    ground.stack.push_async_callback(service.scaling_clock.close)
     return service
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from emberbox.clock import Clock
 from emberbox.environment.fleet import Fleet, FleetSettings, Reported
 from emberbox.environment.growth import Growth
 from emberbox.environment.planning import HostPlanner, LayerTrees
@@ -17,9 +16,10 @@ from emberbox.isolation.levels import Gives
 from emberbox.isolation.machine_memory import MachineMemory
 from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.model.function import FunctionVersion
+from emberbox.parts.ground import Ground
 from emberbox.parts.identity import CREDENTIALS_S, Identities
 from emberbox.runtimes.host import HostRuntimes
-from emberbox.settings import AuthMode, Settings
+from emberbox.settings import AuthMode
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.telemetry.logs import LogSink
 
@@ -47,20 +47,21 @@ class Environments:
 
 
 def make_environments(
-    settings: Settings,
+    ground: Ground,
     backend: NamespaceBackend,
     runtimes: HostRuntimes,
     trees: LayerTrees,
     identities: Identities,
-    secret: bytes,
     sink: LogSink,
-    clock: Clock,
     catalog: FunctionCatalog,
     door: Callable[[FunctionVersion], Callable[[], asyncio.Protocol]],
     reported: Reported,
 ) -> Environments:
     """Put them together, before what hangs on functions is loaded: the provisioner hears of it."""
-    credentials = ContainerCredentials(identities.sessions, secret, clock, duration_s=CREDENTIALS_S)
+    settings, clock = ground.settings, ground.clock
+    credentials = ContainerCredentials(
+        identities.sessions, ground.secret, clock, duration_s=CREDENTIALS_S
+    )
     planner = HostPlanner(
         backend,
         runtimes,

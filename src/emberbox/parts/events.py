@@ -3,7 +3,6 @@
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from emberbox.clock import Clock
 from emberbox.gateway.guard import ResourcePolicies
@@ -15,6 +14,7 @@ from emberbox.model.parcels import Parcel
 from emberbox.model.request import Service
 from emberbox.model.scheduling import ATTEMPT
 from emberbox.parts.asynchronous import Asynchronous
+from emberbox.parts.ground import Ground
 from emberbox.parts.logs import Logs
 from emberbox.parts.messaging import Messaging, permitted
 from emberbox.parts.resource_policies import bus_policies, queue_policies, topic_policies
@@ -24,7 +24,6 @@ from emberbox.services.scheduler.service import SchedulerService
 from emberbox.services.targets.dispatching import Counted, Dispatcher
 from emberbox.services.targets.senders import May, Senders, Ways
 from emberbox.services.targets.web import WebCaller
-from emberbox.settings import Settings
 from emberbox.sources.rights import Rights
 from emberbox.telemetry.metrics import MetricSink
 
@@ -98,15 +97,7 @@ class Events:
         )
 
 
-async def open_events(
-    data: Path,
-    settings: Settings,
-    secret: bytes,
-    roles: Rights,
-    metrics: MetricSink,
-    clock: Clock,
-    stack: AsyncExitStack,
-) -> Events:
+async def open_events(ground: Ground, roles: Rights, metrics: MetricSink) -> Events:
     """Open buses, rules and schedules; they close when the stack unwinds.
 
     `roles` tells what roles may do.
@@ -119,11 +110,12 @@ async def open_events(
         where = (rule.account, rule.region, "AWS/Events", metric)
         metrics.add(SeriesKey(*where, tuple(dimensions), "Count"), 1.0)
 
-    path = data / "buses.db"
-    web = WebCaller(everywhere=settings.sns_local_web)
-    rules = await EventsService.start(path, Sealer(secret), web, clock, counted, stack)
+    clock, stack = ground.clock, ground.stack
+    path = ground.data / "buses.db"
+    web = WebCaller(everywhere=ground.settings.sns_local_web)
+    rules = await EventsService.start(path, Sealer(ground.secret), web, clock, counted, stack)
     universal = UniversalCalls(roles)
-    path = data / "schedules.db"
+    path = ground.data / "schedules.db"
     schedules = await SchedulerService.start(path, clock, universal.knows, stack)
     return Events(rules, schedules, universal, metrics, clock)
 

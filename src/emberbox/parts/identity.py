@@ -1,7 +1,6 @@
 """Identities: who there is, who calls, and what each may do."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST
 from emberbox.model.policy.documents import Policy, from_text
 from emberbox.model.resource_policy import text_of
+from emberbox.parts.ground import Ground
 from emberbox.services.iam.service import IamService
 from emberbox.services.sts.service import StsService
 from emberbox.settings import AuthMode
@@ -162,12 +162,11 @@ def _account(arn: str) -> str:
     return parts[4] if len(parts) > 5 else ""
 
 
-async def open_identities(
-    state: Database, secret: bytes, mode: AuthMode, clock: Clock, stack: AsyncExitStack
-) -> Identities:
+async def open_identities(ground: Ground, state: Database) -> Identities:
     """Put it together; `secret` is the one of the data directory. It closes with the stack."""
     store = IdentityStore(state)
-    sealer = Sealer(secret)
+    mode, clock, stack = ground.settings.auth, ground.clock, ground.stack
+    sealer = Sealer(ground.secret)
     sessions = Sessions(SessionStore(state), sealer.derived("sessions"), clock)
     stack.push_async_callback(sessions.close)
     callers = Callers(store, sessions, sealer, clock, strict=mode is not AuthMode.OPEN)

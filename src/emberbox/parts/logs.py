@@ -1,8 +1,6 @@
 """Log groups: their database, what collects events, the service, and the filters of groups."""
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
@@ -10,6 +8,7 @@ from emberbox.invoke.delivery_rights import may_deliver
 from emberbox.model.attachment import Kind
 from emberbox.model.names import LATEST, BadNameError, FunctionReference, parse_function_reference
 from emberbox.parts.asynchronous import Asynchronous
+from emberbox.parts.ground import Ground
 from emberbox.services.logs.service import LogsService
 from emberbox.services.logs.subscribing import Functions
 from emberbox.settings import AuthMode
@@ -45,31 +44,31 @@ class Logs:
         target.close()
 
 
-async def open_logs(data: Path, clock: Clock, stack: AsyncExitStack) -> Logs:
+async def open_logs(ground: Ground) -> Logs:
     """Open them; they close when the stack unwinds."""
-    database = await Database.open(data / "logs.db", "logs", durable=False)
+    database = await Database.open(ground.data / "logs.db", "logs", durable=False)
+    stack = ground.stack
     stack.push_async_callback(database.close)
     store, filters = LogStore(database), LogFilterStore(database)
     await filters.load()
-    sink = await LogSink.open(store, data / "journal", clock)
+    sink = await LogSink.open(store, ground.data / "journal", ground.clock)
     stack.push_async_callback(sink.close)
-    service = LogsService(store, filters, sink, clock)
+    service = LogsService(store, filters, sink, ground.clock)
     stack.push_async_callback(service.close)
-    return Logs(store, sink, service, clock)
+    return Logs(store, sink, service, ground.clock)
 
 
 def open_log_filters(
+    ground: Ground,
     logs: Logs,
     asynchronous: Asynchronous,
     catalog: FunctionCatalog,
     metrics: MetricSink,
-    mode: AuthMode,
-    stack: AsyncExitStack,
 ) -> None:
     """Begin to follow what is stored; it ends when the stack unwinds."""
-    known = _Known(catalog, mode)
+    known = _Known(catalog, ground.settings.auth)
     functions = Functions(asynchronous.entry.send, known.may, known.writes_to, known.may_loop)
-    stack.push_async_callback(logs.service.follow(functions, metrics).close)
+    ground.stack.push_async_callback(logs.service.follow(functions, metrics).close)
 
 
 class _Known:

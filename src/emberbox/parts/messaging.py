@@ -1,13 +1,10 @@
 """Queues and topics, and the mappings that feed functions from queues."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
-from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.identity.sealing import Sealer
 from emberbox.invoke.deliveries import Deliver
@@ -20,6 +17,7 @@ from emberbox.model.poller_pace import Pace, limits_of
 from emberbox.model.request import Service
 from emberbox.model.topic import TopicKey
 from emberbox.parts.asynchronous import Asynchronous
+from emberbox.parts.ground import Ground
 from emberbox.services.elsewhere import Elsewhere
 from emberbox.services.sns.elsewhere import TopicsElsewhere
 from emberbox.services.sns.senders import MayDeliver, SendToQueue
@@ -79,21 +77,16 @@ class Messaging:
         return self.sqs, self.sns
 
 
-async def open_messaging(
-    data: Path,
-    secret: bytes,
-    base: str,
-    rights: Rights,
-    clock: Clock,
-    stack: AsyncExitStack,
-    endpoints: Mapping[str, str],
-) -> Messaging:
+async def open_messaging(ground: Ground, base: str, rights: Rights) -> Messaging:
     """Open queues and topics; they close when the stack unwinds. `base` is the server's own URL.
 
-    Where `endpoints` has a service, pollers and deliveries use that one, and not ours.
+    Where the settings have an endpoint of a service, pollers and deliveries use that one, and not
+    ours.
     """
+    data, clock, stack = ground.data, ground.clock, ground.stack
+    endpoints = dict(ground.settings.endpoints)
     sqs = await SqsService.start(data / "queues.db", clock, stack)
-    password = Sealer(secret).derived("signing").hex().encode()
+    password = Sealer(ground.secret).derived("signing").hex().encode()
     signer = Signer(data / "sns.pem", clock.now(), password)
     urls = Urls(base, lambda: f"{base}{CERTIFICATES}{signer.name}")
     sns = await SnsService.start(data / "topics.db", clock, signer, urls, stack)
@@ -110,14 +103,11 @@ async def open_messaging(
 
 
 async def open_deliveries(
+    ground: Ground,
     messaging: Messaging,
     asynchronous: Asynchronous,
     may: MayDeliver,
     metrics: MetricSink,
-    clock: Clock,
-    stack: AsyncExitStack,
-    *,
-    local_web: bool,
 ) -> None:
     """Begin to deliver messages of topics; queues and topics become targets of invocations."""
     sink = messaging.sink
@@ -131,24 +121,22 @@ async def open_deliveries(
         key = SeriesKey(topic.account, topic.region, "AWS/SNS", metric, dimensions, unit)
         metrics.add(key, value)
 
-    of_queues = QueueMetrics(messaging.sqs.broker, metrics.add, clock)
+    of_queues = QueueMetrics(messaging.sqs.broker, metrics.add, ground.clock)
     of_queues.open()
-    stack.push_async_callback(of_queues.close)
-    post = WebPoster(everywhere=local_web)
-    await messaging.sns.open(sink.send, asynchronous.entry.send, may, counted, post, stack)
+    ground.stack.push_async_callback(of_queues.close)
+    post = WebPoster(everywhere=ground.settings.sns_local_web)
+    await messaging.sns.open(sink.send, asynchronous.entry.send, may, counted, post, ground.stack)
 
 
 def open_sources(
+    ground: Ground,
     messaging: Messaging,
     mappings: MappingStore,
     catalog: FunctionCatalog,
     front_door: FrontDoor,
-    clock: Clock,
-    stack: AsyncExitStack,
-    *,
-    drain_s: float,
 ) -> Engine:
     """Begin to poll; unwinding, the stack lets batches that run come to their end."""
+    clock = ground.clock
     watch = FunctionWatch(catalog)
 
     def queue_worker(mapping: EventSourceMapping, report: Report) -> Worker:
@@ -163,7 +151,7 @@ def open_sources(
 
     engine = Engine(mappings, dict.fromkeys(messaging.checks, queue_worker))
     engine.open()
-    stack.push_async_callback(partial(engine.close, drain_s))
+    ground.stack.push_async_callback(partial(engine.close, ground.settings.drain_s))
     return engine
 
 

@@ -1,10 +1,8 @@
 """Metrics: their database, what collects them, and the service that shows them."""
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
-from emberbox.clock import Clock
+from emberbox.parts.ground import Ground
 from emberbox.services.cloudwatch.actions import Actions
 from emberbox.services.cloudwatch.service import CloudWatchService
 from emberbox.storage.alarms import AlarmStore
@@ -24,16 +22,16 @@ class Metrics:
     actions: Actions
 
 
-async def open_metrics(data: Path, clock: Clock, stack: AsyncExitStack) -> Metrics:
+async def open_metrics(ground: Ground) -> Metrics:
     """Open them; they close when the stack unwinds. The newest survive the server, not the host."""
-    database = await Database.open(data / "metrics.db", "metrics", durable=False)
-    stack.push_async_callback(database.close)
+    database = await Database.open(ground.data / "metrics.db", "metrics", durable=False)
+    ground.stack.push_async_callback(database.close)
     store = MetricStore(database)
-    sink = MetricSink(store, clock)
+    sink = MetricSink(store, ground.clock)
     sink.open()
-    stack.push_async_callback(sink.close)
+    ground.stack.push_async_callback(sink.close)
     actions = Actions()
-    service = CloudWatchService(store, AlarmStore(database), sink, clock, actions)
+    service = CloudWatchService(store, AlarmStore(database), sink, ground.clock, actions)
     service.alarm_clock.open()
-    stack.push_async_callback(service.alarm_clock.close)
+    ground.stack.push_async_callback(service.alarm_clock.close)
     return Metrics(sink, LambdaMetrics(sink), service, actions)

@@ -2,9 +2,7 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
-from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.functions.code import NoSuchBlobError
 from emberbox.gateway.guard import Guard
@@ -13,6 +11,7 @@ from emberbox.gateway.website_page import website_page
 from emberbox.model.request import RequestContext
 from emberbox.parts.asynchronous import Asynchronous
 from emberbox.parts.bucket_targets import Emit, enter_targets
+from emberbox.parts.ground import Ground
 from emberbox.parts.messaging import Messaging
 from emberbox.services.s3.blobs import Blobs
 from emberbox.services.s3.service import S3Service
@@ -66,7 +65,10 @@ class Objects:
             guard.owners["s3"] = self.s3.policies.owner
 
 
-async def open_objects(data: Path, mode: AuthMode, clock: Clock, stack: AsyncExitStack) -> Objects:
+async def open_objects(ground: Ground) -> Objects:
     """Open buckets; they close when the stack unwinds."""
-    s3 = await S3Service.start(data, clock, stack, is_decided=mode is AuthMode.ENFORCED)
+    mode = ground.settings.auth
+    s3 = await S3Service.start(
+        ground.data, ground.clock, ground.stack, is_decided=mode is AuthMode.ENFORCED
+    )
     return Objects(s3, CodeObjects(s3.blobs), mode)

@@ -2,15 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
 
-from emberbox.clock import Clock, utc
+from emberbox.clock import utc
 from emberbox.gateway.guard import Guard
 from emberbox.gateway.pages import Page, PlainResponse, RequestInfo
 from emberbox.gateway.signed_page import Telling, signed_page
@@ -24,6 +22,7 @@ from emberbox.model.pricing import (
     price_table,
 )
 from emberbox.model.usage import Totals, advise
+from emberbox.parts.ground import Ground
 from emberbox.storage.database import Database
 from emberbox.storage.usage import DayTotals, UsageStore
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
@@ -50,11 +49,10 @@ class UsageParts:
         return {path: signed_page(tell, guard) for path, tell in self.pages.items()}
 
 
-async def open_usage(
-    data: Path, clock: Clock, stack: AsyncExitStack, metrics: LambdaMetrics, states: States
-) -> UsageParts:
+async def open_usage(ground: Ground, metrics: LambdaMetrics, states: States) -> UsageParts:
     """Open it; it closes when the stack unwinds."""
-    database = await Database.open(data / "usage.db", "usage", durable=False)
+    database = await Database.open(ground.data / "usage.db", "usage", durable=False)
+    stack, clock = ground.stack, ground.clock
     stack.push_async_callback(database.close)
     store, live = UsageStore(database), Live()
     sink = UsageSink(store, metrics, live, clock)

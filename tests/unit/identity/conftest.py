@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from emberbox.clock import ManualClock
+from emberbox.parts.ground import Ground
 from emberbox.parts.identity import open_identities
-from emberbox.settings import AuthMode
+from emberbox.settings import AuthMode, Settings
 from emberbox.storage.database import Database
 
 
@@ -23,7 +24,9 @@ async def database(tmp_path):
 
 
 @pytest.fixture
-async def people(database, clock):
+async def people(database, clock, tmp_path):
     """Identities of a server that enforces policies."""
     async with AsyncExitStack() as stack:
-        yield await open_identities(database, b"s" * 32, AuthMode.ENFORCED, clock, stack)
+        settings = Settings(tmp_path, auth=AuthMode.ENFORCED)
+        ground = Ground(settings, tmp_path, b"s" * 32, clock, stack)
+        yield await open_identities(ground, database)

@@ -10,8 +10,9 @@ from botocore.validate import ParamValidator
 from emberbox.clock import ManualClock
 from emberbox.errors import CallerError
 from emberbox.model.request import RequestContext
+from emberbox.parts.ground import Ground
 from emberbox.parts.identity import open_identities
-from emberbox.settings import AuthMode
+from emberbox.settings import AuthMode, Settings
 from emberbox.storage.database import Database
 
 ACCOUNT = "123456789012"
@@ -96,7 +97,9 @@ async def database(tmp_path):
 
 
 @pytest.fixture
-async def people(database, clock):
+async def people(database, clock, tmp_path):
     """Identities, callers, sessions, and the services over them."""
     async with AsyncExitStack() as stack:
-        yield await open_identities(database, b"s" * 32, AuthMode.OPEN, clock, stack)
+        settings = Settings(tmp_path, auth=AuthMode.OPEN)
+        ground = Ground(settings, tmp_path, b"s" * 32, clock, stack)
+        yield await open_identities(ground, database)

@@ -1,0 +1,110 @@
+"""The front of the server: every service behind one gateway, with its pages and its guard."""
+
+from dataclasses import dataclass
+
+from emberbox.functions.service import FunctionsService
+from emberbox.gateway.app import Gateway
+from emberbox.gateway.bucket_front import BucketFront
+from emberbox.gateway.certificate_page import certificate_page
+from emberbox.gateway.code_page import code_page
+from emberbox.gateway.credentials_page import credentials_page
+from emberbox.gateway.function_urls import FRONT as URL_FRONT
+from emberbox.gateway.guard import Guard, ResourcePolicies
+from emberbox.gateway.json_page import json_page
+from emberbox.gateway.website_page import FRONT as WEBSITE_FRONT
+from emberbox.gateway.website_page import PATH as WEBSITE_PATH
+from emberbox.identity.container_credentials import PATH as CREDENTIALS_PATH
+from emberbox.identity.container_credentials import ContainerCredentials
+from emberbox.invoke.frontdoor import FrontDoor
+from emberbox.isolation.namespaces import NamespaceBackend
+from emberbox.model.function_url import PATH as URL_PATH
+from emberbox.model.request import Service
+from emberbox.parts.events import Events
+from emberbox.parts.function_urls import function_urls
+from emberbox.parts.ground import Ground
+from emberbox.parts.identity import Identities
+from emberbox.parts.logs import Logs
+from emberbox.parts.messaging import CERTIFICATES, Messaging
+from emberbox.parts.metrics import Metrics
+from emberbox.parts.objects import Objects
+from emberbox.parts.sandboxes import facts
+from emberbox.parts.usage import UsageParts
+from emberbox.storage.catalog import FunctionCatalog
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The parts that clients meet."""
+
+    backend: NamespaceBackend
+    catalog: FunctionCatalog
+    functions: FunctionsService
+    identities: Identities
+    logs: Logs
+    metrics: Metrics
+    usage: UsageParts
+    messaging: Messaging
+    objects: Objects
+    events: Events
+    autoscaling: Service
+    credentials: ContainerCredentials
+    front_door: FrontDoor
+
+    def policies(self) -> dict[str, ResourcePolicies]:
+        """The policies of resources, by service."""
+        return {
+            **self.events.policies(self.messaging),
+            "s3": self.objects.s3.policies.of,
+        }
+
+    def services(self) -> list[Service]:
+        """All that answer AWS's operations."""
+        return self.events.among(
+            [
+                self.functions,
+                self.logs.service,
+                self.metrics.service,
+                self.identities.iam,
+                *self.messaging.services,
+                self.objects.s3,
+                self.identities.sts,
+                self.autoscaling,
+            ]
+        )
+
+
+def make_gateway(ground: Ground, front: Front) -> tuple[Guard | None, Gateway]:
+    """The gateway, and the guard of it where policies are enforced."""
+    settings, identities = ground.settings, front.identities
+    guard = identities.guard(
+        ground.data, front.catalog, front.policies(), log_all=settings.log_decisions
+    )
+    urls = function_urls(
+        ground,
+        front.functions.resources.urls.lookup,
+        front.catalog,
+        identities,
+        guard,
+        front.front_door,
+        front.metrics.of_lambda,
+    )
+    websites = front.objects.website_page(guard, settings.region)
+    gateway = Gateway(
+        front.services(),
+        default_account=settings.account,
+        default_region=settings.region,
+        account_of=identities.sessions.account_of,
+        guard=guard,
+        pages={
+            "/_emberbox/code/": code_page(front.functions.downloads.resolve),
+            "/_emberbox/sandboxes": json_page(lambda: facts(front.backend)),
+            **front.usage.guarded(guard),
+            CREDENTIALS_PATH: credentials_page(front.credentials.answer),
+            CERTIFICATES: certificate_page(front.messaging.signer),
+            URL_PATH: urls.page,
+            WEBSITE_PATH: websites,
+        },
+        fronts={URL_FRONT: urls.page, WEBSITE_FRONT: websites},
+        buckets=BucketFront(front.objects.s3.cors_rules, ground.clock),
+    )
+    return guard, gateway
