@@ -1,4 +1,5 @@
-"""What the examples share: an application of functions, queues and topics, removed at its end.
+"""What the examples share: an application of functions, queues, topics, buckets and buses, removed
+at its end.
 
 Everything goes through boto3, and would run the same against AWS.
 """
@@ -23,6 +24,8 @@ class Application:
     def __init__(self, folder):
         self.sqs = boto3.client("sqs")
         self.sns = boto3.client("sns")
+        self.s3 = boto3.client("s3")
+        self.events = boto3.client("events")
         self.functions = boto3.client("lambda")
         self._folder = Path(folder)
         self._made = ExitStack()
@@ -131,3 +134,58 @@ class Application:
     def bodies(self, url, count):
         """The same, only what the messages say."""
         return [message["Body"] for message in self.read(url, count)]
+
+    def bucket(self, name):
+        """A bucket; what is in it at the end goes with it."""
+        self.s3.create_bucket(Bucket=name)
+        self._made.callback(self.s3.delete_bucket, Bucket=name)
+        self._made.callback(self._empty, name)
+
+    def keys(self, bucket):
+        """What is in a bucket."""
+        found = self.s3.list_objects_v2(Bucket=bucket)
+        return [each["Key"] for each in found.get("Contents", [])]
+
+    def _empty(self, bucket):
+        for key in self.keys(bucket):
+            self.s3.delete_object(Bucket=bucket, Key=key)
+
+    def bus(self, name):
+        """An event bus: its ARN."""
+        arn = self.events.create_event_bus(Name=name)["EventBusArn"]
+        self._made.callback(self.events.delete_event_bus, Name=name)
+        return arn
+
+    def rule(self, name, bus, pattern, **target):
+        """A rule of a bus with one target, which it may invoke if it is a function."""
+        put = self.events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
+        self._made.callback(self.events.delete_rule, Name=name, EventBusName=bus)
+        self.events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "1", **target}])
+        self._made.callback(self.events.remove_targets, Rule=name, EventBusName=bus, Ids=["1"])
+        if ":function:" in target["Arn"]:
+            self.functions.add_permission(
+                FunctionName=target["Arn"],
+                StatementId=name,
+                Action="lambda:InvokeFunction",
+                Principal="events.amazonaws.com",
+                SourceArn=put["RuleArn"],
+            )
+
+    def tell(self, bus, source, kind, *details):
+        """Put events on a bus."""
+        for detail in details:
+            entry = {
+                "EventBusName": bus,
+                "Source": source,
+                "DetailType": kind,
+                "Detail": json.dumps(detail),
+            }
+            self.events.put_events(Entries=[entry])
+
+    def until(self, holds):
+        """Wait until something holds."""
+        end = time.monotonic() + WAIT_S
+        while not holds():
+            if time.monotonic() > end:
+                raise SystemExit("it did not come true")
+            time.sleep(0.1)
