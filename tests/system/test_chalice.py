@@ -1,14 +1,12 @@
 """chalice deploys, changes and deletes applications: pure functions, and handlers of events."""
 
 import json
-import os
-import subprocess
 import time
 from contextlib import suppress
 
 import pytest
 from hands import ApiError
-from tools_of_others import python_tool
+from tools_of_others import chalice_in
 
 APP = """
 from chalice import Chalice
@@ -35,30 +33,7 @@ CONFIG = {
 @pytest.fixture
 def chalice(aws_environment, tmp_path):
     """Runs chalice in an application's directory."""
-    programs = python_tool("chalice==1.34.0")
-    environment = {
-        **aws_environment,
-        "HOME": str(tmp_path),
-        "PATH": f"{programs}{os.pathsep}{aws_environment['PATH']}",
-    }
-
-    def run(*words):
-        done = subprocess.run(
-            ["chalice", *words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=110,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    (tmp_path / ".chalice").mkdir()
-    (tmp_path / ".chalice" / "config.json").write_text(json.dumps(CONFIG))
-    (tmp_path / "requirements.txt").write_text("")
-    return run
+    return chalice_in(tmp_path, aws_environment, CONFIG)
 
 
 def test_deploy_redeploy_and_delete(chalice, boto, tmp_path):
@@ -125,9 +100,9 @@ def test_handlers_of_queues_and_topics_are_deployed_and_hear(chalice, boto, tmp_
     boto.call("sns", "DeleteTopic", TopicArn=topic)
 
 
-def logged(boto, name, word):
+def logged(boto, name, word, patience_s=40):
     """The first line of a function's log with this word, within the time."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         with suppress(ApiError):
             events = boto.call(

@@ -5,6 +5,8 @@ registry skips its tests, with the reason.
 """
 
 import fcntl
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,30 @@ def python_tool(requirement):
             pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", requirement]
             _run(pip, place)
     return place / "bin"
+
+
+def chalice_in(place, environment, config):
+    """Runs chalice on the application in a directory: what it prints. It must succeed."""
+    path = f"{python_tool('chalice==1.34.0')}{os.pathsep}{environment['PATH']}"
+    environment = {**environment, "HOME": str(place), "PATH": path}
+    (place / ".chalice").mkdir()
+    (place / ".chalice" / "config.json").write_text(json.dumps(config))
+    (place / "requirements.txt").write_text("")
+
+    def run(*words):
+        done = subprocess.run(
+            ["chalice", *words],
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
 
 
 def node_tool(requirement, *others):
