@@ -1,6 +1,7 @@
-"""Reserved concurrency through real clients: it is a limit."""
+"""Concurrency through real clients: what runs at once, and reserved concurrency as a limit."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import botocore.exceptions
@@ -16,6 +17,25 @@ SOURCE = """
             event["wait"] -= 1
         return "done"
 """
+
+WHO = """
+    import uuid
+
+    ME = str(uuid.uuid4())
+
+    def lambda_handler(event, context):
+        return ME
+"""
+
+
+def test_there_are_no_more_environments_than_callers(boto, make_function):
+    """Four quick callers are served by four, and a few more at most where one is slow to return."""
+    name = make_function(WHO)
+
+    with ThreadPoolExecutor(4) as callers:
+        served = callers.map(lambda _: boto.invoke(name, b"{}").json(), range(200))
+
+    assert len(set(served)) <= 8
 
 
 def test_reserved_concurrency_is_a_limit(boto, make_function):

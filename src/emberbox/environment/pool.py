@@ -31,9 +31,10 @@ class _Waiter(asyncio.Future[Environment]):
 class Pool:
     """Hands out environments, the most recently used first.
 
-    A request that finds none idle asks for one more environment and takes whichever is available
-    first, the new one or one that has become free. One whose caller has its answer is about to be
-    free: it is given a moment first. `rate` is that of provisioned ones.
+    A request that finds none idle waits, and takes whichever is available first, a new one or one
+    that has become free. There are never more on their way than requests that wait: who is served
+    by one that has become free leaves the start that was begun for it to the next. One whose caller
+    has its answer is about to be free: it is given a moment. `rate` is that of provisioned ones.
     `tenant` is whom all of them serve, if the function keeps its tenants apart.
     """
 
@@ -77,11 +78,7 @@ class Pool:
         """The next environment that becomes available; raises why none can be started."""
         future = _Waiter()
         self._waiters.append(future)
-        if not self.starting and self._come_back() >= len(self._waiters):
-            loop = asyncio.get_running_loop()
-            loop.call_later(_COMES_BACK_S, self._start_after_all, future)
-        else:
-            self._begin_start(self)
+        self._see_to(future)
         try:
             return await future
         except asyncio.CancelledError:
@@ -91,9 +88,16 @@ class Pool:
                 self._forget(future)
             raise
 
-    def _come_back(self) -> int:
-        """How many have answered and are about to be available."""
-        return sum(1 for environment in self.all if environment.has_answered)
+    def _see_to(self, waiter: _Waiter) -> None:
+        """One more waits: an environment is started for it, is on its way, or comes back soon."""
+        missing = len(self._waiters) - self.starting
+        if missing <= 0:
+            return
+        if missing > sum(1 for environment in self.all if environment.has_answered):
+            self._begin_start(self)
+        else:
+            loop = asyncio.get_running_loop()
+            loop.call_later(_COMES_BACK_S, self._start_after_all, waiter)
 
     def _start_after_all(self, waiter: _Waiter) -> None:
         """The environment that was about to be available is not yet."""

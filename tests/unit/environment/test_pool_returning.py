@@ -79,3 +79,16 @@ async def test_two_do_not_wait_for_the_same(pool, begun):
     assert begun == [pool]
     for request in requests:
         request.cancel()
+
+
+async def test_a_start_is_left_to_the_next(pool, begun):
+    """A request that was served by another environment leaves its start to who waits then."""
+    pool.all.clear()
+    first = await waiting(pool)
+    pool.offer(returning())
+    await first
+
+    second = await waiting(pool)
+
+    assert begun == [pool]
+    second.cancel()
