@@ -35,6 +35,9 @@ HANDLERS = """
         threading.Timer(event["seconds"], os._exit, [9]).start()
         return "answered"
 
+    def policy(event):
+        return os.sched_getscheduler(0) == os.SCHED_BATCH
+
     def no_stream(event):
         sys.stdout = sys.stderr = None
 
@@ -162,6 +165,11 @@ def test_a_handler_may_replace_its_streams(boto, function, operation):
     """What stands in the place of standard output need not be a stream, or anything."""
     assert invoke(boto, function, operation).error is None
     assert invoke(boto, function, "echo").error is None
+
+
+def test_a_function_that_wakes_puts_nobody_off(boto, function):
+    """The scheduler does not take the processor from the server for it."""
+    assert boto.invoke(function, b'{"op": "policy"}').json() is True
 
 
 def test_a_failure_is_told_without_standard_output(boto, function):

@@ -39,6 +39,7 @@ def main():
     """Configure, confine, preload, serve."""
     control = socket.socket(fileno=int(sys.argv[1]))
     linux.die_with_parent()
+    linux.give_way()
     configuration = json.loads(control.recv(_MESSAGE_MAX))["configure"]
     try:
         router, ground = None, None
