@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 from hands import Boto3Hands
 from material import ROLE, make_zip
+from test_bill import metric
 
 from tools.running import running
 
@@ -182,6 +183,7 @@ def test_the_answer_comes_before_the_extension_is_done(extended):
     durations = [float(x.split("\t")[1].split()[1]) for x in reports]
     assert all(duration >= 300 for duration in durations[:2])
     assert "after the answer\nEND" in tail.log
+    assert metric(function.boto, function.name, "PostRuntimeExtensionsDuration") >= 600
 
 
 def test_internal_extensions_register_for_invoke_alone(extended, make_function, boto):

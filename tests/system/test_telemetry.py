@@ -5,7 +5,7 @@ import json
 import pytest
 from test_extensions import extended  # noqa: F401 - a fixture
 
-LISTENER = """
+SINK = """
 import http.server, socketserver
 
 SEEN = []
@@ -31,6 +31,9 @@ status, _, answer = call("PUT", API_PATH, {
     "destination": {"protocol": "HTTP", "URI": "http://sandbox.localdomain:4242/sink"},
 }, Lambda_Extension_Identifier=identifier)
 assert status == 200, (status, answer)
+"""
+
+KEEPS = """
 while True:
     event = next_event(identifier)
     if event["eventType"] == "INVOKE":
@@ -41,6 +44,18 @@ while True:
             time.sleep(0.01)
         with open("/tmp/seen", "w") as out:
             json.dump(SEEN, out)
+"""
+
+TELLS = """
+while next_event(identifier)["eventType"] == "INVOKE":
+    pass
+deadline = time.monotonic() + 1.5
+while time.monotonic() < deadline and not any(e["type"] == DONE for e in SEEN):
+    time.sleep(0.01)
+for event in SEEN:
+    if event["type"].startswith("platform.r"):
+        tell("heard", json.dumps(event))
+sys.exit(0)
 """
 
 HANDLER = """
@@ -60,10 +75,10 @@ HANDLER = """
 """
 
 
-def listener(path, schema, done):
-    """The extension above for one of the APIs."""
+def listener(path, schema, done, then=KEEPS):
+    """An extension that hears what one of the APIs tells, and what it does with it."""
     head = f"API_PATH, SCHEMA, DONE = {path!r}, {schema!r}, {done!r}\n"
-    return head + LISTENER
+    return head + SINK + then
 
 
 @pytest.fixture
@@ -99,14 +114,50 @@ def test_a_subscriber_hears_of_everything_in_order(told):
     assert lines[:2] == ["while loading", "in the handler"]
     done = by_kind["platform.runtimeDone"]
     assert (done["status"], done["errorType"]) == ("error", "ValueError")
-    assert {span["name"] for span in done["spans"]} == {"responseLatency", "responseDuration"}
+    parts = {span["name"]: span["durationMs"] for span in done["spans"]}
+    assert list(parts) == ["responseLatency", "responseDuration", "runtimeOverhead"]
+    assert sum(parts.values()) == pytest.approx(done["metrics"]["durationMs"], abs=0.01)
+    assert done["metrics"]["producedBytes"] > len('{"errorType": "ValueError"}')
     report = by_kind["platform.report"]
     assert report["status"] == "error"
+    (rest,) = report["spans"]
+    assert rest["name"] == "extensionOverhead"
+    whole = done["metrics"]["durationMs"] + rest["durationMs"]
+    assert report["metrics"]["durationMs"] == pytest.approx(whole, abs=0.01)
     assert report["metrics"]["billedDurationMs"] >= report["metrics"]["durationMs"]
     assert "initDurationMs" in report["metrics"]
     assert kinds.index("platform.start") < kinds.index("platform.runtimeDone")
     assert kinds.index("platform.runtimeDone") < kinds.index("platform.report")
     assert "platform.end" not in kinds
+
+
+def test_a_subscriber_hears_that_memory_ran_out(extended):  # noqa: F811 - the fixture
+    """The report names the error type that AWS has for it, before the extension is ended."""
+    handler = """
+        def lambda_handler(event, context):
+            return len([bytearray(b"x") * (16 << 20) for _ in range(event.get("pieces", 0))])
+    """
+    source = listener("/2022-07-01/telemetry", "2022-12-13", "platform.report", then=TELLS)
+    function = extended({"listener": source}, handler=handler, Timeout=20, MemorySize=256)
+
+    failed = function.answer_at_once(pieces=100)
+    # Its environment says so while another one serves.
+    heard = next(
+        events
+        for _ in range(200)
+        if function.invoke().error is None
+        and len(events := [x for x in function.log() if x.startswith("listener heard ")]) > 1
+    )
+
+    assert failed.json()["errorType"] == "Runtime.ExitError"
+    done, report = [json.loads(line.removeprefix("listener heard ")) for line in heard]
+    assert (done["type"], report["type"]) == ("platform.runtimeDone", "platform.report")
+    assert (done["record"]["status"], done["record"]["spans"]) == ("error", [])
+    assert (report["record"]["status"], report["record"]["requestId"]) == (
+        "error",
+        failed.request_id,
+    )
+    assert report["record"]["errorType"] == "Runtime.OutOfMemory"
 
 
 def test_the_subscription_is_in_the_log(told):

@@ -50,7 +50,7 @@ class Chronicle:
             self._log.line(text)
 
     @property
-    def _is_told(self) -> bool:
+    def is_told(self) -> bool:
         """Whether events go anywhere."""
         return self._is_json or self._hub.is_heard
 
@@ -95,7 +95,7 @@ class Chronicle:
             self._line(report.restore_report(took_ms, *(failure or ())))
         elif failure is not None and phase == "init":
             self._line(report.init_report(took_ms, phase, *failure))
-        if not self._is_told:
+        if not self.is_told:
             return
         kind = self._beginning.initialization.value
         record: dict[str, object] = {"initializationType": kind, "phase": phase}
@@ -117,7 +117,7 @@ class Chronicle:
         error = extension.error_type
         state = extension.state.value
         self._line(report.extension(extension.name, state, events, error))
-        if self._is_told:
+        if self.is_told:
             record: dict[str, object] = {"name": extension.name, "state": state, "events": events}
             if error:
                 record["errorType"] = error
@@ -135,7 +135,7 @@ class Chronicle:
         """START."""
         request_id, version = current.invocation.request_id, self._plan.function.version
         self._line(report.start(request_id, version))
-        if self._is_told:
+        if self.is_told:
             record: dict[str, object] = {"requestId": request_id, "version": version}
             if current.invocation.tenant:
                 record["tenantId"] = current.invocation.tenant
@@ -143,42 +143,49 @@ class Chronicle:
 
     def runtime_done(self, current: CurrentInvocation, status: str, result: Result) -> None:
         """The runtime's part of an invocation is over; a matter of telemetry alone."""
-        if not self._is_told:
+        if not self.is_told:
             return
         stream = current.stream
         produced_bytes = len(result.payload) if stream is None else stream.size_bytes
-        now, wall = self._clock.monotonic(), self._clock.now()
-        began, responded = current.began, current.response_began or now
-        spans = [
-            _span("responseLatency", wall - (now - began), responded - began),
-            _span("responseDuration", wall - (now - responded), now - responded),
-        ]
         record: dict[str, object] = {
             "requestId": current.invocation.request_id,
             "status": status,
             "metrics": {
-                "durationMs": round((now - began) * 1000, 3),
-                "producedBytes": produced_bytes,
+                "durationMs": round((current.done - current.began) * 1000, 3),
+                "producedBytes": produced_bytes if current.response_began else 0,
             },
-            "spans": spans,
+            "spans": self._spans(current),
             "tracing": _tracing(current),
         }
         if result.error_type:
             record["errorType"] = result.error_type
         self._tell("platform.runtimeDone", record)
 
+    def _spans(self, current: CurrentInvocation) -> list[object]:
+        """The parts of a runtime's time, as far as it has come."""
+        if not current.response_began:
+            return []
+        marks = [current.began, current.response_began, current.answered, current.done]
+        reached = [mark for mark in marks if mark]
+        return [self._span(*span) for span in zip(_SPANS, reached, reached[1:], strict=False)]
+
+    def _span(self, name: str, since: float, until: float) -> dict[str, object]:
+        start = self._clock.now() - (self._clock.monotonic() - since)
+        duration_ms = round((until - since) * 1000, 3)
+        return {"name": name, "start": instant(start), "durationMs": duration_ms}
+
     def failed(self, failure: Failure) -> None:
         """The lines that tell why."""
         for text in failure.log_lines:
             self._line(text)
-            if self._is_told:
+            if self.is_told:
                 self._tell("platform.fault", text)
 
     def report(self, current: CurrentInvocation, measured: Measurement, *, failed: bool) -> None:
         """END and REPORT."""
         self._line(report.end(measured.request_id))
         self._line(report.report(measured))
-        if not self._is_told:
+        if not self.is_told:
             return
         metrics: dict[str, object] = {
             "durationMs": round(measured.duration_ms, 3),
@@ -196,6 +203,9 @@ class Chronicle:
             "metrics": metrics,
             "tracing": _tracing(current),
         }
+        if measured.extensions_ms is not None:
+            until = current.done + measured.extensions_ms / 1000
+            record["spans"] = [self._span("extensionOverhead", current.done, until)]
         if measured.error_type:
             record["errorType"] = measured.error_type
         self._tell("platform.end", {"requestId": measured.request_id})
@@ -203,6 +213,7 @@ class Chronicle:
 
 
 _SUBSCRIBED = "platform.telemetrySubscription"
+_SPANS = ("responseLatency", "responseDuration", "runtimeOverhead")
 
 
 def _object(text: bytes) -> object:
@@ -216,15 +227,8 @@ def _object(text: bytes) -> object:
 
 
 def _status(measured: Measurement, *, failed: bool) -> str:
-    """Telemetry tells errors of the handler from failures of the runtime."""
-    if measured.status is not None:
-        return "timeout" if measured.status == "timeout" else "failure"
-    return "error" if failed else "success"
+    return measured.status or ("error" if failed else "success")
 
 
 def _tracing(current: CurrentInvocation) -> dict[str, str]:
     return {"type": "X-Amzn-Trace-Id", "value": current.invocation.trace}
-
-
-def _span(name: str, start: float, seconds: float) -> dict[str, object]:
-    return {"name": name, "start": instant(start), "durationMs": round(seconds * 1000, 3)}

@@ -18,14 +18,18 @@ class Result(NamedTuple):
 class CurrentInvocation:
     """From `invoke` until its REPORT.
 
-    `began` is an instant of the monotonic clock. `is_delivered` says that the runtime has the
-    event; `result` is what it has answered, after which no other answer is taken.
-    `response_began` is when a streamed response began to come, 0 for others.
+    `is_delivered` says that the runtime has the event; `result` is what it has answered, after
+    which no other answer is taken. Instants of the monotonic clock, 0 until they have come:
+    `began`; `response_began` and `answered`, the beginning and the end of the response; `done`,
+    when the runtime has asked for the next event, or has failed. The last two are kept only where
+    extensions or events of the platform need them.
     """
 
     __slots__ = (
         "_done",
+        "answered",
         "began",
+        "done",
         "invocation",
         "is_delivered",
         "response_began",
@@ -39,7 +43,7 @@ class CurrentInvocation:
         self.invocation = invocation
         self.began = began
         self.is_delivered = False
-        self.response_began = 0.0
+        self.response_began = self.answered = self.done = 0.0
         self.result: Result | None = None
         self.stream: ResponseStream | None = None
         self._done: Callable[[Outcome], None] | None = done

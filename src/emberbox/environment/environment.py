@@ -10,12 +10,12 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 
 from emberbox.clock import Clock
+from emberbox.environment.accounting import Accounting
 from emberbox.environment.beginning import ON_DEMAND, Beginning
 from emberbox.environment.chronicle import Chronicle
 from emberbox.environment.console_log import ConsoleLog
 from emberbox.environment.current import CurrentInvocation, Result
 from emberbox.environment.deadline import Deadline
-from emberbox.environment.effort import Effort
 from emberbox.environment.exits import exit_failure, exit_words
 from emberbox.environment.extension_side import ExtensionSide
 from emberbox.environment.extensions import Extension
@@ -32,7 +32,6 @@ from emberbox.errors import CallerError
 from emberbox.isolation.sandbox import Exit, Sandbox
 from emberbox.machine import Machine
 from emberbox.model import invocation as failures
-from emberbox.model import report
 from emberbox.model.invocation import Failure, Invocation, Outcome
 from emberbox.model.telemetry import instant
 
@@ -77,13 +76,11 @@ class Environment:
         self._extensions = ExtensionSide(self, plan.function, self._chronicle, hub)
         self._runtime = RuntimeSide(self, self._extensions, clock)
         self._init = InitPhase(beginning, sandbox, self._chronicle, clock)
+        self._accounting = Accounting(plan, beginning, sandbox, self._init, clock)
         sides = (self._runtime, self._extensions)
         self._processes = Processes(plan, beginning, sandbox, stream_name, log, *sides, hub, clock)
         self._deadline = Deadline()
         self._exit_timer: asyncio.TimerHandle | None = None
-        self._killed_for_memory = 0
-        self._effort = Effort(plan.limits.cpus)
-        self._cpu_ms = -1.0
 
     def __repr__(self) -> str:
         return f"<environment {self.sandbox.name} of {self.plan.function.name} {self.state.name}>"
@@ -101,12 +98,14 @@ class Environment:
     @property
     def has_answered(self) -> bool:
         """Whether its invocation is over, and its runtime is about to ask for the next."""
-        return self._machine.state is State.BUSY and self.current is None
+        current = self.current
+        is_over = current is None or (current.answered > 0 and not self._extensions.known)
+        return is_over and self._machine.state is State.BUSY
 
     @property
     def is_tired(self) -> bool:
         """Whether it may have used up its share of the processor for this moment."""
-        return self._effort.is_spent
+        return self._accounting.is_tired
 
     def connection(self) -> RuntimeConnection:
         """A protocol for one connection to this environment's Runtime API."""
@@ -150,8 +149,7 @@ class Environment:
         for extension in self._extensions.known.all():
             self._chronicle.extension(extension)
         self._chronicle.settled()
-        self._killed_for_memory = self.sandbox.out_of_memory_kills()
-        self._cpu_ms = self.sandbox.cpu_ms()
+        self._accounting.begin()
 
     # -- serving ------------------------------------------------------------------------------
 
@@ -177,15 +175,16 @@ class Environment:
     def advance(self) -> None:
         """Somebody waits for the next event: a phase may have come to its end."""
         known, current = self._extensions.known, self.current
-        if self._init.is_running and self._runtime.waiting is not None:
-            known.close_registration()
-        if known and not known.are_ready:
+        if self._runtime.waiting is not None:
+            if self._init.is_running:
+                known.close_registration()
+            if current is not None and current.result is not None:
+                self._runtime_done(current, current.result)
+        if self._runtime.waiting is None or (known and not known.are_ready):
             return
         if current is not None and current.result is not None:
             self._account(current, current.result)
             current = None
-        if self._runtime.waiting is None:
-            return
         if self._init.is_running:
             self._initialised()
         state = self._machine.state
@@ -213,6 +212,7 @@ class Environment:
         self._owner.on_available(self)
 
     def _timed_out(self) -> None:
+        self._settle_for_answer()
         current = self.current
         if current is None:
             self._reset("the runtime did not come back after its answer", "timeout")
@@ -235,12 +235,29 @@ class Environment:
             return
         self._log.drain()
         result = current.result = Result(payload, failed, error_type)
-        self._chronicle.runtime_done(current, "error" if failed else "success", result)
-        known = self._extensions.known
-        if not known or known.are_ready:
+        if not self._extensions.known and not self._chronicle.is_told:
             self._account(current, result)
-        elif not current.invocation.tail:
+            return
+        # It is over when the runtime and all extensions have asked for the next.
+        current.answered = self._clock.monotonic()
+        if not current.invocation.tail:
             current.answer(result, None)
+
+    def _runtime_done(
+        self, current: CurrentInvocation, result: Result, status: str | None = None
+    ) -> None:
+        """The runtime's part is over, in whatever way."""
+        if not current.done:
+            current.done = self._clock.monotonic()
+            status = status or ("error" if result.failed else "success")
+            self._chronicle.runtime_done(current, status, result)
+
+    def _settle_for_answer(self) -> None:
+        """The runtime will not ask for the next: without extensions its answer was all."""
+        current = self.current
+        if current is not None and current.result is not None and not self._extensions.known:
+            self._runtime_done(current, current.result)
+            self._account(current, current.result)
 
     def fail(self, failure: Failure, duration_ms: float | None = None) -> None:
         """The current invocation has failed; what becomes of the runtime is for others."""
@@ -249,9 +266,7 @@ class Environment:
             return
         self._log.drain()
         result = Result(failure.payload, True, failure.error_type)
-        if current.result is None:
-            status = "timeout" if failure.report_status == "timeout" else "failure"
-            self._chronicle.runtime_done(current, status, result)
+        self._runtime_done(current, result, failure.report_status)
         self._chronicle.failed(failure)
         self._account(current, result, failure, duration_ms)
 
@@ -263,23 +278,11 @@ class Environment:
         duration_ms: float | None = None,
     ) -> None:
         """The invocation is over: account for it and answer the caller."""
-        now = self._clock.monotonic()
-        duration_ms = (now - current.began) * 1000 if duration_ms is None else duration_ms
-        self._effort.add(current.began, now)
-        if self._extensions.known:
+        has_extensions = bool(self._extensions.known)
+        if has_extensions:
             self._log.drain()
-        measured = report.Measurement(
-            request_id=current.invocation.request_id,
-            duration_ms=duration_ms,
-            memory_mb=self.plan.function.memory_mb,
-            memory_peak_bytes=self.sandbox.memory_peak_bytes() + self.beginning.shared_bytes,
-            init_ms=self._init.take_ms(),
-            status=failure.report_status if failure else None,
-            error_type=failure.report_error_type if failure else None,
-            restored=self._init.take_restored(),
-            is_init_billed=not self.beginning.is_provisioned,
-            cpu_ms=self._cpu_spent_ms(),
-            failed=result.failed or failure is not None,
+        measured = self._accounting.measure(
+            current, result, failure, duration_ms, has_extensions=has_extensions
         )
         self.current = None
         if not current.invocation.tail:
@@ -288,11 +291,6 @@ class Environment:
         self._chronicle.report(current, measured, failed=result.failed)
         self._owner.on_report(self, current.invocation, measured)
         current.answer(result, self._log.end())
-
-    def _cpu_spent_ms(self) -> float:
-        """Processor time since the invocation before; negative if it is not counted."""
-        before, self._cpu_ms = self._cpu_ms, self.sandbox.cpu_ms()
-        return self._cpu_ms - before if self._cpu_ms >= 0 <= before else -1.0
 
     def fail_init(self, error_type: str, body: bytes) -> None:
         """The function cannot be initialised; the process will end by itself or be ended."""
@@ -334,6 +332,7 @@ class Environment:
             self._exit_timer = self._loop.call_later(_EXIT_GRACE_S, self._runtime_gone, how)
 
     def _runtime_gone(self, how: Exit) -> None:
+        self._settle_for_answer()
         state = self._machine.state
         if state is State.INIT:
             self.is_image_broken = self._init.is_image_broken
@@ -351,19 +350,14 @@ class Environment:
             how,
             self.plan.programs,
             has_begun=current.is_delivered,
-            memory=self._has_run_out_of_memory(),
+            memory=self._accounting.has_run_out_of_memory(),
         )
-
-    def _has_run_out_of_memory(self) -> bool:
-        kills = self.sandbox.out_of_memory_kills()
-        before, self._killed_for_memory = self._killed_for_memory, kills
-        return kills > before
 
     def on_extension_exit(self, name: str, how: Exit) -> None:
         """The process of an extension has ended, which none may before its SHUTDOWN."""
         extension = self._processes.extension_ended(name)
         if extension is not None and self._machine.state in (State.INIT, State.IDLE, State.BUSY):
-            memory = self._has_run_out_of_memory()
+            memory = self._accounting.has_run_out_of_memory()
             extension.error_type = "Runtime.OutOfMemory" if memory else "Extension.Crash"
             self.extension_failed(extension, exit_words(how))
 
@@ -408,6 +402,7 @@ class Environment:
         self._deadline.end()
         self._forget_exit()
         self._machine.move(State.STOPPED, reason)
+        self._settle_for_answer()
         if self.current is not None:
             request_id = self.current.invocation.request_id
             self.fail(failures.exited(request_id, None, "killed", memory=False))

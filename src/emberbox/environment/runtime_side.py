@@ -127,8 +127,8 @@ class RuntimeSide:
         environment.advance()
 
     def expects_answer(self, request_id: str) -> None:
-        """Only the invocation that was delivered may be answered."""
-        self._expected(request_id)
+        """Only the invocation that was delivered may be answered, which begins now."""
+        self._expected(request_id).response_began = self._clock.monotonic()
 
     def _expected(self, request_id: str) -> CurrentInvocation:
         current = self._environment.current
@@ -160,7 +160,6 @@ class RuntimeSide:
         if current.stream is not None:
             raise _illegal(self._environment.state, "Responding")
         version = self._environment.version
-        current.response_began = self._clock.monotonic()
         current.stream = ResponseStream(current.invocation, version, content_type, flow)
         return current.stream
 

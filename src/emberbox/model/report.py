@@ -28,7 +28,8 @@ class Measurement(NamedTuple):
 
     `init_ms` and `restored` are None for a warm start. `status` is None for success.
     `cpu_ms` is negative where processor time is not counted. `failed` says that the function
-    failed, in whatever way.
+    failed, in whatever way. `extensions_ms` is what extensions took after the runtime was done;
+    None without extensions.
     """
 
     request_id: str
@@ -42,6 +43,7 @@ class Measurement(NamedTuple):
     is_init_billed: bool = True
     cpu_ms: float = -1.0
     failed: bool = False
+    extensions_ms: float | None = None
 
     @property
     def billed_ms(self) -> int:

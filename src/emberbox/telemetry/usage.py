@@ -39,6 +39,7 @@ class _Minute:
     """What was called as one thing within a minute."""
 
     durations: Point = field(default_factory=Point)
+    extensions: Point = field(default_factory=Point)
     failed: int = 0
 
     def points(self) -> dict[str, Point]:
@@ -48,7 +49,10 @@ class _Minute:
         for value, count in ((0.0, runs - self.failed), (1.0, self.failed)):
             if count:
                 errors.add(value, count)
-        return {"Invocations": invocations, "Errors": errors, "Duration": self.durations}
+        points = {"Invocations": invocations, "Errors": errors, "Duration": self.durations}
+        if self.extensions.count:
+            points["PostRuntimeExtensionsDuration"] = self.extensions
+        return points
 
 
 class UsageSink:
@@ -98,18 +102,20 @@ class UsageSink:
             if len(self._pending) < _PENDING_MAX:
                 self._pending += usages
             self._live.ran(usages)
-            self._measure(usages)
+            self._measure(usages, alike)
 
-    def _measure(self, usages: list[Usage]) -> None:
+    def _measure(self, usages: list[Usage], alike: list[_Ended]) -> None:
         subject, qualifier = usages[0].subject, usages[0].qualifier
         called = Called(subject.account, subject.region, subject.name, qualifier)
-        for usage in usages:
+        for usage, (*_, measured) in zip(usages, alike, strict=True):
             place = (called, subject.version, int(usage.at // 60) * 60)
             minute = self._minutes.get(place)
             if minute is None:
                 minute = self._minutes[place] = _Minute()
             minute.durations.add(usage.duration_ms)
             minute.failed += bool(usage.error)
+            if measured.extensions_ms is not None:
+                minute.extensions.add(measured.extensions_ms)
 
     def _give_metrics(self) -> None:
         self.fold()

@@ -1,6 +1,7 @@
 package example;
 
 import com.amazonaws.services.lambda.runtime.Context;
+import com.amazonaws.services.lambda.runtime.logging.LogLevel;
 import com.amazonaws.services.lambda.runtime.RequestHandler;
 import com.amazonaws.services.lambda.runtime.RequestStreamHandler;
 import java.io.IOException;
@@ -80,6 +81,12 @@ public class Shapes {
     public String logged(Context context) {
         context.getLogger().log("first line\nsecond line");
         return "logged";
+    }
+
+    public void levels(Context context) {
+        context.getLogger().log("too little", LogLevel.INFO);
+        context.getLogger().log("two\nlines", LogLevel.WARN);
+        throw new IllegalStateException("on purpose");
     }
 
     public enum Color {

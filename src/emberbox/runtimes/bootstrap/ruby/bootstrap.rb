@@ -70,6 +70,7 @@ module Emberbox
     def run_one(client, handler, request)
       context = Context.new(request.headers)
       Logs.request_id = context.aws_request_id
+      Logs.tenant_id = context.tenant_id
       set_trace(request.headers["lambda-runtime-trace-id"])
       begin
         body = answer(handler, request, context)

@@ -10,6 +10,35 @@ class LambdaFormatter < Logger::Formatter
   end
 end
 
+# A logger's line as a JSON object, for logs of that format.
+class LambdaJsonFormatter < Logger::Formatter
+  def call(severity, time, progname, message)
+    line = Emberbox::Logs.record(severity, time, text_of(message))
+    line["logger"] = clean(progname) unless progname.to_s.empty?
+    line.update(fields_of(message)) if message.is_a?(Exception)
+    "#{JSON.generate(line.compact)}\n"
+  end
+
+  private
+
+  def text_of(message)
+    clean(message.is_a?(Exception) ? message.message : msg2str(message))
+  end
+
+  def fields_of(error)
+    frames = (error.backtrace || []).map { |frame| clean(frame) }
+    file, number, method = frames.first&.match(/\A(.+):(\d+):in [`'](.+)'\z/)&.captures
+    {
+      "errorType" => error.class.to_s, "errorMessage" => clean(error.message),
+      "stackTrace" => frames, "location" => file ? "#{file}:#{method}:#{number}" : frames.first
+    }
+  end
+
+  def clean(text)
+    text.to_s.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
+  end
+end
+
 module Emberbox
   # The log of a function: standard output, a logger's lines with their request, failures.
   #
@@ -18,9 +47,10 @@ module Emberbox
     FRAME_TEXT = 0xa55a0003
 
     class << self
-      attr_accessor :request_id
+      attr_accessor :request_id, :tenant_id
 
       def install(descriptor)
+        @is_json = ENV["AWS_LAMBDA_LOG_FORMAT"].to_s.upcase == "JSON"
         @channel = descriptor && IO.for_fd(descriptor.to_i, "wb", autoclose: false)
         @channel&.sync = true
         $stdout.sync = true
@@ -40,19 +70,41 @@ module Emberbox
 
       # What went wrong, as AWS words it.
       def failure(title, failure)
-        write("#{title}: #{JSON.generate(failure.payload)}")
+        return write("#{title}: #{JSON.generate(failure.payload)}") unless @is_json
+
+        write(JSON.generate(record("ERROR", Time.now, title).compact.merge(failure.payload)))
+      end
+
+      # What each line of a log of JSON format has.
+      def record(severity, time, message)
+        {
+          "timestamp" => time.getutc.strftime("%Y-%m-%dT%H:%M:%S.%6NZ"), "level" => severity,
+          "message" => message, "requestId" => request_id, "tenantId" => tenant_id
+        }
       end
 
       private
 
-      # Loggers that a function makes without a formatter of its own have AWS's.
+      # Loggers that write to the function's log have AWS's formatter if they are given none, and,
+      # in a log of JSON format, the function's level.
       def use_formatter
+        formatter = @is_json ? LambdaJsonFormatter : LambdaFormatter
+        defaults = @is_json ? { level: level } : {}
         Logger.prepend(Module.new do
-          def initialize(*arguments, **options)
-            options[:formatter] ||= LambdaFormatter.new
-            super
+          define_method(:initialize) do |device = nil, *others, **options|
+            device ||= $stdout
+            if [$stdout, $stderr].include?(device)
+              options = { **defaults, formatter: formatter.new, **options.compact }
+            end
+            super(device, *others, **options)
           end
         end)
+      end
+
+      # Ruby's loggers have no level below DEBUG.
+      def level
+        name = ENV["AWS_LAMBDA_LOG_LEVEL"].to_s.downcase
+        %w[debug info warn error fatal].include?(name) ? name : "debug"
       end
     end
   end

@@ -27,6 +27,7 @@ public final class FunctionLog implements LambdaLogger {
     private static boolean isJson;
     private static LogLevel least = LogLevel.UNDEFINED;
     private static String requestId;
+    private static String tenantId;
 
     static void configure(Map<String, String> environment) {
         isJson = "JSON".equalsIgnoreCase(environment.get("AWS_LAMBDA_LOG_FORMAT"));
@@ -34,8 +35,9 @@ public final class FunctionLog implements LambdaLogger {
         least = level == null || !isJson ? LogLevel.UNDEFINED : LogLevel.fromString(level);
     }
 
-    static void setRequest(String id) {
+    static void setRequest(String id, String tenant) {
         requestId = id;
+        tenantId = tenant;
     }
 
     static void failure(Failure failure) {
@@ -71,6 +73,7 @@ public final class FunctionLog implements LambdaLogger {
         line.put("level", level.name());
         line.put("message", message);
         line.put("AWSRequestId", requestId);
+        line.put("tenantId", tenantId);
         return new String(JsonWriter.write(line), StandardCharsets.UTF_8) + "\n";
     }
 

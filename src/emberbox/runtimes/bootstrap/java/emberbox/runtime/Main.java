@@ -54,7 +54,7 @@ public final class Main {
         RuntimeClient.Request request = client.next();
         while (true) {
             InvocationContext context = new InvocationContext(request.headers, environment);
-            FunctionLog.setRequest(context.getAwsRequestId());
+            FunctionLog.setRequest(context.getAwsRequestId(), context.getTenantId());
             String trace = request.headers.get("lambda-runtime-trace-id");
             if (trace != null) {
                 System.setProperty("com.amazonaws.xray.traceHeader", trace);
