@@ -221,9 +221,8 @@ class FunctionStore:
         """What an account has in a region."""
 
         def work(tx: Transaction) -> Usage:
-            [size] = tx.all("code_size", account=account, region=region)
             [count] = tx.all("functions_count", account=account, region=region, version=LATEST)
-            return Usage(size["code_size"], count["functions"])
+            return Usage(_code_size(tx, account, region), count["functions"])
 
         return await self._database.read(work)
 
@@ -302,9 +301,13 @@ def _publish(tx: Transaction, latest: FunctionVersion, wanted: Publication) -> F
 
 def check_code_size(tx: Transaction, account: str, region: str, code_max_bytes: int) -> None:
     """CodeStorageFullError if functions and layers have more code than allowed."""
-    [row] = tx.all("code_size", account=account, region=region)
-    if row["code_size"] > code_max_bytes:
+    if _code_size(tx, account, region) > code_max_bytes:
         raise CodeStorageFullError(account)
+
+
+def _code_size(tx: Transaction, account: str, region: str) -> int:
+    row = tx.one("code_size", account=account, region=region)
+    return 0 if row is None else int(row["code_size"])
 
 
 def _seal(tx: Transaction) -> None:

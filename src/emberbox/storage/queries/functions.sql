@@ -62,14 +62,7 @@ SELECT COUNT(*) AS functions
 FROM functions WHERE account = :account AND region = :region AND version = :version;
 
 -- name: code_size
-SELECT
-    (
-        SELECT COALESCE(SUM(code_size), 0)
-        FROM functions WHERE account = :account AND region = :region
-    ) + (
-        SELECT COALESCE(SUM(code_size), 0)
-        FROM layer_versions WHERE account = :account AND region = :region
-    ) AS code_size;
+SELECT code_size FROM code_totals WHERE account = :account AND region = :region;
 
 -- name: functions_packages
 SELECT DISTINCT package_id FROM functions WHERE package_id <> '';

@@ -1,0 +1,91 @@
+"""Provisioned concurrency as clients configure it: asked for, shown, listed and given back."""
+
+import pytest
+
+from emberbox.model.provisioned import Allocation
+
+GET = "GetProvisionedConcurrencyConfig"
+PUT = "PutProvisionedConcurrencyConfig"
+LIST = "ListProvisionedConcurrencyConfigs"
+DELETE = "DeleteProvisionedConcurrencyConfig"
+
+
+async def provisioned(api, *qualifiers):
+    """A function `f` with a version for each qualifier, which get 2 environments each."""
+    await api.created()
+    for qualifier in qualifiers:
+        await api("UpdateFunctionConfiguration", FunctionName="f", Description=qualifier)
+        await api("PublishVersion", FunctionName="f")
+        await api(PUT, FunctionName="f", Qualifier=qualifier, ProvisionedConcurrentExecutions=2)
+
+
+async def test_without_a_data_plane_a_configuration_stays_in_progress(api):
+    """What was asked for is shown; there is nothing of it yet."""
+    await provisioned(api, "1")
+
+    shown = await api(GET, FunctionName="f", Qualifier="1")
+
+    counts = [value for member, value in shown.items() if member.endswith("Executions")]
+    assert counts == [2, 0, 0]
+    assert shown["Status"] == "IN_PROGRESS"
+    assert shown["LastModified"].endswith("+0000")
+
+
+@pytest.mark.parametrize(
+    ("has", "status"),
+    [
+        (Allocation(1), "IN_PROGRESS"),
+        (Allocation(2), "READY"),
+        (Allocation(5), "READY"),
+        (Allocation(0, "FUNCTION_ERROR_INIT_FAILURE"), "FAILED"),
+    ],
+)
+async def test_the_status_follows_what_there_is(make_api, has, status):
+    """It is ready with as many environments as were asked for, and says why it failed."""
+    api = make_api(allocations=lambda _key, _version: has)
+    await provisioned(api, "1")
+
+    shown = await api(GET, FunctionName="f", Qualifier="1")
+
+    assert shown["Status"] == status
+    assert shown["AllocatedProvisionedConcurrentExecutions"] == min(2, has.allocated)
+    assert shown.get("StatusReason", "") == has.failure
+    await api.service.close()
+
+
+async def test_configurations_are_listed_by_pages(api):
+    """Each with the ARN of its version."""
+    await provisioned(api, "1", "2", "3")
+
+    first = await api(LIST, FunctionName="f", MaxItems=2)
+    second = await api(LIST, FunctionName="f", MaxItems=2, Marker=first["NextMarker"])
+
+    pages = [first["ProvisionedConcurrencyConfigs"], second["ProvisionedConcurrencyConfigs"]]
+    arns = [[each["FunctionArn"] for each in page] for page in pages]
+    assert arns == [[f"{api.arn}f:1", f"{api.arn}f:2"], [f"{api.arn}f:3"]]
+    assert "NextMarker" not in second
+
+
+async def test_what_is_given_back_is_gone(api):
+    """Giving it back again does no harm."""
+    await provisioned(api, "1")
+
+    await api(DELETE, FunctionName="f", Qualifier="1")
+    await api(DELETE, FunctionName="f", Qualifier="1")
+
+    error = await api.refusal(api(GET, FunctionName="f", Qualifier="1"))
+    assert (error.code, error.status) == ("ProvisionedConcurrencyConfigNotFoundException", 404)
+    assert await api(LIST, FunctionName="f") == {"ProvisionedConcurrencyConfigs": []}
+
+
+@pytest.mark.parametrize("operation", [GET, PUT, DELETE])
+async def test_latest_has_none(api, operation):
+    """Only published versions and aliases can be provisioned."""
+    await api.created()
+    params = {"ProvisionedConcurrentExecutions": 1} if operation == PUT else {}
+
+    latest = await api.refusal(api(operation, FunctionName="f", Qualifier="$LATEST", **params))
+    missing = await api.refusal(api(operation, FunctionName="f", Qualifier="7", **params))
+
+    assert latest.message.endswith("cannot be applied to unpublished function versions.")
+    assert missing.status == 404
