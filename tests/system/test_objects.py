@@ -224,3 +224,12 @@ def test_a_server_that_is_killed_loses_no_object_and_shows_no_half(tmp_path):
         while any(each.is_file() for each in (data / "objects").rglob("*")):
             assert time.monotonic() < deadline, "files of removed objects stay"
             threading.Event().wait(0.1)
+
+
+def test_a_refused_upload_leaves_its_connection_in_order(server, bucket):
+    """The client was never asked for the body: what it sends next is no part of it."""
+    s3 = client(server.url, max_pool_connections=1)
+    for _ in range(2):
+        with pytest.raises(ClientError, match="NoSuchBucket"):
+            s3.put_object(Bucket=f"no-{bucket}", Key="k", Body=b"x" * 1_000)
+        assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0

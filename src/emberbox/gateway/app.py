@@ -18,6 +18,7 @@ import orjson
 from emberbox import __version__
 from emberbox.errors import CallerError
 from emberbox.gateway.body import (
+    Asked,
     DisconnectedError,
     Limit,
     Receive,
@@ -152,12 +153,15 @@ class Gateway:
 
     async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         head = _read_head(scope, self._ids.next())
+        asked = Asked(receive)
         try:
-            response = await self._answer(head, receive)
+            response = await self._answer(head, asked)
         except DisconnectedError:
             return
         is_head = head.request.method == "HEAD"
         headers = raw_headers(response.headers)
+        if not asked.has_asked and "expect" in head.request.headers:
+            headers.append((b"connection", b"close"))
         if isinstance(response.body, bytes):
             body = b"" if is_head else response.body
             lengths = whole(response.status, headers, response.body, is_head=is_head)

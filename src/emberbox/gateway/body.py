@@ -47,6 +47,23 @@ def limit_of(service: str) -> Limit:
     return Limit(_MAX_BYTES.get(service, _DEFAULT_MAX), service)
 
 
+class Asked:
+    """A `Receive` that knows whether it was used.
+
+    A client that waits to be asked for its body (`Expect: 100-continue`) does not send it when it
+    is refused before, and what it sends next on that connection would be taken for it.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.has_asked = False
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        """The next message."""
+        self.has_asked = True
+        return await self._receive()
+
+
 async def left(receive: Receive) -> None:
     """Return when the client has gone; to be asked after the whole body was read."""
     while (await receive())["type"] == "http.request":

@@ -163,3 +163,10 @@ def test_what_cbor_cannot_hold_is_our_fault():
         cbor.dumps({"a": object()})
     with pytest.raises(OutputError):
         cbor.dumps(2**64)
+
+
+def test_text_between_many_elements_is_put_together():
+    """In the order it came, at the end of its element: it costs no more the more there is."""
+    root = read_xml(b"<a>" + b"xy<b/>" * 50_000 + b"z</a>")
+
+    assert root.text == "xy" * 50_000 + "z"
