@@ -150,6 +150,24 @@ def test_a_website_by_path_and_by_host(server, s3, bucket):
     assert ask(f"{server.url}/", "POST", b"", Host=host)[0] == 405
 
 
+def test_redirections_of_a_website_stay_in_it(server, s3, bucket):
+    """To a folder below the path that the site has, and never to a host that a key names."""
+    s3.put_bucket_website(
+        Bucket=bucket, WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}}
+    )
+    for folder in ("docs", "/other.example", "über"):
+        s3.put_object(Bucket=bucket, Key=f"{folder}/index.html", Body=b"")
+    site, host = f"/_emberbox/website/{bucket}", f"{bucket}.s3-website.localhost"
+
+    def location(path, **headers):
+        return ask(f"{server.url}{path}", **headers)[1]["location"]
+
+    assert location(f"{site}/docs") == f"{site}/docs/"
+    assert location("/docs", Host=host) == "/docs/"
+    assert location("/%2Fother.example", Host=host) == "/%2Fother.example/"
+    assert location("/%C3%BCber", Host=host) == "/%C3%BCber/"
+
+
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
     """A server that enforces policies."""
@@ -203,6 +221,8 @@ def test_signed_uploads_of_all_kinds_are_verified(guarded):
     assert post(guarded.server, "signed", made["fields"], b"x")[0] == 204
     assert post(guarded.server, "signed", {"key": "form"}, b"x")[0] == 403
     fields = {**made["fields"], "x-amz-signature": "0" * 64}
+    assert post(guarded.server, "signed", fields, b"x")[0] == 403
+    fields = {**made["fields"], "x-amz-signature": "é"}
     assert post(guarded.server, "signed", fields, b"x")[0] == 403
     link = s3.generate_presigned_url("put_object", Params={"Bucket": "signed", "Key": "link"})
     assert ask(link, "PUT", b"by link")[0] == 200

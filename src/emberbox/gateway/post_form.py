@@ -29,6 +29,7 @@ TYPE: Final = "multipart/form-data"
 _BOUNDARY: Final = re.compile(r'boundary="?([^";,\s]{1,70})"?')
 _NAME: Final = re.compile(r'name="((?:[^"\\]|\\.)*)"')
 _FILE_NAME: Final = re.compile(r'filename="((?:[^"\\]|\\.)*)"')
+_SIZE: Final = re.compile("[0-9]{1,18}")
 _FIELDS_MAX_BYTES: Final = 20_480
 _HEAD_MAX: Final = 4_096
 _UNCHECKED: Final = frozenset({"x-amz-signature", "file", "policy", "awsaccesskeyid", "signature"})
@@ -41,6 +42,13 @@ _HEADERS: Final = frozenset(
         "content-type",
         "expires",
     }
+)
+_NOT_OF_PUT: Final = (
+    "x-amz-signature",
+    "x-amz-credential",
+    "x-amz-algorithm",
+    "x-amz-date",
+    "x-amz-copy-source",
 )
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -201,7 +209,7 @@ def check_signature(fields: Mapping[str, str], secret: str) -> None:
         raise _denied("Access Denied")
     date, region, service = (part.encode() for part in parts[1:4])
     expected = signature(signing_key(secret, date, region, service), fields["policy"].encode())
-    if not hmac.compare_digest(expected.decode(), fields.get("x-amz-signature", "")):
+    if not hmac.compare_digest(expected, fields.get("x-amz-signature", "").encode()):
         raise CallerError(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. Check "
@@ -230,7 +238,7 @@ def as_put(fields: Mapping[str, str], bucket: str, file_name: str) -> HttpReques
         for name, value in fields.items()
         if name in _HEADERS or name.startswith("x-amz-")
     }
-    for name in ("x-amz-signature", "x-amz-credential", "x-amz-algorithm", "x-amz-date"):
+    for name in _NOT_OF_PUT:
         headers.pop(name, None)
     return HttpRequest("PUT", f"/{bucket}/{quote(key)}", headers=headers)
 
@@ -269,7 +277,7 @@ def _read_condition(condition: Any) -> tuple[str, str, str]:
     if isinstance(condition, list) and len(condition) == 3:
         kind, name, value = (str(each) for each in condition)
         kind = kind.lower()
-        if kind == "content-length-range" and name.isdecimal() and value.isdecimal():
+        if kind == "content-length-range" and _SIZE.fullmatch(name) and _SIZE.fullmatch(value):
             return kind, name, value
         if kind in {"eq", "starts-with"} and name.startswith("$"):
             return kind, name[1:].lower(), value

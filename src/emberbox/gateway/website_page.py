@@ -52,9 +52,10 @@ def website_page(ask: Ask, guard: Guard | None, region: str) -> Public:
             return PlainResponse(405, [("allow", "GET, HEAD")])
         host = urlsplit(request.endpoint).netloc
         bucket = website_bucket(host)
-        path = request.raw_path
+        path, base = request.raw_path, ""
         if path.startswith(PATH):
             bucket, _, path = path.removeprefix(PATH).partition("/")
+            base = f"{PATH}{bucket}"
         around = Circumstances(
             request.request_id,
             request.client,
@@ -71,10 +72,16 @@ def website_page(ask: Ask, guard: Guard | None, region: str) -> Public:
                 return False
             return True
 
-        answer = await ask(unquote(bucket), unquote(path.lstrip("/")), host, may)
+        answer = await ask(unquote(bucket), unquote(path.removeprefix("/")), host, may)
+        headers = [(name, _below(base, value, name)) for name, value in answer.headers]
         body = answer.body
         if request.method == "HEAD" and not isinstance(body, bytes):
             body = b""
-        return PlainResponse(answer.status, list(answer.headers), body)
+        return PlainResponse(answer.status, headers, body)
 
     return Public(page, _LIMIT, "Request Too Long")
+
+
+def _below(base: str, value: str, name: str) -> str:
+    """A header as it is for a site below a path: its own places are there."""
+    return f"{base}{value}" if name == "location" and value.startswith("/") else value

@@ -5,6 +5,7 @@ Source: S3 user guide, "Naming objects" and "General purpose bucket naming rules
 
 import re
 from typing import Final
+from urllib.parse import parse_qs, unquote
 
 KEY_MAX_BYTES: Final = 1_024
 
@@ -24,6 +25,13 @@ def is_bucket_name(name: str) -> bool:
         and not name.startswith(_RESERVED_STARTS)
         and not name.endswith(_RESERVED_ENDS)
     )
+
+
+def copy_source(text: str) -> tuple[str, str, str | None]:
+    """Bucket, key and version of a CopySource; what it does not name is empty, or None."""
+    path, _, query = text.partition("?")
+    bucket, _, key = unquote(path).lstrip("/").partition("/")
+    return bucket, key, parse_qs(query).get("versionId", [None])[0]
 
 
 def after_prefix(prefix: str) -> str | None:

@@ -27,6 +27,35 @@ def test_every_operation_has_an_answer():
 
 
 CASES = [
+    (
+        "s3",
+        "CopyObject",
+        {"Bucket": "b", "Key": "k", "CopySource": "a/o?%76ersionId=v", "Tagging": "x=y"},
+        [
+            ("s3:GetObjectVersion", "arn:aws:s3:::a/o"),
+            ("s3:PutObject", "arn:aws:s3:::b/k"),
+            ("s3:PutObjectTagging", "arn:aws:s3:::b/k"),
+        ],
+    ),
+    (
+        "s3",
+        "PutObject",
+        {"Bucket": "b", "Key": "k", "ACL": "private", "ObjectLockMode": "GOVERNANCE"},
+        [
+            ("s3:PutObject", "arn:aws:s3:::b/k"),
+            ("s3:PutObjectAcl", "arn:aws:s3:::b/k"),
+            ("s3:PutObjectRetention", "arn:aws:s3:::b/k"),
+        ],
+    ),
+    (
+        "s3",
+        "DeleteObject",
+        {"Bucket": "b", "Key": "k", "VersionId": "v", "BypassGovernanceRetention": True},
+        [
+            ("s3:DeleteObjectVersion", "arn:aws:s3:::b/k"),
+            ("s3:BypassGovernanceRetention", "arn:aws:s3:::b/k"),
+        ],
+    ),
     ("lambda", "ListFunctions", {}, [("lambda:ListFunctions", "*")]),
     (
         "lambda",

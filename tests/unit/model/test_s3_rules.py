@@ -22,7 +22,13 @@ from emberbox.model.s3_events import (
     setup_event,
     targets_of,
 )
-from emberbox.model.s3_keys import after_prefix, common_prefix, first_after, is_bucket_name
+from emberbox.model.s3_keys import (
+    after_prefix,
+    common_prefix,
+    copy_source,
+    first_after,
+    is_bucket_name,
+)
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 MODIFIED = datetime(2026, 1, 2, tzinfo=UTC)
@@ -266,3 +272,18 @@ def test_the_event_that_says_that_a_target_is_set_up():
 
 def _fields(around):
     return (getattr(around, name) for name in around.__slots__)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/b/a%2Fb%3Fc", ("b", "a/b?c", None)),
+        ("b/k?versionId=v", ("b", "k", "v")),
+        ("b/k?%76ersionId=v", ("b", "k", "v")),
+        ("b/k?versionId=", ("b", "k", None)),
+        ("b", ("b", "", None)),
+    ],
+)
+def test_what_is_copied_is_read_in_one_way(text, expected):
+    """For the copy and for the right to it, however a client encodes it."""
+    assert copy_source(text) == expected

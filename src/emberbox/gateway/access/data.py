@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from emberbox.gateway.access.needs import Access, Need, Place, itself, named
 from emberbox.model.request import Params
+from emberbox.model.s3_keys import copy_source
 
 
 def _queue(value: Any, place: Place, _params: Params) -> str:
@@ -153,17 +154,42 @@ def _object(value: Any, _place: Place, params: Params) -> str:
 
 
 def _copy(place: Place, params: Params) -> Iterable[Need]:
-    source = params.get("CopySource")
-    path, _, query = (source if isinstance(source, str) else "").partition("?")
-    action = "s3:GetObjectVersion" if "versionId=" in query else "s3:GetObject"
-    yield Need(action, f"arn:aws:s3:::{unquote(path).lstrip('/')}")
+    bucket, key, version = copy_source(str(params.get("CopySource") or ""))
+    action = "s3:GetObject" if version is None else "s3:GetObjectVersion"
+    yield Need(action, f"arn:aws:s3:::{bucket}/{key}")
     yield Need("s3:PutObject", _object(params["Bucket"], place, params))
+    yield from _settings(place, params)
 
 
-def _delete_many(_place: Place, params: Params) -> Iterable[Need]:
+_SETTINGS = {
+    "Tagging": "PutObjectTagging",
+    "ACL": "PutObjectAcl",
+    "GrantFullControl": "PutObjectAcl",
+    "GrantRead": "PutObjectAcl",
+    "GrantReadACP": "PutObjectAcl",
+    "GrantWriteACP": "PutObjectAcl",
+    "ObjectLockMode": "PutObjectRetention",
+    "ObjectLockLegalHoldStatus": "PutObjectLegalHold",
+}
+
+
+def _settings(place: Place, params: Params) -> Iterable[Need]:
+    """What an upload needs for what it sets of its object besides the bytes."""
+    needed = {action for member, action in _SETTINGS.items() if params.get(member) is not None}
+    for action in sorted(needed):
+        yield Need(f"s3:{action}", _object(params["Bucket"], place, params))
+
+
+def _bypass(place: Place, params: Params) -> Iterable[Need]:
+    if params.get("BypassGovernanceRetention"):
+        yield Need("s3:BypassGovernanceRetention", _object(params["Bucket"], place, params))
+
+
+def _delete_many(place: Place, params: Params) -> Iterable[Need]:
     for each in params.get("Delete", {}).get("Objects", ()):
         action = "s3:DeleteObjectVersion" if each.get("VersionId") else "s3:DeleteObject"
         yield Need(action, f"arn:aws:s3:::{params['Bucket']}/{each['Key']}")
+        yield from _bypass(place, {**params, "Key": each["Key"]})
 
 
 def _versioned(action: str) -> Any:
@@ -173,6 +199,7 @@ def _versioned(action: str) -> Any:
         verb = action.partition("Object")[0]
         arn = _object(params["Bucket"], place, params)
         yield Need(f"s3:{verb}Object{version}{suffix}", arn)
+        yield from _bypass(place, params)
 
     return needs
 
@@ -209,6 +236,12 @@ S3 = Access(
         "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
         "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
         "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+        "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+    },
+    more={
+        "CreateMultipartUpload": _settings,
+        "PutObject": _settings,
+        "PutObjectRetention": _bypass,
     },
     instead={
         "ListBuckets": lambda _place, _params: [Need("s3:ListAllMyBuckets", "*")],

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from emberbox.errors import CallerError
 from emberbox.model.request import Params
-from emberbox.services.s3.errors import invalid_argument, malformed_xml
+from emberbox.services.s3.errors import access_denied, invalid_argument, malformed_xml
 from emberbox.storage.s3_records import Bucket
 
 ENFORCED: Final = "BucketOwnerEnforced"
@@ -67,7 +67,16 @@ def canned(bucket: Bucket, params: Params) -> Grants | None:
         if granted or asked not in _HARMLESS:
             raise unsupported()
         return None
-    return grants_of(bucket, params)
+    return allowed_grants(bucket, params)
+
+
+def allowed_grants(bucket: Bucket, params: Params) -> Grants:
+    """The grants of a request; CallerError for public ones where the bucket blocks these."""
+    grants = grants_of(bucket, params)
+    block = bucket.settings.get("PublicAccessBlock") or {}
+    if block.get("BlockPublicAcls") and is_public(grants):
+        raise access_denied()
+    return grants
 
 
 def grants_of(bucket: Bucket, params: Params) -> Grants:
@@ -97,6 +106,11 @@ def default_grants(bucket: Bucket) -> Grants:
 def opened(grants: Sequence[Mapping[str, Any]] | None) -> set[str]:
     """The permissions that everybody has by these grants."""
     return {each["Permission"] for each in grants or () if each["Grantee"].get("URI") == _ALL}
+
+
+def is_public(grants: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether they grant anything to everybody, or to everybody who has an account."""
+    return any(each["Grantee"].get("URI") in {_ALL, _AUTHENTICATED} for each in grants)
 
 
 def unsupported() -> CallerError:

@@ -8,7 +8,7 @@ from emberbox.errors import CallerError
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.model.s3_keys import is_bucket_name
 from emberbox.services.s3.access import Access
-from emberbox.services.s3.acl import ENFORCED, grants_of, owner
+from emberbox.services.s3.acl import ENFORCED, grants_of, is_public, owner
 from emberbox.services.s3.errors import no_such_bucket, not_built
 from emberbox.services.s3.object_facts import checked_tags
 from emberbox.storage.s3_buckets import (
@@ -172,7 +172,14 @@ def _settings(context: RequestContext, name: str, params: Params) -> dict[str, A
                 status=400,
             )
     elif acl is not None:
-        settings["Acl"] = grants_of(Bucket(0, name, context.account, "", 0.0), params)
+        grants = grants_of(Bucket(0, name, context.account, "", 0.0), params)
+        if is_public(grants):
+            raise CallerError(
+                "InvalidBucketAclWithBlockPublicAccessError",
+                "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+                status=400,
+            )
+        settings["Acl"] = grants
     tags = (params.get("CreateBucketConfiguration") or {}).get("Tags") or []
     if tags:
         pairs = [(tag["Key"], tag["Value"]) for tag in tags]

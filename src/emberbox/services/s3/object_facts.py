@@ -41,6 +41,8 @@ _CLASSES: Final = frozenset(
         "GLACIER_IR",
     }
 )
+LOCK_MODES: Final = frozenset({"GOVERNANCE", "COMPLIANCE"})
+HOLDS: Final = frozenset({"ON", "OFF"})
 _METADATA_MAX: Final = 2_048
 _TAGS_MAX: Final = 10
 _TAG_KEY_MAX: Final = 128
@@ -150,6 +152,12 @@ def lock_of(bucket: Bucket, params: Params, now: float) -> dict[str, Any]:
         raise invalid_argument(
             "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied"
         )
+    if mode and mode not in LOCK_MODES:
+        raise invalid_argument("Unknown wormMode directive.", "x-amz-object-lock-mode", mode)
+    if hold and hold not in HOLDS:
+        raise invalid_argument("Legal Hold must be either of 'ON' or 'OFF'")
+    if until and until <= utc(now):
+        raise invalid_argument("The retain until date must be in the future!")
     if mode and until:
         found["retention"] = {"Mode": mode, "RetainUntilDate": until.isoformat()}
     elif lock is not None:

@@ -11,8 +11,8 @@ from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.services.s3.access import Access
 from emberbox.services.s3.acl import (
     ENFORCED,
+    allowed_grants,
     default_grants,
-    grants_of,
     owner,
     ownership,
     unsupported,
@@ -25,14 +25,12 @@ from emberbox.services.s3.errors import (
     no_such_key,
     no_such_version,
 )
-from emberbox.services.s3.object_facts import checked_tags, version_shown
+from emberbox.services.s3.object_facts import HOLDS, LOCK_MODES, checked_tags, version_shown
 from emberbox.services.s3.reading import Reading
 from emberbox.services.s3.telling import Teller
 from emberbox.storage.s3_buckets import BucketMissingError
 from emberbox.storage.s3_objects import ObjectStore
 from emberbox.storage.s3_records import Bucket, Facts, ObjectVersion
-
-_MODES = frozenset({"GOVERNANCE", "COMPLIANCE"})
 
 
 class ObjectSettings:
@@ -93,7 +91,7 @@ class ObjectSettings:
         bucket = self._access.bucket(context, params)
         if ownership(bucket) == ENFORCED:
             raise unsupported()
-        grants = grants_of(bucket, params)
+        grants = allowed_grants(bucket, params)
         event = "ObjectAcl:Put"
         await self._alter(context, params, lambda facts: replace(facts, acl=grants), event)
         return {}
@@ -114,7 +112,7 @@ class ObjectSettings:
         _check_locked(bucket)
         asked = params.get("Retention") or {}
         mode, until = asked.get("Mode"), asked.get("RetainUntilDate")
-        if bool(mode) != bool(until) or (mode and mode not in _MODES):
+        if bool(mode) != bool(until) or (mode and mode not in LOCK_MODES):
             raise malformed_xml()
         if until is not None and until <= utc(self._clock.now()):
             raise invalid_request("The retain until date must be in the future!")
@@ -141,7 +139,7 @@ class ObjectSettings:
         """Hold a version, or let it go."""
         _check_locked(self._access.bucket(context, params))
         status = (params.get("LegalHold") or {}).get("Status")
-        if status not in {"ON", "OFF"}:
+        if status not in HOLDS:
             raise malformed_xml()
         await self._alter(context, params, lambda facts: replace(facts, legal_hold=status), "")
         return {}

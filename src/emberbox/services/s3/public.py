@@ -4,6 +4,7 @@ Source: S3 user guide, "Blocking public access to your Amazon S3 storage", "The 
 """
 
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any, Final
 
 from emberbox.services.s3.acl import ENFORCED, opened, ownership
@@ -24,6 +25,19 @@ _FIXED_KEYS: Final = frozenset(
         "s3:dataaccesspointarn",
     }
 )
+_EQUALS: Final = frozenset(
+    {
+        "stringequals",
+        "stringequalsignorecase",
+        "stringlike",
+        "arnequals",
+        "arnlike",
+        "ipaddress",
+    }
+)
+"""Operators that hold for what they name, and not where the key is absent."""
+_PREFIX_LENGTHS: Final = {4: 8, 6: 32}
+"""Ranges of addresses that are wider count as everybody."""
 
 
 def is_public_policy(document: Mapping[str, Any]) -> bool:
@@ -43,8 +57,39 @@ def _is_public(statement: Mapping[str, Any]) -> bool:
     if "*" not in (named if isinstance(named, list) else [named]):
         return False
     conditions = statement.get("Condition") or {}
-    keys = {str(key).lower() for each in conditions.values() for key in each}
-    return not keys & _FIXED_KEYS
+    return not any(
+        _narrows(str(operator).lower(), str(key).lower(), values)
+        for operator, each in conditions.items()
+        for key, values in each.items()
+    )
+
+
+def _narrows(operator: str, key: str, values: Any) -> bool:
+    """Whether a condition holds for fixed values of a key only."""
+    if key not in _FIXED_KEYS or operator.rpartition(":")[2] not in _EQUALS:
+        return False
+    if operator.startswith("forallvalues:"):
+        return False  # holds where the key is absent
+    texts = [str(each) for each in (values if isinstance(values, list) else [values])]
+    if key == "aws:sourceip":
+        return all(_is_narrow(each) for each in texts)
+    return all(_is_fixed(each) for each in texts)
+
+
+def _is_fixed(value: str) -> bool:
+    """Whether a value has no wildcard; of an ARN it is the account that counts."""
+    parts = value.split(":", 5)
+    if len(parts) > 5 and parts[4]:
+        return "*" not in parts[4] and "?" not in parts[4]
+    return "*" not in value and "?" not in value
+
+
+def _is_narrow(value: str) -> bool:
+    try:
+        network = ip_network(value, strict=False)
+    except ValueError:
+        return False
+    return network.prefixlen >= _PREFIX_LENGTHS[network.version]
 
 
 def acl_policy(
@@ -62,7 +107,7 @@ def acl_policy(
         actions += ["s3:PutObject", "s3:DeleteObject"]
     mine = opened(grants)
     if key and ("READ" in mine or "FULL_CONTROL" in mine):
-        actions += ["s3:GetObject", "s3:GetObjectVersion"]
+        actions.append("s3:GetObject")  # these are the latest version's grants
     if not actions:
         return None
     return {

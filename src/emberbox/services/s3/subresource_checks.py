@@ -12,6 +12,11 @@ from emberbox.storage.s3_records import ENABLED, Bucket
 
 _RULES_MAX: Final = 1_000
 _CORS_RULES_MAX: Final = 100
+_DAYS_MAX: Final = 1_000_000
+"""More would lead out of the calendar."""
+_LOCK_DAYS_MAX: Final = 36_500
+_LOCK_YEARS_MAX: Final = 100
+_REDIRECTS: Final = frozenset(str(code) for code in range(301, 400))
 _METHODS: Final = frozenset({"GET", "PUT", "HEAD", "POST", "DELETE"})
 _OWNERSHIPS: Final = frozenset({ENFORCED, "BucketOwnerPreferred", "ObjectWriter"})
 _ALGORITHMS: Final = frozenset({"AES256", "aws:kms", "aws:kms:dsse"})
@@ -70,10 +75,11 @@ def _check_rule(rule: Params) -> None:
         (rule.get("NoncurrentVersionExpiration") or {}).get("NoncurrentDays", 1),
         (rule.get("AbortIncompleteMultipartUpload") or {}).get("DaysAfterInitiation", 1),
     ]
-    if min(days) < 1:
-        raise invalid_argument(
-            "'Days' for Expiration action must be a positive integer", "Days", str(min(days))
-        )
+    for wrong in (min(days), max(days)):
+        if not 1 <= wrong <= _DAYS_MAX:
+            raise invalid_argument(
+                "'Days' for Expiration action must be a positive integer", "Days", str(wrong)
+            )
     date = expiration.get("Date")
     if isinstance(date, datetime) and (date.hour, date.minute, date.second) != (0, 0, 0):
         raise invalid_argument("'Date' must be at midnight GMT")
@@ -86,6 +92,13 @@ def check_website(_bucket: Bucket, document: Params) -> None:
         if index is not None or document.get("RoutingRules"):
             raise malformed_xml()
         return
+    for rule in document.get("RoutingRules") or ():
+        code = str((rule.get("Redirect") or {}).get("HttpRedirectCode") or 301)
+        if code not in _REDIRECTS:
+            raise invalid_request(
+                f"The provided HTTP redirect code ({code}) is not valid. Valid codes are 3XX "
+                "except 300."
+            )
     suffix = (index or {}).get("Suffix") or ""
     if not suffix or "/" in suffix:
         raise invalid_argument("The IndexDocument Suffix is not well formed", "IndexDocument")
@@ -114,6 +127,8 @@ def check_lock(bucket: Bucket, document: Params) -> None:
         or (default.get("Days") or default.get("Years") or 0) < 1
     ):
         raise malformed_xml()
+    if default.get("Days", 1) > _LOCK_DAYS_MAX or default.get("Years", 1) > _LOCK_YEARS_MAX:
+        raise invalid_argument("Default retention period exceeds the maximum allowed")
 
 
 def check_ownership(bucket: Bucket, document: Params) -> str:

@@ -13,7 +13,7 @@ from emberbox.errors import CallerError
 from emberbox.model.policy.documents import UnreadablePolicyError, compiled
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.services.s3.access import Access
-from emberbox.services.s3.acl import ENFORCED, default_grants, grants_of, opened, owner, ownership
+from emberbox.services.s3.acl import ENFORCED, allowed_grants, default_grants, owner, ownership
 from emberbox.services.s3.errors import (
     access_denied,
     malformed_xml,
@@ -34,6 +34,7 @@ from emberbox.storage.s3_buckets import BucketMissingError, BucketStore
 from emberbox.storage.s3_records import ENABLED, SUSPENDED, Bucket
 
 _TAGS_MAX: Final = 50
+_POLICY_MAX_BYTES: Final = 20_480
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,11 +316,7 @@ class Subresources:
                 return {}
             text = "The bucket does not allow ACLs"
             raise CallerError("AccessControlListNotSupported", text, status=400)
-        grants = grants_of(bucket, params)
-        block = bucket.settings.get("PublicAccessBlock") or {}
-        if block.get("BlockPublicAcls") and opened(grants):
-            raise access_denied()
-        await self._set(bucket, Acl=grants)
+        await self._set(bucket, Acl=allowed_grants(bucket, params))
         return {}
 
     async def get_bucket_ownership_controls(
@@ -382,6 +379,8 @@ def _policy(bucket: Bucket) -> str:
 
 
 def _read_policy(bucket: Bucket, text: str) -> Mapping[str, Any]:
+    if len(text.encode()) > _POLICY_MAX_BYTES:
+        raise _bad_policy("Policies must be smaller than 20480 bytes.")
     try:
         document = json.loads(text)
         if not isinstance(document, dict):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
+from urllib.parse import quote
 
 from emberbox.errors import CallerError
 from emberbox.services.s3.errors import no_such_bucket
@@ -15,6 +16,7 @@ from emberbox.storage.s3_buckets import BucketStore
 from emberbox.storage.s3_objects import ObjectStore
 from emberbox.storage.s3_records import Bucket, ObjectVersion
 
+_IN_URLS: Final = "%/:?#[]@!$&'()*+,;=~"
 _HEADERS: Final = {
     "CacheControl": "cache-control",
     "ContentDisposition": "content-disposition",
@@ -74,7 +76,8 @@ class Website:
             if found is not None:
                 return await self._object(found, 200)
             if key and not key.endswith("/") and await self._latest(bucket, f"{key}/{index}"):
-                return _moved(302, f"/{key}/")
+                # Another slash in front would make a host of what follows.
+                return _moved(302, f"/{quote(key[0], safe='')}{key[1:]}/")
             status = 404
         rule = _rule(site, key, status)
         if rule is not None:
@@ -138,7 +141,7 @@ def _redirected(rule: Mapping[str, Any], key: str, host: str) -> SiteAnswer:
 
 
 def _moved(status: int, location: str) -> SiteAnswer:
-    return SiteAnswer(status, [("location", location)])
+    return SiteAnswer(status, [("location", quote(location, safe=_IN_URLS))])
 
 
 def _error_page(status: int, error: CallerError) -> SiteAnswer:
