@@ -6,7 +6,7 @@ link in `new` says that it may be nobody's: a server that finds one there at its
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +37,8 @@ class BlobFiles:
         """Link a new blob, synced already, to its name; durable on return."""
         folder = self._path(name).parent
         if folder.name not in self._known:
+            if not self._known:
+                _sync(self._place.parent)
             folder.mkdir(exist_ok=True, mode=0o700)
             _sync(self._place)
             self._known.add(folder.name)
@@ -46,6 +48,14 @@ class BlobFiles:
     def settle(self, name: str) -> None:
         """The metadata that names a new blob is committed."""
         (self._new / name).unlink(missing_ok=True)
+
+    def remove_all(self, names: Sequence[str]) -> None:
+        """Remove blobs; they are gone for good on return."""
+        for name in names:
+            self.remove(name)
+        for folder in {self._path(name).parent for name in names}:
+            if folder.is_dir():
+                _sync(folder)
 
     def remove(self, name: str) -> None:
         """Remove a blob, wherever it is."""

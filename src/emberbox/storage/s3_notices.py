@@ -25,10 +25,14 @@ Notices = Callable[[Bucket, ObjectVersion], Iterable[Notice]]
 
 @dataclass(frozen=True, slots=True)
 class StoredNotice:
-    """A notice that waits; `attempts` is how often it was tried."""
+    """A notice that waits; `attempts` is how often it was tried.
+
+    `bucket` is as it was when the notice was recorded, without its settings; its account is empty
+    in notices of an older server.
+    """
 
     number: int
-    bucket: str
+    bucket: Bucket
     notice: Notice
     attempts: int
 
@@ -36,7 +40,14 @@ class StoredNotice:
 def note(tx: Transaction, bucket: Bucket, notices: Iterable[Notice]) -> None:
     """Record what is to be told, in the transaction that it tells of."""
     for each in notices:
-        tx.run("notice_add", bucket=bucket.name, due=0.0, **each._asdict())
+        tx.run(
+            "notice_add",
+            bucket=bucket.name,
+            account=bucket.account,
+            region=bucket.region,
+            due=0.0,
+            **each._asdict(),
+        )
         tx.changed(NOTICE)
 
 
@@ -55,7 +66,7 @@ class NoticeStore:
                 return [
                     StoredNotice(
                         row["id"],
-                        row["bucket"],
+                        Bucket(0, row["bucket"], row["account"], row["region"], 0.0),
                         Notice(row["target"], row["body"], row["trace"]),
                         row["attempts"],
                     )

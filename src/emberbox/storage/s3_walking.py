@@ -55,8 +55,10 @@ def walk(
     found = Walk()
     stop: str | bytes = after_prefix(prefix) or BEHIND_ALL
     position: Place | None = start if start.key >= prefix else Place(prefix)
+    step = 1 if delimiter else _FETCHED
     while position is not None:
-        asked = min(limit + 1 - found.count, _FETCHED)
+        asked = min(limit + 1 - found.count, step)
+        step = min(2 * step, _FETCHED)
         rows = fetch(position, stop, asked)
         position = None if len(rows) < asked else position
         for row in rows:
@@ -69,6 +71,7 @@ def walk(
                 found.last = common
                 behind = after_prefix(common)
                 position = None if behind is None else Place(behind)
+                step = 1  # where one prefix ends, another may begin
                 break
             found.rows.append(row)
             found.last = row

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from emberbox.clock import ManualClock
-from emberbox.errors import CallerError
+from emberbox.errors import CallerError, PlatformError
 from emberbox.model.request import Reply
 from emberbox.services.s3.blobs import Whole
 from emberbox.services.s3.service import S3Service
@@ -485,3 +485,42 @@ async def test_public_policies_are_kept_out_while_they_are_blocked(s3):
     assert (await s3("GetBucketPolicyStatus"))["PolicyStatus"]["IsPublic"]
     for bad in ("{", "[]", '{"Statement":[{"Effect":"Allow","Principal":"*","Action":"x"}]}'):
         assert await s3.refused("PutBucketPolicy", Policy=bad) == ("MalformedPolicy", 400)
+
+
+async def test_events_of_a_bucket_that_is_gone_are_told(start, caller):
+    """What was recorded when the last object went is told of the bucket as it was then."""
+    service = await start()
+    told = []
+
+    class Target:
+        async def problem(self, _arn, _bucket):
+            return ""
+
+        async def tell(self, arn, bucket, body, _trace):
+            told.append((arn, bucket.account, bucket.region, "ObjectRemoved:Delete" in body))
+
+    service.targets["sqs"] = Target()
+    s3, arn = caller(service), "arn:aws:sqs:us-east-1:123456789012:q"
+    await s3("CreateBucket", Bucket=BUCKET)
+    events = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectRemoved:*"]}]}
+    await s3("PutBucketNotificationConfiguration", Bucket=BUCKET, NotificationConfiguration=events)
+    await s3("PutObject", Bucket=BUCKET, Key="a", Body=Stream(b"x"))
+    await s3("DeleteObject", Bucket=BUCKET, Key="a")
+    await s3("DeleteBucket", Bucket=BUCKET)
+    async with AsyncExitStack() as stack:
+        service.open(stack)
+        await service.rested()
+
+    assert (arn, "123456789012", "us-east-1", True) in told
+
+
+async def test_bytes_without_metadata_go_at_once(start, caller, tmp_path):
+    """A database that fails leaves no file behind that takes room until the next start."""
+    service = await start()
+    s3 = caller(service)
+    await s3("CreateBucket", Bucket=BUCKET)
+    await service.buckets.database.close()
+    with pytest.raises(PlatformError):
+        await s3("PutObject", Bucket=BUCKET, Key="a", Body=Stream(BIG))
+
+    assert files(tmp_path) == []

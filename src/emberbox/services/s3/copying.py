@@ -4,13 +4,13 @@ The bytes are not copied: both objects share them, and they are removed with the
 They are read only where a checksum has to be computed that the source has not.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote
 
 from emberbox.clock import Clock, utc
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.model.s3_conditions import Verdict, judge_read
+from emberbox.model.s3_keys import copy_source
 from emberbox.services.s3 import checksums
 from emberbox.services.s3.access import Access
 from emberbox.services.s3.acl import canned
@@ -21,7 +21,7 @@ from emberbox.services.s3.errors import (
     no_such_bucket,
     no_such_key,
 )
-from emberbox.services.s3.keeping import Digests, Keeper
+from emberbox.services.s3.keeping import Keeper
 from emberbox.services.s3.object_facts import (
     check_key,
     headers_of,
@@ -79,14 +79,7 @@ class Sources:
         self, pieces: Sequence[Piece], size: int, algorithms: Sequence[str]
     ) -> dict[str, bytes]:
         """Checksums of bytes that are here, MD5 among them."""
-        digests = Digests(algorithms)
-        async for data in self._read(pieces, size):
-            digests.update(data)
-        return digests.finish()
-
-    async def _read(self, pieces: Sequence[Piece], size: int) -> AsyncIterator[bytes]:
-        async for data in self._keeper.read(pieces, 0, size):
-            yield data
+        return await self._keeper.digests(pieces, size, algorithms)
 
 
 class Copying:
@@ -220,13 +213,11 @@ class Copying:
 
 def parse_source(text: str) -> tuple[str, str, str | None]:
     """Bucket, key and version of a CopySource; CallerError if it is none."""
-    path, _, query = text.partition("?")
-    bucket, slash, key = unquote(path).lstrip("/").partition("/")
-    if not slash or not bucket or not key:
+    bucket, key, version = copy_source(text)
+    if not bucket or not key:
         raise invalid_argument(
             "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
             "x-amz-copy-source",
             text[:256],
         )
-    version = parse_qs(query).get("versionId", [None])[0]
     return bucket, key, version

@@ -98,8 +98,10 @@ class Delivering:
         return True
 
     async def _tell(self, stored: StoredNotice) -> None:
-        notice, bucket = stored.notice, self._buckets.get(stored.bucket)
-        if bucket is None:
+        notice, bucket = stored.notice, stored.bucket
+        if not bucket.account:
+            bucket = self._buckets.get(bucket.name) or bucket
+        if not bucket.account:
             raise CallerError("NoSuchBucket", "the bucket is gone")
         parts = notice.target.split(":")
         target = self._targets.get(parts[2] if len(parts) > 5 else notice.target)
@@ -111,7 +113,7 @@ class Delivering:
 def _give_up(stored: StoredNotice, error: Exception) -> None:
     log.warning(
         "an event of bucket %s could not be delivered to %s: %s",
-        stored.bucket,
+        stored.bucket.name,
         stored.notice.target,
         error,
     )

@@ -181,6 +181,15 @@ class Keeper:
                 async for data in self._read_one(piece):
                     yield data
 
+    async def digests(
+        self, pieces: Sequence[Piece], size: int, algorithms: Sequence[str]
+    ) -> dict[str, bytes]:
+        """Checksums of bytes that are here, MD5 among them; LookupError or OSError as `read`."""
+        loop, digests = asyncio.get_running_loop(), Digests(algorithms)
+        async for data in self.read(pieces, 0, size):
+            await loop.run_in_executor(self._pool, digests.update, data)
+        return digests.finish()
+
     async def _read_one(self, piece: Piece) -> AsyncIterator[bytes]:
         body = await self._objects.body(piece.blob)
         if body is not None:
@@ -227,7 +236,7 @@ class Keeper:
         self._is_held = len(gone) < len(found)
         if not gone:
             return
-        await asyncio.to_thread(_remove_all, self._files, gone)
+        await asyncio.to_thread(self._files.remove_all, gone)
 
         def forget(tx: Transaction) -> None:
             tx.run_many("garbage_remove", ({"blob": name} for name in gone))
@@ -260,8 +269,3 @@ def _finish(writer: BlobWriter, digests: Digests, data: bytes) -> Received:
 
 async def _no_result(work: "asyncio.Future[Any]") -> None:
     await asyncio.wait({work})
-
-
-def _remove_all(files: BlobFiles, names: Sequence[str]) -> None:
-    for name in names:
-        files.remove(name)

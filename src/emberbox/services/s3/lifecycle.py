@@ -104,19 +104,20 @@ class Lifecycle:
     ) -> AsyncIterator[tuple[ObjectVersion, Facts]]:
         """Every version with what rules look at; those of a key follow one another."""
         start: Place | None = Place(prefix)
-        newer: list[ObjectVersion] = []
+        newer, count = None, 0
         held: ObjectVersion | None = None
         while start is not None:
             page = await self._objects.list_versions(bucket, prefix, "", start, _PAGE)
             for row in page.rows:
                 version = version_of(row, bucket.id)
                 if held is not None:
-                    yield held, _facts(held, newer, is_last=held.key != version.key)
-                    newer = [*newer, held] if held.key == version.key else []
+                    is_last = held.key != version.key
+                    yield held, _facts(held, newer, count, is_last=is_last)
+                    newer, count = (None, 0) if is_last else (held, count + 1)
                 held = version
             start = Place(page.rows[-1]["key"], page.rows[-1]["id"]) if page.is_truncated else None
         if held is not None:
-            yield held, _facts(held, newer, is_last=True)
+            yield held, _facts(held, newer, count, is_last=True)
 
     async def _abort(self, bucket: Bucket, rules: Sequence[Rule]) -> int:
         now, count = self._clock.now(), 0
@@ -133,7 +134,10 @@ class Lifecycle:
         return count
 
 
-def _facts(version: ObjectVersion, newer: Sequence[ObjectVersion], *, is_last: bool) -> Facts:
+def _facts(
+    version: ObjectVersion, newer: ObjectVersion | None, count: int, *, is_last: bool
+) -> Facts:
+    """Of a version behind `count` others of its key, of which `newer` is next to it."""
     return Facts(
         version.key,
         version.size,
@@ -141,9 +145,9 @@ def _facts(version: ObjectVersion, newer: Sequence[ObjectVersion], *, is_last: b
         version.modified,
         version.is_latest,
         version.is_marker,
-        is_alone=is_last and not newer,
-        since=newer[-1].modified if newer else 0.0,
-        newer=max(0, len(newer) - 1),
+        is_alone=is_last and newer is None,
+        since=0.0 if newer is None else newer.modified,
+        newer=max(0, count - 1),
     )
 
 

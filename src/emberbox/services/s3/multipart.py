@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from emberbox.clock import Clock, utc
-from emberbox.errors import CallerError
+from emberbox.errors import CallerError, EmberboxError
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.model.s3_conditions import UnsatisfiableError, etag_matches, read_range
 from emberbox.services.s3 import checksums
@@ -152,6 +152,9 @@ class Multipart:
         except UploadMissingError:
             await self._keeper.drop(received)
             raise no_such_upload(upload.id) from None
+        except EmberboxError:
+            await self._keeper.drop(received)
+            raise
         await self._keeper.settle(received)
         shown = named or (algorithm if upload.facts["named"] else "")
         value = received.digests.get(shown)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError
+from emberbox.errors import CallerError, EmberboxError
 from emberbox.model.request import BodyStream, Operation, Params, RequestContext
 from emberbox.model.s3_conditions import etag_matches
 from emberbox.services.s3 import checksums
@@ -163,7 +163,7 @@ async def stored(
     except BucketMissingError:
         await _drop(keeper, received)
         raise no_such_bucket(bucket) from None
-    except CallerError:
+    except EmberboxError:
         await _drop(keeper, received)
         raise
     for each in received:

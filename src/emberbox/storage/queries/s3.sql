@@ -111,8 +111,8 @@ SELECT blob FROM garbage LIMIT :limit;
 DELETE FROM garbage WHERE blob = :blob;
 
 -- name: notice_add
-INSERT INTO notices (bucket, target, body, trace, due)
-VALUES (:bucket, :target, :body, :trace, :due);
+INSERT INTO notices (bucket, account, region, target, body, trace, due)
+VALUES (:bucket, :account, :region, :target, :body, :trace, :due);
 
 -- name: notices_due
 SELECT * FROM notices WHERE due <= :now ORDER BY id LIMIT :limit;
