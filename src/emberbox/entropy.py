@@ -26,3 +26,11 @@ class Entropy:
         begin = self._at
         self._at += count
         return self._digits[begin : self._at]
+
+    def uuid(self) -> str:
+        """A random UUID (version 4, RFC 9562)."""
+        digits = self.hex(31)
+        variant = "89ab"[int(digits[15], 16) & 3]
+        return (
+            f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{variant}{digits[16:19]}-{digits[19:]}"
+        )

@@ -1,11 +1,11 @@
 """A mapping's function: invoked by the front door like any other, again where there was no room."""
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from emberbox.clock import Clock
+from emberbox.entropy import Entropy
 from emberbox.errors import CallerError, PlatformError
 from emberbox.invoke.frontdoor import FrontDoor, InvokeRequest
 from emberbox.invoke.recursion import RECURSIVE
@@ -21,6 +21,7 @@ _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 5.0
 _CLIENT_ERROR: Final = 500
 _GONE: Final = 404
+_ENTROPY: Final = Entropy()
 _MISSING: Final = "Function does not exist."
 
 
@@ -141,7 +142,7 @@ class Invoker:
             InvokeRequest(
                 mapping.account,
                 mapping.region,
-                str(uuid.uuid4()),
+                _ENTROPY.uuid(),
                 mapping.function,
                 event,
                 qualifier=mapping.qualifier,

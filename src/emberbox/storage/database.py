@@ -235,9 +235,13 @@ class Database:
     def _commit(self, connection: sqlite3.Connection, batch: list[_Request]) -> None:
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for request in batch:
-                self._run_one(connection, request)
-            connection.execute("COMMIT")
+            if len(batch) == 1:
+                self._run_alone(connection, batch[0])
+            else:
+                for request in batch:
+                    self._run_one(connection, request)
+            if connection.in_transaction:
+                connection.execute("COMMIT")
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -248,16 +252,25 @@ class Database:
                 loop.call_soon_threadsafe(self._deliver, [r for r in batch if r.loop is loop])
 
     def _run_one(self, connection: sqlite3.Connection, request: _Request) -> None:
-        transaction = Transaction(connection, self._queries, self.vault)
         connection.execute("SAVEPOINT work")
+        if not self._try(connection, request):
+            connection.execute("ROLLBACK TO work")
+        connection.execute("RELEASE work")
+
+    def _run_alone(self, connection: sqlite3.Connection, request: _Request) -> None:
+        """The transaction is all its own: no savepoint is needed."""
+        if not self._try(connection, request):
+            connection.execute("ROLLBACK")
+
+    def _try(self, connection: sqlite3.Connection, request: _Request) -> bool:
+        transaction = Transaction(connection, self._queries, self.vault)
         try:
             request.result = request.work(transaction)
         except Exception as error:  # noqa: BLE001 - handed to the caller that awaits the work
             request.error = error
-            connection.execute("ROLLBACK TO work")
-        else:
-            request.changes = tuple(transaction.changes)
-        connection.execute("RELEASE work")
+            return False
+        request.changes = tuple(transaction.changes)
+        return True
 
     def _deliver(self, batch: list[_Request]) -> None:
         for request in batch:

@@ -59,6 +59,16 @@ class MessageStore:
         """Store messages in their order, all or none; MissingQueueError if the queue has gone."""
         return await self._database.write(partial(_send, queue, messages, now_ms))
 
+    async def send_and_receive(
+        self, queue: Queue, messages: Sequence[NewMessage], wish: Wish, now_ms: int
+    ) -> tuple[list[Sent], Batch]:
+        """Store messages, and hand out some that are visible then, for one that waits for them."""
+
+        def work(tx: Transaction) -> tuple[list[Sent], Batch]:
+            return _send(queue, messages, now_ms, tx), receive(queue, wish, now_ms, tx)
+
+        return await self._database.write(work)
+
     async def receive(self, queue: Queue, wish: Wish, now_ms: int) -> Batch:
         """Hand out messages that are visible."""
         return await self._database.write(partial(receive, queue, wish, now_ms))

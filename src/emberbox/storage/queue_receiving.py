@@ -174,8 +174,8 @@ def _bury(tx: Transaction, queue: Queue, wish: Wish, row: sqlite3.Row, now_ms: i
 
 
 def _hand_out(tx: Transaction, row: sqlite3.Row, visibility_ms: int, now_ms: int) -> Received:
-    tx.run("message_receive", id=row["id"], visible_ms=now_ms + visibility_ms, now_ms=now_ms)
-    after = tx.one("message", id=row["id"])
+    visible_ms = now_ms + visibility_ms
+    after = tx.one("message_receive", id=row["id"], visible_ms=visible_ms, now_ms=now_ms)
     contents = tx.one("message_contents", id=row["id"])
     assert after is not None
     assert contents is not None

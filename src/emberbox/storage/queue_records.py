@@ -85,6 +85,10 @@ class Received(NamedTuple):
     receives: int
     came_from: str | None
 
+    def of(self, queue: "Queue") -> "Receipt":
+        """The receipt of this receive."""
+        return Receipt(queue.id, self.id, self.receives, self.message_id)
+
 
 class Receipt(NamedTuple):
     """What a receipt handle says: which receive of which message."""

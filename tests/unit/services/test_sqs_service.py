@@ -664,3 +664,51 @@ async def test_a_client_that_leaves_a_long_poll_takes_no_message_along(sqs, star
     assert await polling == []
     await send(sqs, url)
     assert bodies(await receive(sqs, url)) == ["hello"]
+
+
+async def until_waiting(sqs, count):
+    """Until so many receivers have looked, found nothing, and wait."""
+    lines = sqs.service.broker._arrivals._lines
+    while sum(len(line.receivers) for line in lines.values()) < count:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
+async def test_a_send_hands_out_to_who_waits(sqs):
+    """A message goes with its send to a receiver that waits, who then waits for the next alone."""
+    url = await make(sqs)
+    waiting = asyncio.create_task(receive(sqs, url, WaitTimeSeconds=20))
+    other = asyncio.create_task(receive(sqs, url, WaitTimeSeconds=20))
+    await until_waiting(sqs, 2)
+    await send(sqs, url, "one")
+    (message,) = await waiting
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+    assert not other.done()
+    await send(sqs, url, "two")
+    assert bodies(await other) == ["two"]
+    assert await receive(sqs, url) == []
+
+
+async def test_a_message_for_a_receiver_that_leaves_at_that_moment_comes_back(sqs):
+    """Served and cancelled in one turn of the loop: the message is there for the next receiver."""
+    url = await make(sqs)
+    leaving = asyncio.create_task(receive(sqs, url, WaitTimeSeconds=20))
+    await until_waiting(sqs, 1)
+    sending = asyncio.create_task(send(sqs, url, "kept"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await sending
+    assert leaving.cancelled()
+    assert bodies(await receive(sqs, url, WaitTimeSeconds=20)) == ["kept"]
+
+
+async def test_what_waits_of_a_fifo_group_is_not_handed_out_of_turn(sqs):
+    """A send to a group with a message in flight leaves the receiver waiting."""
+    url = await make_fifo(sqs)
+    await send_fifo(sqs, url, "1")
+    (first,) = await receive(sqs, url)
+    waiting = asyncio.create_task(receive(sqs, url, WaitTimeSeconds=20))
+    await until_waiting(sqs, 1)
+    await send_fifo(sqs, url, "2")
+    assert not waiting.done()
+    await delete(sqs, url, first)
+    assert bodies(await waiting) == ["2"]

@@ -9,13 +9,13 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError, PlatformError
+from emberbox.errors import CallerError, EmberboxError, PlatformError
 from emberbox.model.message_attributes import from_stored, size_bytes
 from emberbox.model.queue_settings import parse_queue_arn
-from emberbox.services.sqs.arrivals import Arrivals
+from emberbox.services.sqs.arrivals import Arrivals, Asked, Receiver, Turn
 from emberbox.storage.queue_messages import Counts, MessageStore
 from emberbox.storage.queue_receiving import Batch, Wish
 from emberbox.storage.queue_records import (
@@ -26,15 +26,15 @@ from emberbox.storage.queue_records import (
     Receipt,
     Received,
     Sent,
-    from_handle,
 )
 from emberbox.storage.queues import QueueStore
 
 log = logging.getLogger("emberbox.sqs")
 
+T = TypeVar("T")
+
 IN_FLIGHT_MAX: Final = 120_000
 _SWEEP_EVERY_S: Final = 30.0
-
 
 Counted = Callable[[Queue, str, float], None]
 """Hears a value of a metric of a queue."""
@@ -50,7 +50,7 @@ class Broker:
         self._clock = clock
         self._arrivals = Arrivals(clock)
         self._in_flight: dict[int, int] = {}
-        self._returns: set[asyncio.Task[Any]] = set()
+        self._owned: set[asyncio.Task[Any]] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._to_sweep = asyncio.Event()
         queues.listeners.append(self._queue_changed)
@@ -65,8 +65,8 @@ class Broker:
             self._sweeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._sweeper
-        while self._returns:
-            await asyncio.wait(list(self._returns))
+        while self._owned:
+            await asyncio.wait(list(self._owned))
 
     def now_ms(self) -> int:
         """The time."""
@@ -78,13 +78,48 @@ class Broker:
         return self.queues.get(QueueKey(*key)) if key is not None else None
 
     async def send(self, queue: Queue, messages: Sequence[NewMessage]) -> list[Sent]:
-        """Store messages, all or none; receivers that wait hear of them."""
-        now_ms = self.now_ms()
-        sent = await self._messages.send(queue, messages, now_ms)
+        """Store messages, all or none; a receiver that waits gets them in the same transaction."""
+        sending = self._send(queue, messages, self.now_ms())
+        if self._arrivals.is_awaited(queue.id):
+            # To its end, even if the sender goes away: a receiver's turn depends on it.
+            sent = await asyncio.shield(self._own(sending))
+        else:
+            sent = await sending
         for message in messages:
-            self._arrivals.expect(queue.id, now_ms + message.delay_ms)
             self.counted(queue, "SentMessageSize", _size_bytes(message))
         self.counted(queue, "NumberOfMessagesSent", len(messages))
+        return sent
+
+    async def _send(self, queue: Queue, messages: Sequence[NewMessage], now_ms: int) -> list[Sent]:
+        receiver = None
+        if any(not message.delay_ms for message in messages) and not self._may_be_full(queue):
+            receiver = self._arrivals.call_first(queue.id)
+        if receiver is None:
+            sent = await self._messages.send(queue, messages, now_ms)
+            for at_ms in {now_ms + message.delay_ms for message in messages}:
+                self._arrivals.expect(queue.id, at_ms)
+            return sent
+        try:
+            return await self._send_to(receiver, queue, messages, now_ms)
+        finally:
+            self._arrivals.put_back(queue.id, receiver)
+
+    async def _send_to(
+        self, receiver: Receiver, queue: Queue, messages: Sequence[NewMessage], now_ms: int
+    ) -> list[Sent]:
+        wish = self._wish(queue, receiver.asked)
+        sent, batch = await self._messages.send_and_receive(queue, messages, wish, now_ms)
+        self._noted(queue, wish, batch)
+        for message in messages:
+            if message.delay_ms or len(batch.messages) in {0, wish.limit}:
+                self._arrivals.expect(queue.id, now_ms + message.delay_ms)
+        if batch.messages:
+            # Who looks next finds nothing before these come back.
+            self._arrivals.expect(queue.id, now_ms + wish.visibility_ms)
+            if receiver.done():
+                self._give_back(queue, batch)
+            else:
+                receiver.set_result(Turn(batch=batch))
         return sent
 
     async def receive(
@@ -101,33 +136,31 @@ class Broker:
         MissingQueueError if the queue goes meanwhile. CallerError OverLimit for a standard queue
         with too many messages in flight that nobody waits for.
         """
+        asked = Asked(limit, visibility_s, attempt_id)
         deadline = None if wait_s is None else self._clock.monotonic() + wait_s
         while True:
             queue = self._still(queue)
-            found = await self._look(queue, limit, visibility_s, attempt_id, is_short=wait_s == 0)
+            found = await self._look(queue, asked, is_short=wait_s == 0)
+            left = None if deadline is None else deadline - self._clock.monotonic()
+            is_over = left is not None and left <= 0
+            if not found and not is_over:
+                give_back = partial(self._give_back, queue)
+                is_over, batch = await self._arrivals.wait(queue.id, left, asked, give_back)
+                found = [] if batch is None else batch.messages
             if found:
                 self.counted(queue, "NumberOfMessagesReceived", len(found))
                 return found
-            left = None if deadline is None else deadline - self._clock.monotonic()
-            if (left is not None and left <= 0) or not await self._arrivals.wait(queue.id, left):
+            if is_over:
                 self.counted(queue, "NumberOfEmptyReceives", 1)
                 return []
 
-    async def _look(
-        self,
-        queue: Queue,
-        limit: int,
-        visibility_s: int | None,
-        attempt_id: str | None,
-        *,
-        is_short: bool,
-    ) -> list[Received]:
+    async def _look(self, queue: Queue, asked: Asked, *, is_short: bool) -> list[Received]:
         while self._arrivals.may_find(queue.id, self.now_ms()):
             if await self._is_full(queue, self.now_ms()):
                 if is_short and not queue.settings.is_fifo:
                     raise CallerError("OverLimit", "Too many messages in flight.", status=403)
                 return []
-            batch = await self._or_back(queue, self._take(queue, limit, visibility_s, attempt_id))
+            batch = await self._or_back(queue, self._take(queue, asked))
             if batch.messages or not batch.put_aside:
                 return batch.messages
         return []
@@ -138,37 +171,49 @@ class Broker:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            self._returns.add(task)
-            task.add_done_callback(partial(self._give_back, queue))
+            self._own(self._back_when_taken(queue, task))
             raise
 
-    def _give_back(self, queue: Queue, task: asyncio.Task[Batch]) -> None:
-        self._returns.discard(task)
-        if task.cancelled() or task.exception() is not None or not task.result().messages:
-            return
-        changes = [(from_handle(each.receipt, queue), 0) for each in task.result().messages]
-        back = asyncio.create_task(self.change_visibility(queue, changes))
-        self._returns.add(back)
-        back.add_done_callback(self._returns.discard)
+    async def _back_when_taken(self, queue: Queue, task: asyncio.Task[Batch]) -> None:
+        with suppress(EmberboxError):
+            self._give_back(queue, await task)
 
-    async def _take(
-        self, queue: Queue, limit: int, visibility_s: int | None, attempt_id: str | None
-    ) -> Batch:
+    def _give_back(self, queue: Queue, batch: Batch) -> None:
+        """Nobody is there any more to take what was received."""
+        changes = [(each.of(queue), 0) for each in batch.messages]
+        if changes:
+            self._own(self.change_visibility(queue, changes))
+
+    def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Something that comes to its end whoever goes away."""
+        task = asyncio.create_task(work)
+        self._owned.add(task)
+        task.add_done_callback(self._owned.discard)
+        return task
+
+    def _wish(self, queue: Queue, asked: Asked) -> Wish:
         settings = queue.settings
-        timeout_s = settings.visibility_s if visibility_s is None else visibility_s
+        visibility_s = settings.visibility_s if asked.visibility_s is None else asked.visibility_s
         redrive = settings.redrive
         dead_letters = self.queue_by_arn(redrive.target_arn) if redrive is not None else None
+        return Wish(asked.limit, visibility_s * 1_000, dead_letters, asked.attempt_id)
+
+    async def _take(self, queue: Queue, asked: Asked) -> Batch:
         version = self._arrivals.version(queue.id)
-        wish = Wish(limit, timeout_s * 1_000, dead_letters, attempt_id)
+        wish = self._wish(queue, asked)
         batch = await self._messages.receive(queue, wish, self.now_ms())
-        if dead_letters is not None and batch.put_aside:
-            self._arrivals.expect(dead_letters.id, self.now_ms())
+        self._noted(queue, wish, batch)
         if batch.messages:
-            self._in_flight[queue.id] += len(batch.messages)
             self._arrivals.found(queue.id)
         elif not batch.put_aside:
             self._arrivals.found_nothing(queue.id, version, batch.next_ms)
         return batch
+
+    def _noted(self, queue: Queue, wish: Wish, batch: Batch) -> None:
+        if wish.dead_letters is not None and batch.put_aside:
+            self._arrivals.expect(wish.dead_letters.id, self.now_ms())
+        if queue.id in self._in_flight:
+            self._in_flight[queue.id] += len(batch.messages)
 
     async def delete(self, queue: Queue, receipts: Sequence[Receipt]) -> list[Exception | None]:
         """Remove messages; why each was not removed, or None."""
@@ -211,6 +256,10 @@ class Broker:
         if now.id != queue.id:
             raise MissingQueueError(queue.key.name)
         return now
+
+    def _may_be_full(self, queue: Queue) -> bool:
+        """Whether the limit of messages in flight may be reached, so far as is known."""
+        return self._in_flight.get(queue.id, IN_FLIGHT_MAX) >= IN_FLIGHT_MAX
 
     async def _is_full(self, queue: Queue, now_ms: int) -> bool:
         """Whether the limit of messages in flight is reached; what is kept here is never less."""

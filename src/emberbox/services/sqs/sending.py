@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-import uuid
 from json import dumps
 from typing import Final, NamedTuple
 
+from emberbox.entropy import Entropy
 from emberbox.errors import CallerError
 from emberbox.model import message_attributes
 from emberbox.model.queue_settings import DELAY_MAX_S, MESSAGE_MAX_BYTES, invalid_value
@@ -23,6 +23,7 @@ from emberbox.storage.queue_records import NewMessage, Queue, Sent, sequence_num
 
 _TOKEN: Final = re.compile(r"[!-~]{1,128}\Z")
 _TRACE: Final = "AWSTraceHeader"
+_ENTROPY: Final = Entropy()
 
 
 class _Draft(NamedTuple):
@@ -108,7 +109,7 @@ def draft_of(account: str, queue: Queue, params: Params, trace: str = "") -> _Dr
         )
     answer: Params = {
         "MD5OfMessageBody": message_attributes.md5_of(body),
-        "MessageId": str(uuid.uuid4()),
+        "MessageId": _ENTROPY.uuid(),
     }
     if attributes:
         answer["MD5OfMessageAttributes"] = message_attributes.md5_of_attributes(attributes)

@@ -62,7 +62,7 @@ SELECT * FROM message_contents WHERE id = :id;
 -- name: message_receive
 UPDATE messages SET visible_ms = :visible_ms, received_ms = :now_ms, receives = receives + 1,
     first_received_ms = COALESCE(first_received_ms, :now_ms)
-WHERE id = :id;
+WHERE id = :id RETURNING *;
 
 -- name: message_see
 UPDATE messages SET visible_ms = :visible_ms WHERE id = :id;
