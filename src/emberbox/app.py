@@ -144,7 +144,8 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         )
         stack.push_async_callback(drain, accepting, serving[0], front_door, settings.drain_s)
         stack.callback(asynchronous.invoker.pause)
-        open_sources(ground, messaging, functions.resources.mappings, catalog, front_door)
+        mappings = functions.resources.mappings
+        open_sources(ground, messaging, mappings, catalog, front_door, metrics.sink)
         yield Server(
             settings,
             listener.getsockname()[1],

@@ -1,68 +1,124 @@
 """Starts of environments, a few at a time, functions in turn.
 
 Starting is work for the processor. Without turns a function that asks for hundreds of environments
-would keep one that asks for its first waiting behind all of them.
+would keep one that asks for its first waiting behind all of them. And what initialises while the
+processors have more to do than they can must come to its end before others begin: many that
+import large libraries together would all run into the limit of INIT, none of them at fault.
 """
 
 import asyncio
 import os
-from collections import deque
-from collections.abc import Hashable
+from collections import Counter, deque
+from collections.abc import Callable, Hashable
+from pathlib import Path
 from typing import Final
 
 _PER_PROCESSOR: Final = 4
 
 _INIT_S: Final = 0.1
-"""How long an environment that initialises keeps its place: longer ones mostly wait for others."""
+"""How long an environment that initialises keeps its place while processors are free: longer ones
+mostly wait for others."""
+
+_BUSY: Final = 2
+"""So many processes that want to run for each processor are more than it can serve at once."""
+
+_RUNNING: Final = "procs_running "
+
+
+def machine_is_busy() -> bool:
+    """Whether more processes want to run than the processors can serve."""
+    try:
+        text = Path("/proc/stat").read_text("ascii")
+    except OSError:
+        return False
+    found = text.partition(_RUNNING)[2].partition("\n")[0]
+    return found.isdigit() and int(found) > _BUSY * (os.cpu_count() or 1)
 
 
 class Place:
     """A place at the start, until `leave`, which may be called again."""
 
-    def __init__(self, line: "StartingLine") -> None:
+    def __init__(self, line: "StartingLine", key: Hashable) -> None:
         self._line: StartingLine | None = line
+        self._key = key
 
     def leave(self) -> None:
         """The next may start."""
         line, self._line = self._line, None
         if line is not None:
-            line.vacate()
+            line.vacate(self._key)
 
     def leave_soon(self) -> None:
-        """The sandbox is there: the place is kept for INIT, but not for long."""
-        asyncio.get_running_loop().call_later(_INIT_S, self.leave)
+        """The sandbox is there: the place is kept for INIT, longer only on a busy machine."""
+        asyncio.get_running_loop().call_later(_INIT_S, self.look)
+
+    def look(self) -> None:
+        """Leave if others can start beside this one, else look again soon."""
+        if self._line is None:
+            return
+        if self._line.is_busy():
+            self.leave_soon()
+        else:
+            self.leave()
 
 
 class StartingLine:
-    """So many start at once as `places` says."""
+    """So many start at once as `places` says.
 
-    def __init__(self, places: int = _PER_PROCESSOR * (os.cpu_count() or 1)) -> None:
+    `is_busy` says whether the machine has more to do than it can. One function may have all
+    places but one, so that none can keep all others out for as long as its INIT may be.
+    """
+
+    def __init__(
+        self,
+        places: int = _PER_PROCESSOR * (os.cpu_count() or 1),
+        is_busy: Callable[[], bool] = machine_is_busy,
+    ) -> None:
         self._free = places
+        self._most = max(1, places - 1)
+        self._held: Counter[Hashable] = Counter()
         self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        self.is_busy = is_busy
 
     async def turn(self, key: Hashable) -> Place:
         """A place as soon as one is free, and it is the turn of `key`."""
-        if self._free:
-            self._free -= 1
-            return Place(self)
+        if self._free and self._held[key] < self._most:
+            self._take(key)
+            return Place(self, key)
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lines.setdefault(key, deque()).append(mine)
         try:
             await mine
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled():
-                self.vacate()
+                self.vacate(key)
             raise
-        return Place(self)
+        return Place(self, key)
 
-    def vacate(self) -> None:
-        """A place is free: it is the next function's."""
-        for key in list(self._lines):
-            line = self._lines.pop(key)
-            mine = line.popleft()
-            if line:
-                self._lines[key] = line  # behind the others
-            if not mine.done():
-                mine.set_result(None)
-                return
+    def vacate(self, key: Hashable) -> None:
+        """A place is free: it is the next function's that may have one."""
         self._free += 1
+        self._held[key] -= 1
+        if not self._held[key]:
+            del self._held[key]
+        for waiting in list(self._lines):
+            if self._held[waiting] < self._most and self._let_start(waiting):
+                return
+
+    def _take(self, key: Hashable) -> None:
+        self._free -= 1
+        self._held[key] += 1
+
+    def _let_start(self, key: Hashable) -> bool:
+        """Whether there was one that still waits; its function goes behind the others."""
+        line = self._lines.pop(key)
+        while line:
+            mine = line.popleft()
+            if mine.done():
+                continue
+            if line:
+                self._lines[key] = line
+            self._take(key)
+            mine.set_result(None)
+            return True
+        return False

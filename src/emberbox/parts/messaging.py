@@ -29,6 +29,7 @@ from emberbox.services.sqs.metrics import QueueMetrics
 from emberbox.services.sqs.port import LocalQueues
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sqs.sink import QueueSink
+from emberbox.sources.counting import counting
 from emberbox.sources.engine import Engine
 from emberbox.sources.invoking import FunctionWatch, Invoker
 from emberbox.sources.queue_checks import ACTIONS, QueueCheck
@@ -134,16 +135,17 @@ def open_sources(
     mappings: MappingStore,
     catalog: FunctionCatalog,
     front_door: FrontDoor,
+    metrics: MetricSink,
 ) -> Engine:
     """Begin to poll; unwinding, the stack lets batches that run come to their end."""
     clock = ground.clock
     watch = FunctionWatch(catalog)
 
     def queue_worker(mapping: EventSourceMapping, report: Report) -> Worker:
-        rights = messaging.rights
+        rights, count = messaging.rights, counting(mapping, metrics.add)
         return Worker(
-            QueueFeed(mapping, messaging.queues, clock),
-            Invoker(mapping, front_door, watch, rights, _READING, clock),
+            QueueFeed(mapping, messaging.queues, clock, count),
+            Invoker(mapping, front_door, watch, rights, _READING, clock, count),
             Pace(limits_of(mapping.settings), clock.monotonic()),
             clock,
             report,

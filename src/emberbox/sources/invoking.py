@@ -14,6 +14,7 @@ from emberbox.model.function import FunctionVersion
 from emberbox.model.mapping import EventSourceMapping
 from emberbox.model.names import LATEST
 from emberbox.model.trace import furthest
+from emberbox.sources.counting import Count
 from emberbox.sources.feed import Batch, Verdict
 from emberbox.sources.rights import Rights
 
@@ -86,7 +87,9 @@ class Invoker:
         rights: Rights,
         actions: tuple[str, ...],
         clock: Clock,
+        count: Count,
     ) -> None:
+        self._count = count
         self._mapping = mapping
         self._front_door = front_door
         self._watch = watch
@@ -117,11 +120,13 @@ class Invoker:
 
         Throttled, the same batch is tried again until it is no longer ours: OutOfTimeError.
         """
-        pause_s = _FIRST_PAUSE_S
+        pause_s, size = _FIRST_PAUSE_S, len(batch.records)
         while True:
+            self._count("InvokedEventCount", size)
             try:
-                return await self._invoke(event, batch)
+                verdict = await self._invoke(event, batch)
             except CallerError as error:
+                self._count("FailedInvokeEventCount", size)
                 if error.status == _GONE:
                     raise NoFunctionError(_MISSING) from None
                 if error.code == RECURSIVE:
@@ -129,7 +134,12 @@ class Invoker:
                     return Verdict(None)
                 problem = "Lambda was throttled." if error.status == 429 else error.message
             except PlatformError as error:
+                self._count("FailedInvokeEventCount", size)
                 problem = str(error)
+            else:
+                failed = size if verdict.failed is None else len(verdict.failed)
+                self._count("FailedInvokeEventCount", failed)
+                return verdict
             left_s = batch.deadline - self._clock.monotonic()
             if left_s <= pause_s:
                 raise OutOfTimeError(problem)

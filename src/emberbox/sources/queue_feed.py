@@ -16,6 +16,7 @@ from emberbox.model.queue_event import (
     is_let_through,
     record_of,
 )
+from emberbox.sources.counting import Count
 from emberbox.sources.feed import Batch, Record, SourceError, Verdict
 from emberbox.sources.queue_port import QueuePort
 
@@ -29,8 +30,11 @@ _DELETE_TRIES: Final = 3
 class QueueFeed:
     """A queue for one mapping. One batch is gathered at a time."""
 
-    def __init__(self, mapping: EventSourceMapping, port: QueuePort, clock: Clock) -> None:
+    def __init__(
+        self, mapping: EventSourceMapping, port: QueuePort, clock: Clock, count: Count
+    ) -> None:
         assert mapping.source_arn is not None
+        self._count = count
         self._arn = mapping.source_arn
         self._port = port
         self._clock = clock
@@ -65,11 +69,14 @@ class QueueFeed:
 
     async def _receive(self, wait_s: float | None, limit: int = _RECEIVE_MAX) -> list[Record]:
         limit = min(_RECEIVE_MAX, self._size, limit)
-        return await self._filtered(await self._port.receive(self._arn, limit, wait_s))
+        messages = await self._port.receive(self._arn, limit, wait_s)
+        self._count("PolledEventCount", len(messages))
+        return await self._filtered(messages)
 
     async def _filtered(self, messages: Sequence[QueueMessage]) -> list[Record]:
         dropped = [m.receipt for m in messages if not is_let_through(self._filters, m.body)]
         if dropped:
+            self._count("FilteredOutEventCount", len(dropped))
             await self._delete(dropped)
         gone = frozenset(dropped)
         return [
@@ -84,9 +91,11 @@ class QueueFeed:
             return
         done = [each.handle for each in batch.records if each.identifier not in verdict.failed]
         if done:
-            await self._delete(done)
+            is_deleted = await self._delete(done)
+            self._count("DeletedEventCount", len(done) if is_deleted else 0)
 
-    async def _delete(self, receipts: Sequence[str]) -> None:
+    async def _delete(self, receipts: Sequence[str]) -> bool:
+        """Whether it could be done."""
         for tries_left in reversed(range(_DELETE_TRIES)):
             try:
                 await self._port.delete(self._arn, receipts)
@@ -94,7 +103,8 @@ class QueueFeed:
                 if not tries_left:
                     log.warning("messages of %s will come again: %s", self._arn, error)
             else:
-                return
+                return True
+        return False
 
     async def recovered(self) -> None:
         """Return when the queue is there again."""

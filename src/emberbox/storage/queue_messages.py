@@ -23,6 +23,8 @@ from emberbox.storage.queue_records import (
 
 DEDUPLICATION_MS = 300_000
 _SWEEP_ROWS = 500
+_POISON_RECEIVES = 3
+_NO_LIMIT = 1 << 62
 
 
 class ExpiredReceiptError(Exception):
@@ -102,6 +104,28 @@ class MessageStore:
         if row is None:
             return Counts(0, 0, 0)
         return Counts(row["visible"], row["in_flight"], row["waiting"] - row["in_flight"])
+
+    async def oldest_ms(self, queue: Queue, now_ms: int) -> int | None:
+        """When the oldest message was sent, None if there is none.
+
+        In a standard queue those that have been received three times are left out.
+        """
+        row = await self._database.read(
+            lambda tx: tx.one(
+                "messages_oldest",
+                queue_id=queue.id,
+                since_ms=now_ms - queue.settings.retention_s * 1_000,
+                receives=_NO_LIMIT if queue.settings.is_fifo else _POISON_RECEIVES,
+            )
+        )
+        return None if row is None else int(row["sent_ms"])
+
+    async def groups_in_flight(self, queue: Queue, now_ms: int) -> int:
+        """How many message groups of a FIFO queue have messages in flight."""
+        row = await self._database.read(
+            lambda tx: tx.one("groups_in_flight", queue_id=queue.id, now_ms=now_ms)
+        )
+        return 0 if row is None else int(row["groups"])
 
     async def in_flight(self, queue: Queue, now_ms: int) -> int:
         """How many messages are in flight."""

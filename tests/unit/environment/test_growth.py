@@ -161,7 +161,7 @@ async def test_functions_start_in_turn():
 
 async def test_who_does_not_start_after_all_gives_up_its_place():
     """The place goes to the next."""
-    line = StartingLine(1)
+    line = StartingLine(1, lambda: False)
     held = await line.turn("a")
     first, second = (asyncio.ensure_future(line.turn(key)) for key in "ab")
     await asyncio.sleep(0)
@@ -173,6 +173,42 @@ async def test_who_does_not_start_after_all_gives_up_its_place():
     (await second).leave()
     (await line.turn("c")).leave_soon()
     await line.turn("d")
+
+
+async def test_on_a_busy_machine_a_place_is_kept_until_init_has_ended():
+    """What initialises is not joined by ever more; where processors are free it is."""
+    is_busy = True
+    line = StartingLine(1, lambda: is_busy)
+    first = await line.turn("a")
+    second = asyncio.ensure_future(line.turn("b"))
+    first.look()
+    await asyncio.sleep(0)
+    assert not second.done()
+    first.leave()
+    third = asyncio.ensure_future(line.turn("c"))
+    place = await second
+    place.look()
+    await asyncio.sleep(0)
+    assert not third.done()
+    is_busy = False
+    place.look()
+    (await third).leave()
+    place.look()
+
+
+async def test_no_function_has_all_places():
+    """However long it initialises, another can start beside it."""
+    line = StartingLine(3, lambda: True)
+    places = [await line.turn("slow") for _ in range(2)]
+    waiting = asyncio.ensure_future(line.turn("slow"))
+    await asyncio.sleep(0)
+    other = await line.turn("other")
+    assert not waiting.done()
+    other.leave()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    places.pop().leave()
+    assert await waiting
 
 
 def test_provisioned_environments_take_ten_requests_a_second_each():

@@ -88,6 +88,10 @@ class Broker:
         for message in messages:
             self.counted(queue, "SentMessageSize", _size_bytes(message))
         self.counted(queue, "NumberOfMessagesSent", len(messages))
+        if queue.settings.is_fifo:
+            pairs = zip(messages, sent, strict=True)
+            duplicates = sum(message.message_id != each.message_id for message, each in pairs)
+            self.counted(queue, "NumberOfDeduplicatedSentMessages", duplicates)
         return sent
 
     async def _send(self, queue: Queue, messages: Sequence[NewMessage], now_ms: int) -> list[Sent]:
@@ -240,6 +244,16 @@ class Broker:
     async def counts(self, queue: Queue) -> Counts:
         """How many messages a queue has."""
         return await self._messages.counts(queue, self.now_ms())
+
+    async def oldest_s(self, queue: Queue) -> float:
+        """How many seconds ago the oldest message was sent that counts as such; 0 if none does."""
+        now_ms = self.now_ms()
+        oldest_ms = await self._messages.oldest_ms(queue, now_ms)
+        return 0.0 if oldest_ms is None else max(0, now_ms - oldest_ms) / 1_000
+
+    async def groups_in_flight(self, queue: Queue) -> int:
+        """How many message groups of a FIFO queue have messages in flight."""
+        return await self._messages.groups_in_flight(queue, self.now_ms())
 
     async def purge(self, queue: Queue) -> None:
         """Remove all messages there are now."""

@@ -21,6 +21,7 @@ log = logging.getLogger("emberbox.sqs")
 NAMESPACE: Final = "AWS/SQS"
 _EVERY_S: Final = 60.0
 _ACTIVE_S: Final = 6 * 3_600.0
+_UNITS: Final = {"SentMessageSize": "Bytes", "ApproximateAgeOfOldestMessage": "Seconds"}
 
 Add = Callable[[SeriesKey, float], None]
 
@@ -67,6 +68,12 @@ class QueueMetrics:
                 ("Delayed", counts.delayed),
             ):
                 self._add(_series(queue.key, f"ApproximateNumberOfMessages{which}"), count)
+            age_s = await self._broker.oldest_s(queue)
+            self._add(_series(queue.key, "ApproximateAgeOfOldestMessage"), age_s)
+            if queue.settings.is_fifo:
+                groups = await self._broker.groups_in_flight(queue)
+                name = "ApproximateNumberOfGroupsWithInflightMessages"
+                self._add(_series(queue.key, name), groups)
 
     async def _keep_looking(self) -> None:
         while True:
@@ -79,6 +86,6 @@ class QueueMetrics:
 
 @lru_cache(8_192)
 def _series(queue: QueueKey, metric: str) -> SeriesKey:
-    unit = "Bytes" if metric == "SentMessageSize" else "Count"
+    unit = _UNITS.get(metric, "Count")
     dimensions = (Dimension("QueueName", queue.name),)
     return SeriesKey(queue.account, queue.region, NAMESPACE, metric, dimensions, unit)

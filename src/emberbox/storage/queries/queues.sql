@@ -105,7 +105,16 @@ SELECT
 SELECT COUNT(*) AS messages FROM messages
 WHERE queue_id = :queue_id AND receives > receives_before AND visible_ms > :now_ms;
 
+-- name: messages_oldest
+SELECT sent_ms FROM messages
+WHERE queue_id = :queue_id AND sent_ms > :since_ms AND receives - receives_before < :receives
+ORDER BY sent_ms LIMIT 1;
+
 -- Groups
+
+-- name: groups_in_flight
+SELECT COUNT(DISTINCT group_id) AS groups FROM messages
+WHERE queue_id = :queue_id AND receives > receives_before AND visible_ms > :now_ms;
 
 -- name: groups_ready
 SELECT group_id, ready_ms FROM message_groups
