@@ -104,7 +104,7 @@ def services() -> list[Any]:
         LogsService(nothing, nothing, nothing, nothing),
         CloudWatchService(nothing, nothing, nothing, nothing, nothing),
         SqsService(nothing, nothing),
-        SnsService(nothing, nothing, nothing, nothing, nothing),
+        SnsService(nothing, nothing, nothing, nothing, nothing, nothing),
         S3Service(nothing, nothing, nothing, is_decided=False),
         EventsService(nothing, nothing, nothing, nothing, nothing),
         SchedulerService(nothing, nothing, nothing),

@@ -47,6 +47,33 @@ def _subscribed(value: Any, _place: Place, _params: Params) -> str:
     return str(value).rsplit(":", 1)[0]
 
 
+_PHONES = frozenset(
+    {
+        "CheckIfPhoneNumberIsOptedOut",
+        "CreatePlatformApplication",
+        "CreatePlatformEndpoint",
+        "CreateSMSSandboxPhoneNumber",
+        "DeleteEndpoint",
+        "DeletePlatformApplication",
+        "DeleteSMSSandboxPhoneNumber",
+        "GetEndpointAttributes",
+        "GetPlatformApplicationAttributes",
+        "GetSMSAttributes",
+        "GetSMSSandboxAccountStatus",
+        "ListEndpointsByPlatformApplication",
+        "ListOriginationNumbers",
+        "ListPhoneNumbersOptedOut",
+        "ListPlatformApplications",
+        "ListSMSSandboxPhoneNumbers",
+        "OptInPhoneNumber",
+        "SetEndpointAttributes",
+        "SetPlatformApplicationAttributes",
+        "SetSMSAttributes",
+        "VerifySMSSandboxPhoneNumber",
+    }
+)
+"""SNS has no resources but topics: policies say `*` for all that is about phones."""
+
 SNS = Access(
     "sns",
     {
@@ -57,7 +84,7 @@ SNS = Access(
         "Name": named("sns", "{}"),
     },
     actions={"PublishBatch": "Publish"},
-    without=frozenset({"ListTopics", "ListSubscriptions"}),
+    without=frozenset({"ListTopics", "ListSubscriptions"}) | _PHONES,
 )
 
 

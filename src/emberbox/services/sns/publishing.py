@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from emberbox.clock import Clock
@@ -21,6 +21,7 @@ from emberbox.model.topic import (
     invalid_parameter,
 )
 from emberbox.services.sns.access import topic_for
+from emberbox.services.sns.mobile import is_endpoint
 from emberbox.services.sns.naming import unbuilt
 from emberbox.storage.publications import PublicationStore, Published
 from emberbox.storage.topics import TopicStore
@@ -32,6 +33,9 @@ _ENTRY_ID: Final = re.compile(r"[\w-]{1,80}\Z", re.ASCII)
 
 Poke = Callable[[Sequence[str]], None]
 """Hears which subscriptions have something to be delivered."""
+
+RefusePush = Callable[[RequestContext, str], Awaitable[CallerError]]
+"""Says why nothing is published to an endpoint for mobile push."""
 
 
 class Publisher:
@@ -115,9 +119,10 @@ class Publisher:
 class PublishOperations:
     """Messages into topics."""
 
-    def __init__(self, store: TopicStore, publisher: Publisher) -> None:
+    def __init__(self, store: TopicStore, publisher: Publisher, refuse_push: RefusePush) -> None:
         self._store = store
         self._publisher = publisher
+        self._refuse_push = refuse_push
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -131,6 +136,8 @@ class PublishOperations:
         arn = params.get("TopicArn") or params.get("TargetArn")
         if not arn:
             raise invalid_parameter("TopicArn or TargetArn Reason: no value for required parameter")
+        if is_endpoint(arn):
+            raise await self._refuse_push(context, arn)
         topic = topic_for(self._store, context, arn)
         message = self._message(topic, params, context.trace)
         _check_size(_size(message))

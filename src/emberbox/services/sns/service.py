@@ -12,14 +12,17 @@ from emberbox.model.notification import Urls
 from emberbox.model.request import Operation
 from emberbox.model.topic import Subscription, invalid_parameter
 from emberbox.services.sns.delivering import Counted, Deliveries
+from emberbox.services.sns.mobile import MobileOperations
 from emberbox.services.sns.naming import topic_at
 from emberbox.services.sns.publishing import Publisher, PublishOperations
 from emberbox.services.sns.senders import InvokeAsync, MayDeliver, Post, Senders, SendToQueue
 from emberbox.services.sns.signing import Signer
 from emberbox.services.sns.subscriptions import SubscriptionOperations
+from emberbox.services.sns.text_messages import TextMessageOperations
 from emberbox.services.sns.topics import TopicOperations
 from emberbox.storage.database import Database
 from emberbox.storage.publications import PublicationStore
+from emberbox.storage.sns_records import SnsRecords
 from emberbox.storage.topics import TopicStore
 
 
@@ -32,6 +35,7 @@ class SnsService:
         self,
         store: TopicStore,
         publications: PublicationStore,
+        records: SnsRecords,
         clock: Clock,
         signer: Signer,
         urls: Urls,
@@ -43,10 +47,13 @@ class SnsService:
         self._urls = urls
         self._deliveries: Deliveries | None = None
         self._publisher = publisher = Publisher(store, publications, clock, self._poke)
+        mobile = MobileOperations(records)
         self.operations: Mapping[str, Operation] = {
             **TopicOperations(store).operations,
             **SubscriptionOperations(store, publisher, clock).operations,
-            **PublishOperations(store, publisher).operations,
+            **PublishOperations(store, publisher, mobile.refuse_push).operations,
+            **mobile.operations,
+            **TextMessageOperations(records).operations,
         }
         store.subscriptions.listeners.append(self._subscription_changed)
 
@@ -59,7 +66,8 @@ class SnsService:
         stack.push_async_callback(database.close)
         store = TopicStore(database)
         await store.load()
-        return cls(store, PublicationStore(database), clock, signer, urls)
+        publications, records = PublicationStore(database), SnsRecords(database)
+        return cls(store, publications, records, clock, signer, urls)
 
     async def open(
         self,

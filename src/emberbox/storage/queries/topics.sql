@@ -81,3 +81,25 @@ VALUES (:topic, :scope, :deduplication_id, :message_id, :sequence, :until_ms);
 
 -- name: publication_duplicates_forget
 DELETE FROM publication_duplicates WHERE until_ms <= :now_ms;
+
+-- name: sns_record
+SELECT content FROM sns_records
+WHERE account = :account AND region = :region AND kind = :kind AND name = :name;
+
+-- name: sns_record_put
+INSERT OR REPLACE INTO sns_records VALUES (:account, :region, :kind, :name, :content);
+
+-- name: sns_record_remove
+DELETE FROM sns_records
+WHERE account = :account AND region = :region AND kind = :kind AND name = :name;
+
+-- name: sns_records_after
+SELECT name, content FROM sns_records
+WHERE account = :account AND region = :region AND kind = :kind AND name > :after
+    AND substr(name, 1, length(:prefix)) = :prefix
+ORDER BY name LIMIT :limit;
+
+-- name: sns_records_remove
+DELETE FROM sns_records
+WHERE account = :account AND region = :region AND kind = :kind
+    AND substr(name, 1, length(:prefix)) = :prefix;
