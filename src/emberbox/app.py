@@ -96,7 +96,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             runtimes,
             packages,
             identities,
-            logs.sink,
+            logs,
             catalog,
             partial(_door, serving),
             usage.sink.add,

@@ -399,6 +399,27 @@ def test_logs_are_written_as_the_role_allows(here):
     assert "/aws/lambda/mute" not in names
 
 
+def test_a_group_is_made_only_by_a_role_that_may(here):
+    """Without the right to make it a function has a log once somebody else has made its group."""
+    writing = allow(["logs:CreateLogStream", "logs:PutLogEvents"])
+    role = here.role("writer", TRUST, writing)
+    here.function("groupless", role, "def lambda_handler(event, context):\n    return 'ran'\n")
+    group = {"logGroupName": "/aws/lambda/groupless"}
+
+    assert invoke(here.as_root, "groupless") == "ran"
+    found = {"logGroupNamePrefix": group["logGroupName"]}
+    groups = here.as_root.may("logs", "describe_log_groups", **found)
+    assert groups["logGroups"] == []
+
+    here.as_root.may("logs", "create_log_group", **group)
+    changed = {"FunctionName": "groupless", "MemorySize": 256}
+    here.as_root.may("lambda", "update_function_configuration", **changed)
+    here.as_root.client("lambda").get_waiter("function_updated_v2").wait(FunctionName="groupless")
+    assert invoke(here.as_root, "groupless") == "ran"
+    streams = here.as_root.may("logs", "describe_log_streams", **group)["logStreams"]
+    assert len(streams) == 1
+
+
 def test_queue_policies_count(here):
     """A queue's policy lets a user in whom no other policy names, and denies whom others allow."""
     url = here.as_root.may("sqs", "create_queue", QueueName="shared")["QueueUrl"]

@@ -6,13 +6,14 @@ besides. An open server has no guard.
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
-from emberbox.gateway.access.needs import Access, Need, Place, tags_context
+from emberbox.gateway.access.needs import Access, Need, Place
 from emberbox.gateway.access.services import ACCESS
+from emberbox.gateway.access.tags import tags_context
 from emberbox.gateway.refusing import refusal
 from emberbox.gateway.sigv4_payload import check_chunks, stand_in
 from emberbox.gateway.sigv4_request import (
@@ -47,8 +48,8 @@ _SNS_DENIED: Final = "AuthorizationError"
 ResourcePolicies = Callable[[str], Awaitable[Sequence[Policy]]]
 """The policies of a resource by its ARN; empty if it has none, or there is no such resource."""
 
-ResourceTags = Callable[[str], Mapping[str, str]]
-"""The tags of a resource by its ARN."""
+ResourceTags = Callable[[str, str, str, Params], Awaitable[Mapping[str, Sequence[str]]]]
+"""(action, ARN, account, request) -> the condition keys that a resource's tags give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,8 @@ class Paths(Protocol):
 
 
 class Guard:
-    """Answers for one server. `policies`, `tags` and `owners` are entered by service as in ARNs;
-    `owners` know the account of a resource whose ARN has none, empty if there is no such one.
+    """Answers for one server. `policies` and `owners` are entered by service as in ARNs; `owners`
+    know the account of a resource whose ARN has none, empty if there is no such one.
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class Guard:
         self.is_enforced = is_enforced
         self.policies: dict[str, ResourcePolicies] = {}
         self.function_policies: Callable[[str], Sequence[Policy]] = _no_policies
-        self.tags: dict[str, ResourceTags] = {}
+        self.tags: ResourceTags = _no_tags
         self.owners: dict[str, Callable[[str], str]] = {}
 
     async def identify(self, wire: Wire, service: str) -> tuple[Caller, Claim]:
@@ -274,6 +275,8 @@ class Guard:
         around: Circumstances,
     ) -> None:
         question = await self._question(caller, need, params, around)
+        if caller is None or self._authority.kept(caller, question) is None:
+            question = await self._with_tags(question, params)
         if caller is None:
             decision = self._authority.may_service(ANONYMOUS, question)
             principal = ANONYMOUS
@@ -310,9 +313,6 @@ class Guard:
             account = self.owners[of](resource)
         mine = caller.principal.account if caller is not None else ""
         context = {**around.context, **tags_context(params), **need.context}
-        if of in self.tags:
-            for key, value in self.tags[of](resource).items():
-                context[f"aws:resourcetag/{key.lower()}"] = (value,)
         if account:
             context["aws:resourceaccount"] = (account,)
         is_trust = of == "iam" and need.action.startswith("sts:")
@@ -321,12 +321,25 @@ class Guard:
             need.action, resource, account or mine, context, tuple(policies), is_trust=is_trust
         )
 
+    async def _with_tags(self, question: Question, params: Params) -> Question:
+        """With what conditions may ask of the resource; only where a decision is not kept."""
+        of_tags = await self.tags(
+            question.action, question.resource, question.resource_account, params
+        )
+        return replace(question, context={**question.context, **of_tags}) if of_tags else question
+
     async def _policies_of(self, of: str, resource: str, *, is_trust: bool) -> Sequence[Policy]:
         if of == "lambda":
             return self.function_policies(resource)
         if of not in self.policies or (of == "iam" and not is_trust):
             return ()
         return await self.policies[of](resource)
+
+
+async def _no_tags(
+    _action: str, _arn: str, _account: str, _params: Params
+) -> Mapping[str, Sequence[str]]:
+    return {}
 
 
 def _no_policies(_arn: str) -> Sequence[Policy]:

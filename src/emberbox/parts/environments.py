@@ -18,10 +18,11 @@ from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.model.function import FunctionVersion
 from emberbox.parts.ground import Ground
 from emberbox.parts.identity import CREDENTIALS_S, Identities
+from emberbox.parts.log_rights import log_rights
+from emberbox.parts.logs import Logs
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.settings import AuthMode
 from emberbox.storage.catalog import FunctionCatalog
-from emberbox.telemetry.logs import LogSink
 
 _TEMPLATE_IDLE_S = 24 * 3_600.0
 
@@ -52,13 +53,13 @@ def make_environments(
     runtimes: HostRuntimes,
     trees: LayerTrees,
     identities: Identities,
-    sink: LogSink,
+    logs: Logs,
     catalog: FunctionCatalog,
     door: Callable[[FunctionVersion], Callable[[], asyncio.Protocol]],
     reported: Reported,
 ) -> Environments:
     """Put them together, before what hangs on functions is loaded: the provisioner hears of it."""
-    settings, clock = ground.settings, ground.clock
+    settings, clock, sink = ground.settings, ground.clock, logs.sink
     credentials = ContainerCredentials(
         identities.sessions, ground.secret, clock, duration_s=CREDENTIALS_S
     )
@@ -87,7 +88,7 @@ def make_environments(
         templates,
         reported,
         Growth(clock, Room(memory, clock, settings.memory_reserve_mb)),
-        identities.may_log if settings.auth is AuthMode.ENFORCED else None,
+        log_rights(identities, logs.store) if settings.auth is AuthMode.ENFORCED else None,
     )
     provisioner = Provisioner(catalog, fleet)
     catalog.attachment_listeners.append(provisioner.attachment_changed)

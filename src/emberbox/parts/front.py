@@ -27,6 +27,7 @@ from emberbox.parts.logs import Logs
 from emberbox.parts.messaging import CERTIFICATES, Messaging
 from emberbox.parts.metrics import Metrics
 from emberbox.parts.objects import Objects
+from emberbox.parts.resource_tags import ResourceTags
 from emberbox.parts.sandboxes import facts
 from emberbox.parts.usage import UsageParts
 from emberbox.storage.catalog import FunctionCatalog
@@ -89,8 +90,11 @@ def make_gateway(ground: Ground, front: Front) -> tuple[Guard | None, Gateway]:
         front.metrics.of_lambda,
     )
     websites = front.objects.website_page(guard, settings.region)
+    services = front.services()
+    if guard is not None:
+        guard.tags = ResourceTags(services, front.catalog).context
     gateway = Gateway(
-        front.services(),
+        services,
         default_account=settings.account,
         default_region=settings.region,
         account_of=identities.sessions.account_of,

@@ -13,7 +13,6 @@ from emberbox.identity.sealing import Sealer
 from emberbox.identity.sessions import Sessions
 from emberbox.identity.web_identity import WebIdentities
 from emberbox.model.attachment import Kind as AttachmentKind
-from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST
 from emberbox.model.policy.documents import Policy, from_text
 from emberbox.model.resource_policy import text_of
@@ -42,7 +41,7 @@ class NewRootKey:
 
 
 class FunctionRights:
-    """The policies and tags of functions, by their ARNs."""
+    """The policies of functions, by their ARNs."""
 
     def __init__(self, catalog: FunctionCatalog) -> None:
         self._catalog = catalog
@@ -58,14 +57,6 @@ class FunctionRights:
         if found is None:
             return ()
         return (from_text(f"{arn} (resource policy)", text_of(found.value)),)
-
-    def tags(self, arn: str) -> Mapping[str, str]:
-        """The tags of a function."""
-        parts = arn.split(":")
-        if len(parts) < 7 or parts[5] != "function":
-            return {}
-        function = self._catalog.lookup(parts[4], parts[3], parts[6])
-        return {} if function is None else function.tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +81,6 @@ class Identities:
             return True
         question = Question(action, resource, _account(resource) or _account(role), {})
         return (await self.authority.may_role(role, "lambda", question)).is_allowed
-
-    async def may_log(self, function: FunctionVersion, stream_name: str) -> bool:
-        """Whether a function's role lets Lambda write its log to a stream."""
-        group = f"log-group:{function.logging.group}:log-stream:{stream_name}"
-        arn = f"arn:aws:logs:{function.region}:{function.account}:{group}"
-        return await self.role_may(function.role, "logs:CreateLogStream", arn) and (
-            await self.role_may(function.role, "logs:PutLogEvents", arn)
-        )
 
     async def open_root(self, account: str, *, renew: bool) -> NewRootKey | None:
         """Make sure that the account's root has a key; the key and its secret if one is made.
@@ -135,7 +118,6 @@ class Identities:
         made = Guard(self.callers, self.authority, paths, self.clock, log, is_enforced=is_enforced)
         functions = FunctionRights(catalog)
         made.function_policies = functions.policies
-        made.tags["lambda"] = functions.tags
         made.policies.update({**policies, "iam": self._trust})
         return made
 

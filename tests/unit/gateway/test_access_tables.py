@@ -2,8 +2,9 @@
 
 import pytest
 
-from emberbox.gateway.access.needs import Need, Place, tags_context
+from emberbox.gateway.access.needs import Need, Place
 from emberbox.gateway.access.services import ACCESS
+from emberbox.gateway.access.tags import tags_context
 from emberbox.gateway.catalog import Catalog
 from tools.reference import services
 
@@ -204,3 +205,18 @@ def test_contexts():
     assert tags_context({"Tags": {"Team": "red"}}) == tagged
     assert tags_context({"Tags": [{"Key": "Team", "Value": "red"}]}) == tagged
     assert tags_context({"TagKeys": ["a"]}) == {"aws:tagkeys": ("a",)}
+    assert tags_context({"tags": ["a"]}) == {"aws:tagkeys": ("a",)}
+    bucket = {
+        "Bucket": "b",
+        "CreateBucketConfiguration": {"Tags": [{"Key": "Team", "Value": "red"}]},
+    }
+    assert tags_context(bucket) == tagged
+
+
+def test_tags_of_objects_have_keys_of_their_own():
+    """From the header of an upload and from the document of PutObjectTagging."""
+    expected = {"s3:requestobjecttag/team": ("red",), "s3:requestobjecttagkeys": ("Team",)}
+    document = {"TagSet": [{"Key": "Team", "Value": "red"}]}
+    assert tags_context({"Bucket": "b", "Key": "k", "Tagging": "Team=red"}) == expected
+    assert tags_context({"Bucket": "b", "Key": "k", "Tagging": document}) == expected
+    assert tags_context({"Bucket": "b", "Tagging": document}) == {}

@@ -122,23 +122,3 @@ def pass_role(member: str, service: str) -> More:
             yield Need("iam:PassRole", str(params[member]), context)
 
     return needs
-
-
-def tags_context(params: Params) -> dict[str, Sequence[str]]:
-    """aws:RequestTag and aws:TagKeys of the tags in a request, however its service spells them."""
-    tags = params.get("Tags") or params.get("tags") or {}
-    pairs: list[tuple[str, str]] = []
-    if isinstance(tags, Mapping):
-        pairs = [(str(key), str(value)) for key, value in tags.items()]
-    else:
-        for tag in tags:
-            key = tag.get("Key") or tag.get("TagKey") or tag.get("key") or ""
-            value = tag.get("Value") or tag.get("TagValue") or tag.get("value") or ""
-            pairs.append((str(key), str(value)))
-    keys = [key for key, _ in pairs]
-    for member in ("TagKeys", "tagKeys"):
-        keys += [str(key) for key in params.get(member) or ()]
-    found: dict[str, Sequence[str]] = {
-        f"aws:requesttag/{key.lower()}": (value,) for key, value in pairs
-    }
-    return found | ({"aws:tagkeys": tuple(keys)} if keys else {})
