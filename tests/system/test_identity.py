@@ -514,3 +514,40 @@ def test_alarms_need_the_functions_policy(here, hello):
     outcomes = [json.loads(item["HistoryData"])["actionState"] for item in items]
     assert outcomes == ["Failed", "Succeeded"]
     client.remove_permission(FunctionName=hello, StatementId="alarms")
+
+
+def test_our_own_commands_hand_on_keys(here, tmp_path):
+    """`emberbox env` and `aws` take a profile, and say what is wrong without one."""
+    key, secret, _ = here.user("kim", allow("lambda:ListFunctions")).keys
+    profiles = tmp_path / "profiles"
+    profiles.write_text(
+        f"[kim]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
+        f"[wrong]\naws_access_key_id = {key}\naws_secret_access_key = another\n"
+        "[gone]\naws_access_key_id = AKIAGONE\naws_secret_access_key = another\n"
+    )
+    environment = {
+        **client_environment(here.server.url, tmp_path),
+        "AWS_SHARED_CREDENTIALS_FILE": str(profiles),
+        "EMBERBOX_ENDPOINT_URL": here.server.url,
+    }
+
+    def emberbox(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "emberbox", *arguments],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    assert f"AWS_ACCESS_KEY_ID={key}" in emberbox("env", "--profile", "kim").stdout
+    listed = emberbox("aws", "--profile", "kim", "--", "lambda", "list-functions")
+    assert listed.returncode == 0, listed.stderr
+    assert "Functions" in json.loads(listed.stdout)
+
+    for profile, said in (
+        ([], "needs an access key of its own"),
+        (["--profile", "wrong"], f"the secret is not that of the access key {key}"),
+        (["--profile", "gone"], "no active access key AKIAGONE"),
+    ):
+        for command in (["env", *profile], ["aws", *profile, "--", "lambda", "list-functions"]):
+            refused = emberbox(*command)
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert said in refused.stderr

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import click
 
-from emberbox.cli.endpoint import CLEARED, Endpoint, options
+from emberbox.cli.endpoint import Endpoint, handed_on, options
+from emberbox.cli.proving import prove
 
 _MISSING = """the aws command line is not installed; one of these gives it to you:
   pip install awscli
@@ -32,7 +33,7 @@ def command(program: str, endpoint: Endpoint, arguments: Sequence[str]) -> list[
 
 def environment(endpoint: Endpoint, inherited: Mapping[str, str]) -> dict[str, str]:
     """The inherited environment with our address and credentials in place of any other."""
-    kept = {name: value for name, value in inherited.items() if name not in CLEARED}
+    kept = {name: value for name, value in inherited.items() if name not in endpoint.cleared()}
     return {**kept, **endpoint.variables(), "AWS_EC2_METADATA_DISABLED": "true"}
 
 
@@ -42,13 +43,20 @@ def environment(endpoint: Endpoint, inherited: Mapping[str, str]) -> dict[str, s
 )
 @options
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- ARGUMENTS...")
-def aws(arguments: tuple[str, ...], endpoint_url: str, region: str, account: str | None) -> None:
+def aws(
+    arguments: tuple[str, ...],
+    endpoint_url: str,
+    region: str,
+    account: str | None,
+    profile: str | None,
+) -> None:
     """Run the aws command line against a server."""
     beside = Path(sys.executable).parent / "aws"
     program = shutil.which("aws") or (str(beside) if beside.is_file() else None)
     if program is None:
         raise click.ClickException(_MISSING)
-    endpoint = Endpoint(endpoint_url, region, account)
+    endpoint = handed_on(endpoint_url, region, account, profile)
+    prove(endpoint)
     line = command(program, endpoint, arguments)
     sys.stdout.flush()
     os.execve(program, line, environment(endpoint, os.environ))  # noqa: S606 - the very purpose

@@ -44,17 +44,22 @@ class Answer:
 
 
 class Client:
-    """Calls a server; one connection, opened when it is first needed."""
+    """Calls a server; one connection, opened when it is first needed.
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    It signs with what AWS clients would find in the environment, or with the endpoint's own.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, *, own_credentials: bool = False, timeout_s: float = _TIMEOUT_S
+    ) -> None:
         self._endpoint = endpoint
         parts = urlsplit(endpoint.url)
         self._host = parts.netloc
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
-        self._connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
-        environment = os.environ
+        self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+        environment = endpoint.variables() if own_credentials else os.environ
         self._key = endpoint.account or environment.get("AWS_ACCESS_KEY_ID", ACCESS_KEY)
         self._secret = environment.get("AWS_SECRET_ACCESS_KEY", ACCESS_KEY)
         self._token = None if endpoint.account else environment.get("AWS_SESSION_TOKEN")

@@ -1,5 +1,6 @@
 """Where a server is, and what an AWS client needs in order to reach it."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from emberbox.cli.credentials import Credentials, given
 from emberbox.settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION
 
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
@@ -19,30 +21,56 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A server's address, and the region and account to speak of."""
+    """A server's address, and the region and account to speak of.
+
+    Without `credentials` there are some that only an open server takes.
+    """
 
     url: str = DEFAULT_URL
     region: str = DEFAULT_REGION
     account: str | None = None
+    credentials: Credentials | None = None
 
     def variables(self) -> Mapping[str, str]:
         """The environment variables that every AWS SDK and the aws command line read."""
+        own = self.credentials or Credentials(self.account or ACCESS_KEY, ACCESS_KEY)
+        token = {} if own.token is None else {"AWS_SESSION_TOKEN": own.token}
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": self.account or ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+            "AWS_ACCESS_KEY_ID": own.access_key,
+            "AWS_SECRET_ACCESS_KEY": own.secret,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
+            **token,
         }
+
+    def cleared(self) -> list[str]:
+        """Variables that would make a client mix our address with somebody's real credentials."""
+        return [name for name in CLEARED if name not in self.variables()]
 
 
 CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
-"""Variables that would make a client mix our address with somebody's real credentials."""
+"""What `Endpoint.cleared` names, unless it is among our own."""
 
 
 def options(command: F) -> F:
-    """The options that name a server, for commands that speak of one."""
-    return _with_options(command, ["EMBERBOX_ENDPOINT_URL"])
+    """The options that name a server and a caller, for commands that hand both on."""
+    profile = click.option(
+        "--profile",
+        metavar="NAME",
+        envvar="EMBERBOX_PROFILE",
+        show_envvar=True,
+        help="Profile of ~/.aws/credentials with an access key of the server.",
+    )
+    return _with_options(profile(command), ["EMBERBOX_ENDPOINT_URL"])
+
+
+def handed_on(url: str, region: str, account: str | None, profile: str | None) -> Endpoint:
+    """What `options` have named; ClickException for credentials that are not whole."""
+    if account is not None and profile is not None:
+        raise click.UsageError("--account and --profile both say who calls: give one of them.")
+    own = None if account is not None else given(os.environ, profile)
+    return Endpoint(url, region, account, own)
 
 
 def client_options(command: F) -> F:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import click
 
-from emberbox.cli.endpoint import CLEARED, Endpoint, options
+from emberbox.cli.endpoint import Endpoint, handed_on, options
+from emberbox.cli.proving import prove
 
 
 def _fish(value: str) -> str:
@@ -33,7 +34,7 @@ def lines(endpoint: Endpoint, shell: str) -> list[str]:
     """The commands for one shell, ready to be evaluated by it."""
     put, drop = _SHELLS[shell]
     return [put(name, value) for name, value in endpoint.variables().items()] + [
-        drop(name) for name in CLEARED
+        drop(name) for name in endpoint.cleared()
     ]
 
 
@@ -46,7 +47,11 @@ def lines(endpoint: Endpoint, shell: str) -> list[str]:
     help="Whose words to use; zsh and sh understand those of bash.",
 )
 @options
-def env(shell: str, endpoint_url: str, region: str, account: str | None) -> None:
+def env(
+    shell: str, endpoint_url: str, region: str, account: str | None, profile: str | None
+) -> None:
     """Print what points AWS clients at a server."""
-    for line in lines(Endpoint(endpoint_url, region, account), shell):
+    endpoint = handed_on(endpoint_url, region, account, profile)
+    prove(endpoint)
+    for line in lines(endpoint, shell):
         click.echo(line)
