@@ -83,7 +83,25 @@ def test_a_universal_target_calls_any_operation(boto):
             "Input": json.dumps({"QueueUrl": url, "MessageBody": '{"by": "schedule"}'}),
         },
     )
+    boto.call("s3", "CreateBucket", Bucket=name)
+    boto.call(
+        "scheduler",
+        "CreateSchedule",
+        Name=f"{name}-object",
+        ScheduleExpression=soon(),
+        FlexibleTimeWindow={"Mode": "OFF"},
+        ActionAfterCompletion="DELETE",
+        Target={
+            "Arn": "arn:aws:scheduler:::aws-sdk:s3:putObject",
+            "RoleArn": ROLE,
+            "Input": json.dumps({"Bucket": name, "Key": "k", "Body": "aGVsbG8="}),
+        },
+    )
     assert received(boto, url) == {"by": "schedule"}
+    boto.wait("s3", "object_exists", Bucket=name, Key="k")
+    assert boto.call("s3", "GetObject", Bucket=name, Key="k")["Body"].read() == b"hello"
+    boto.call("s3", "DeleteObject", Bucket=name, Key="k")
+    boto.call("s3", "DeleteBucket", Bucket=name)
     boto.call("scheduler", "DeleteSchedule", Name=name)
     boto.call("sqs", "DeleteQueue", QueueUrl=url)
 

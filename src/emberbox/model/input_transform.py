@@ -13,6 +13,7 @@ _STEP: Final = re.compile(
 )
 _PATHS_MAX: Final = 100
 _TEMPLATE_MAX: Final = 8_192
+_FILLED_MAX: Final = 1_048_576
 _VARIABLE: Final = re.compile(r"<([^<>\s]{1,256})>")
 _MISSING: Final = object()
 
@@ -84,7 +85,7 @@ def body_of(
     """The body for a target, JSON wherever its settings make JSON.
 
     `around` holds the values of `aws.events.rule-arn`, `aws.events.rule-name` and
-    `aws.events.event.ingestion-time`.
+    `aws.events.event.ingestion-time`. TransformError for a template that becomes too large.
     """
     if target.get("Input") is not None:
         return str(target["Input"]).encode()
@@ -113,21 +114,28 @@ def _transformed(
 def _filled(template: str, values: Mapping[str, Any]) -> str:
     """Put values in: as JSON where they stand alone, as text where they stand within quotes."""
     parts: list[str] = []
-    position, is_quoted = 0, False
+    position, is_quoted, size = 0, False, 0
     for found in _VARIABLE.finditer(template):
         between = template[position : found.start()]
         parts.append(between)
         is_quoted ^= _quotes(between) % 2 == 1
         position = found.end()
-        if found[1] not in values:
-            parts.append(found[0])
-        elif is_quoted:
-            parts.append(_inner(values[found[1]]))
-        else:
-            value = values[found[1]]
-            parts.append('""' if value is _MISSING else _dumped(value))
+        part = _part(found, values, is_quoted=is_quoted)
+        size += len(part)
+        if size > _FILLED_MAX:
+            raise TransformError(f"the template becomes larger than {_FILLED_MAX} characters")
+        parts.append(part)
     parts.append(template[position:])
     return "".join(parts)
+
+
+def _part(found: re.Match[str], values: Mapping[str, Any], *, is_quoted: bool) -> str:
+    if found[1] not in values:
+        return found[0]
+    value = values[found[1]]
+    if is_quoted:
+        return _inner(value)
+    return '""' if value is _MISSING else _dumped(value)
 
 
 def _quotes(text: str) -> int:

@@ -19,6 +19,7 @@ from emberbox.gateway.wire import UnreadableError
 from emberbox.model.names import function_arn
 from emberbox.model.parcels import Parcel
 from emberbox.model.request import Operation, Params, RequestContext, Service
+from emberbox.services.s3.blobs import Whole
 from emberbox.sources.rights import Rights
 
 _NAMES: Final = {"eventbridge": "events", "cloudwatchlogs": "logs"}
@@ -97,6 +98,10 @@ class UniversalCalls:
         except (UnknownServiceError, UnknownOperationError, UnreadableError) as error:
             raise CallerError("ValidationException", str(error), status=400) from None
         validate(model, operation, params)
+        shape = operation.input
+        body = "" if wanted.service != "s3" or shape is None else shape.payload or ""
+        if isinstance(params.get(body), bytes):
+            params[body] = Whole(params[body])
         return params
 
     async def _check(self, parcel: Parcel, wanted: Wanted, params: Params) -> None:

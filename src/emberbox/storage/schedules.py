@@ -3,12 +3,14 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from json import dumps, loads
 from typing import Any, NamedTuple
 
 from emberbox.model.scheduling import Run, Schedule, following_run, parcel_of
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.outbox import Waiting, promise
+from emberbox.storage.shelf import ShelfKey
 
 
 class ScheduleKey(NamedTuple):
@@ -65,9 +67,13 @@ class ScheduleStore:
 
     async def remove_group(self, account: str, region: str, group: str) -> None:
         """Forget all schedules of a group."""
-        where = {"account": account, "region": region, "grp": group}
-        while await self._database.write(lambda tx: tx.run("schedules_forget", **where)):
+        key = ShelfKey(account, region, group)
+        while await self._database.write(partial(self.remove_some, key=key)):
             pass
+
+    def remove_some(self, tx: Transaction, *, key: ShelfKey) -> int:
+        """Forget up to a thousand schedules of a group within a transaction; how many."""
+        return tx.run("schedules_forget", account=key.account, region=key.region, grp=key.name)
 
     async def page(self, limit: int, **where: Any) -> list[Schedule]:
         """Schedules by group and name, those after `after_group` and `after_name`."""

@@ -127,3 +127,11 @@ def test_what_is_no_transformer(paths, template):
     """Transformers that could not be used are refused."""
     with pytest.raises(TransformError):
         check_transformer(paths, template)
+
+
+def test_a_template_does_not_multiply_an_event_without_end():
+    """Many variables that stand for a large value are an error, before they fill the memory."""
+    event = {**EVENT, "detail": {"large": "x" * 100_000}}
+    transformer = {"InputPathsMap": {"v": "$.detail.large"}, "InputTemplate": "<v> " * 2_000}
+    with pytest.raises(TransformError, match="larger"):
+        body_of(event, {"InputTransformer": transformer}, AROUND)

@@ -278,3 +278,13 @@ def test_any_text_is_a_query_or_refused(text):
     except QueryError:
         return
     assert all(isinstance(value, str) for row in found for value in row.values())
+
+
+def test_texts_that_are_put_together_have_an_end():
+    """Doubled as often as a query may say it, a text is cut at a megabyte; so is a replaced one."""
+    doubled = " | ".join(f"fields concat(a{n}, a{n}) as a{n + 1}" for n in range(40))
+    [row] = ask(f'fields "xy" as a0 | {doubled} | fields strlen(a40) as size', [""])
+    assert row["size"] == "1048576"
+    swollen = " | ".join(f'fields replace(a{n}, "x", "{"x" * 200}") as a{n + 1}' for n in range(4))
+    [row] = ask(f'fields "xx" as a0 | {swollen} | fields strlen(a4) as size', [""])
+    assert row["size"] == "1048576"

@@ -9,8 +9,9 @@ import pytest
 from emberbox.clock import ManualClock
 from emberbox.errors import CallerError, PlatformError
 from emberbox.identity.sealing import Sealer
+from emberbox.model.event_bus import Destination
 from emberbox.services.events.service import EventsService
-from emberbox.services.targets.dispatching import Dispatcher
+from emberbox.services.targets.dispatching import Dispatcher, NotYetError
 from emberbox.services.targets.web import WebCaller
 
 ACCOUNT = "123456789012"
@@ -293,3 +294,66 @@ async def test_a_rule_that_is_put_again_keeps_targets_and_tags(world):
     assert missing["FailedEntryCount"] == 1
     await call("DeleteRule", Name="r")
     assert (await call("ListRules"))["Rules"] == []
+
+
+async def test_a_template_that_grows_too_large_keeps_nothing_else_from_its_way(world):
+    """The event is taken, the other targets get it, and the failure is counted."""
+    here, call = world
+    transformer = {"InputPathsMap": {"v": "$.detail.v"}, "InputTemplate": "<v> " * 1_000}
+    await rule(call)
+    await call(
+        "PutTargets",
+        Rule="r",
+        Targets=[{"Id": "large", "Arn": QUEUE, "InputTransformer": transformer}],
+    )
+    await put(call, Detail=json.dumps({"v": "x" * 10_000}))
+    await here.settled(0)
+
+    assert [each["detail"]["v"][:1] for each in here.sent] == ["x"]
+    assert here.counts.count("FailedInvocations") == 1
+
+
+async def test_a_target_that_lets_nothing_through_now_costs_no_attempt(world):
+    """What waits for the rate of an endpoint waits on disk, however few retries it has."""
+    here, call = world
+    await rule(call, RetryPolicy={"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60})
+    here.fault = NotYetError(5.0)
+    await put(call)
+    await here.came.wait()
+    here.fault = None
+    here.came.clear()
+    here.clock.advance(6.0)
+    here.dispatcher.poke()
+    async with asyncio.timeout(10):
+        while not here.sent:
+            await asyncio.sleep(0.005)
+            here.dispatcher.poke()
+    await here.settled(0)
+
+    assert here.buried == []
+
+
+async def test_an_endpoint_that_is_full_is_asked_in_turn(world):
+    """Beyond a short wait nothing holds a place: each is told when its turn may be."""
+    here, _ = world
+    caller = here.service.caller
+    destination = Destination("1", "r", "d", "t", "c", "https://x.example", "POST", 1, 0.0, 0.0)
+    caller._slots[destination.arn] = here.clock.monotonic() + 10.0
+    waits = []
+    for _ in range(3):
+        with pytest.raises(NotYetError) as caught:
+            await caller._turn(destination)
+        waits.append(round(caught.value.wait_s))
+
+    assert waits == [11, 12, 13]
+
+
+async def test_an_archive_begins_empty(world):
+    """Whatever a server that was killed has left of a former one of its name."""
+    here, call = world
+    bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+    left = {"account": ACCOUNT, "region": REGION, "archive": "a", "at": 1.0, "event": "{}"}
+    await here.service.outbox._database.write(lambda tx: tx.run_many("archived_add", [left]))
+    await call("CreateArchive", ArchiveName="a", EventSourceArn=bus)
+
+    assert (await call("DescribeArchive", ArchiveName="a"))["EventCount"] == 0

@@ -269,3 +269,21 @@ async def test_a_start_beyond_the_calendar_is_refused(world):
 
     assert caught.value.code == "ValidationException"
     assert len(here.sent) == 1
+
+
+async def test_a_group_goes_after_its_schedules(world):
+    """A server that ends between the two leaves no schedule without its group."""
+    here, call = world
+    await call("CreateScheduleGroup", Name="g")
+    await create(call, "rate(5 minutes)", GroupName="g")
+    seen = []
+    remove = here.service.groups.remove
+
+    async def looked_at(key, also=None):
+        seen.append((await call("ListSchedules", GroupName="g"))["Schedules"])
+        await remove(key, also)
+
+    here.service.groups.remove = looked_at
+    await call("DeleteScheduleGroup", Name="g")
+
+    assert seen == [[]]

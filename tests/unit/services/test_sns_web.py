@@ -1,10 +1,13 @@
 """Web servers that topics deliver to, and those that they do not."""
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 
 from emberbox.errors import CallerError
 from emberbox.services.sns.web import WebPoster
-from emberbox.services.targets.web import is_public
+from emberbox.services.targets.web import WebCaller, is_public
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,10 @@ from emberbox.services.targets.web import is_public
         ("::ffff:127.0.0.1", False),
         ("fe80::1%eth0", False),
         ("fd00::1", False),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("64:ff9b::808:808", True),
+        ("2002:7f00:1::", False),
+        ("::7f00:1", False),
     ],
 )
 def test_addresses_of_this_machine_and_of_private_networks_are_not_public(address, public):
@@ -36,3 +43,31 @@ async def test_nothing_is_posted_to_this_machine(host, scheme):
     post = WebPoster(everywhere=False)
     with pytest.raises(CallerError, match="--sns-local-web"):
         await post(f"{scheme}://{host}:9/", b"", {})
+
+
+async def test_an_answer_that_drips_has_an_end():
+    """A server that sends a byte now and then holds a call no longer than the call may take."""
+    is_over, is_closed = asyncio.Event(), asyncio.Event()
+
+    async def drip(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        with suppress(ConnectionError):
+            while not is_over.is_set():
+                writer.write(b"x")
+                await writer.drain()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(is_over.wait(), 0.05)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        is_closed.set()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(OSError, match="time"):
+        await WebCaller(everywhere=True)("GET", f"http://127.0.0.1:{port}/", None, {}, 0.3)
+    is_over.set()
+    await is_closed.wait()
+    server.close()
+    await server.wait_closed()

@@ -7,6 +7,9 @@ from typing import Final, NamedTuple
 
 from emberbox.model.insights.values import Time, Value, is_true, number, shown, sort_key
 
+_TEXT_MAX: Final = 1_048_576
+"""A text that a function makes is cut there: what it makes can be put in again."""
+
 Function = Callable[[Sequence[Value]], Value]
 
 
@@ -64,7 +67,17 @@ def _substr(values: Sequence[Value]) -> Value:
 
 def _replace(values: Sequence[Value]) -> Value:
     text, old, new = map(shown, values)
-    return text.replace(old, new)[:1_048_576] if old else text
+    if not old:
+        return text
+    # No more is put in than the result may have: it is cut, and never made in full before.
+    return text.replace(old, new, _TEXT_MAX // max(1, len(new)) + 1)[:_TEXT_MAX]
+
+
+def _concat(values: Sequence[Value]) -> Value:
+    text = ""
+    for value in values:
+        text += shown(value)[: _TEXT_MAX - len(text)]
+    return text
 
 
 def _in_network(version: int | None) -> Known:
@@ -107,7 +120,7 @@ FUNCTIONS: Final[Mapping[str, Known]] = {
     "coalesce": Known(lambda values: next((v for v in values if v is not None), None), 1, 20),
     "isempty": Known(lambda values: int(values[0] is None or shown(values[0]) == ""), 1, 1),
     "isblank": Known(lambda values: int(not shown(values[0]).strip()), 1, 1),
-    "concat": Known(lambda values: "".join(map(shown, values)), 1, 20),
+    "concat": Known(_concat, 1, 20),
     "trim": _trim(str.strip),
     "ltrim": _trim(str.lstrip),
     "rtrim": _trim(str.rstrip),

@@ -57,6 +57,11 @@ class ArchiveOperations:
             params.get("RetentionDays") or 0,
         )
 
+        key = _key(context, name)
+        if self._archives.get(key) is None:
+            # What a server that was killed has left of a former archive of this name.
+            await self._forget(key, _FOREVER)
+
         def alter(found: Archive | None) -> Archive:
             if found is not None:
                 raise CallerError(
@@ -64,7 +69,7 @@ class ArchiveOperations:
                 )
             return fresh
 
-        return _changed(await self._archives.put(_key(context, name), alter))
+        return _changed(await self._archives.put(key, alter))
 
     async def update_archive(self, context: RequestContext, params: Params) -> Params:
         """Change what is kept, and for how long."""

@@ -16,10 +16,11 @@ from emberbox.model.event_bus import Connection, Destination, not_found
 from emberbox.model.parcels import Parcel
 from emberbox.services.events.connections import ConnectionOperations
 from emberbox.services.events.destinations import DestinationOperations
+from emberbox.services.targets.dispatching import NotYetError
 from emberbox.services.targets.web import Answer, WebCaller
 
 _TIMEOUT_S: Final = 5.0
-_WAIT_MAX_S: Final = 30.0
+_WAIT_MAX_S: Final = 2.0
 _TOKEN_S: Final = 300.0
 _AGENT: Final = "Amazon/EventBridge/ApiDestinations"
 _UNAUTHORIZED: Final = frozenset({401, 407})
@@ -41,11 +42,12 @@ class Caller:
         self._connections = connections
         self._clock = clock
         self._slots: dict[str, float] = {}
+        self._later: dict[str, float] = {}
         self._tokens: dict[str, tuple[str, float]] = {}
 
     async def call(self, parcel: Parcel) -> None:
         """Send a parcel; CallerError if the server refuses it, PlatformError if it may take it
-        later, OSError if it cannot be reached."""
+        later, OSError if it cannot be reached; NotYetError if its rate lets nothing through now."""
         destination = self._destinations.by_arn(parcel.target)
         if destination is None:
             raise not_found(f"{parcel.target} does not exist.")
@@ -70,7 +72,10 @@ class Caller:
         now = self._clock.monotonic()
         slot = max(now, self._slots.get(destination.arn, now))
         if slot - now > _WAIT_MAX_S:
-            raise PlatformError("more waits for the endpoint than its rate lets through")
+            # Those that come back do so one after the other.
+            later = max(slot, self._later.get(destination.arn, slot)) + 1 / destination.rate
+            self._later[destination.arn] = later
+            raise NotYetError(later - now)
         self._slots[destination.arn] = slot + 1 / destination.rate
         await asyncio.sleep(slot - now)
 

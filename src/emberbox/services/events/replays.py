@@ -7,12 +7,11 @@ server that dies goes on where it was.
 import asyncio
 import json
 import logging
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError, EmberboxError
+from emberbox.errors import CallerError
 from emberbox.model.event_bus import Archive, Replay, invalid, not_found
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.services.events.naming import bus_key_of, mine, page, present, stamp
@@ -170,10 +169,9 @@ class ReplayOperations:
                 return
             try:
                 await self._page(replay)
-            except EmberboxError as error:
-                log.warning("replay %s cannot go on, trying again: %s", key.name, error)
-                with suppress(TimeoutError):
-                    await asyncio.sleep(_TROUBLE_S)
+            except Exception:
+                log.exception("replay %s cannot go on, trying again", key.name)
+                await asyncio.sleep(_TROUBLE_S)
 
     async def _page(self, replay: Replay) -> None:
         bus = bus_key_of(replay.bus)

@@ -4,6 +4,7 @@ When `accept` returns, all that follows from the event is on disk.
 """
 
 import json
+import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -13,13 +14,15 @@ from typing import Any, Final
 from emberbox.clock import Clock
 from emberbox.model.event_bus import Archive, Rule, bus_arn, wire_time
 from emberbox.model.event_pattern import EventPattern
-from emberbox.model.input_transform import body_of
+from emberbox.model.input_transform import TransformError, body_of
 from emberbox.model.parcels import AGE_DEFAULT_S, RETRIES_DEFAULT, Parcel
 from emberbox.model.rule_index import RuleIndex
 from emberbox.services.events.rules import key_of
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.outbox import Waiting, promise
 from emberbox.storage.shelf import Shelf, ShelfKey
+
+log = logging.getLogger("emberbox.events")
 
 _PRINCIPAL: Final = "events.amazonaws.com"
 _SETTINGS: Final = ("SqsParameters", "HttpParameters")
@@ -111,8 +114,13 @@ class Router:
         now = self._clock.now()
         for target in rule.targets.values():
             is_bus = ":event-bus/" in target["Arn"]
-            if not (is_bus and hops):
+            if is_bus and hops:
+                continue
+            try:
                 outcome.parcels.append(_parcel(rule, target, event, now, is_bus=is_bus))
+            except TransformError as error:
+                log.warning("%s has nothing for its target %s: %s", rule.arn, target["Id"], error)
+                self._counted("FailedInvocations", rule)
 
     def _archive(self, bus: ShelfKey, event: Event, outcome: Outcome) -> None:
         for archive, pattern in self._archives.get(bus_arn(*bus), {}).values():

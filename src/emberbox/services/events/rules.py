@@ -8,7 +8,15 @@ from typing import Final
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.model.cron import ScheduleError
-from emberbox.model.event_bus import DEFAULT, DISABLED, ENABLED, Rule, invalid, not_found
+from emberbox.model.event_bus import (
+    DEFAULT,
+    DISABLED,
+    ENABLED,
+    ENTRIES_MAX_BYTES,
+    Rule,
+    invalid,
+    not_found,
+)
 from emberbox.model.event_pattern import EventPattern
 from emberbox.model.event_tests import PatternError
 from emberbox.model.request import Operation, Params, RequestContext
@@ -121,6 +129,8 @@ class RuleOperations:
     async def try_event_pattern(self, _context: RequestContext, params: Params) -> Params:
         """Whether an event would match a pattern."""
         pattern = check_pattern(params["EventPattern"])
+        if len(params["Event"]) > ENTRIES_MAX_BYTES:
+            raise invalid("Parameter Event is not valid. Reason: it is too large.")
         try:
             event = json.loads(params["Event"])
         except (ValueError, RecursionError):

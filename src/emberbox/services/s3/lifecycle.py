@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError, EmberboxError
+from emberbox.errors import CallerError
 from emberbox.model.s3_lifecycle import Act, Facts, Rule, act, prefix_of, upload_is_due
 from emberbox.services.s3.deleting import check_lock
 from emberbox.services.s3.object_facts import rules_of
@@ -70,8 +70,8 @@ class Lifecycle:
             await asyncio.sleep(_PAUSE_S)
             try:
                 count = await self.run()
-            except EmberboxError as error:
-                log.warning("lifecycles wait: %s", error)
+            except Exception:
+                log.exception("lifecycles wait")
             else:
                 if count:
                     log.info("%d versions and uploads were removed by lifecycles", count)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from emberbox.clock import Clock, utc
@@ -69,8 +70,10 @@ class GroupOperations:
         if name == DEFAULT_GROUP:
             raise invalid("The default schedule group cannot be deleted.")
         group = self.at(context.account, context.region, name)
-        await self._groups.remove(ShelfKey(group.account, group.region, name))
-        await self._schedules.remove_group(group.account, group.region, name)
+        where = ShelfKey(group.account, group.region, name)
+        # The group goes last: none of its schedules runs on without it, whenever the server ends.
+        await self._schedules.remove_group(*where)
+        await self._groups.remove(where, partial(self._schedules.remove_some, key=where))
         return {}
 
     async def get_schedule_group(self, context: RequestContext, params: Params) -> Params:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError, EmberboxError
+from emberbox.errors import CallerError, EmberboxError, PlatformError
 from emberbox.model.parcels import (
     Exhausted,
     Parcel,
@@ -40,6 +40,14 @@ _TROUBLE_S: Final = 1.0
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _BURIALS: Final = 5
+
+
+class NotYetError(PlatformError):
+    """A target may not be called before `wait_s` seconds have passed; this counts as no attempt."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__("more waits for the target than its rate lets through")
+        self.wait_s = wait_s
 
 
 class Dispatcher:
@@ -144,8 +152,8 @@ class _Lane:
             found, later = await self._outbox.due(
                 now, list(self._in_flight), room, slow=self._is_slow
             )
-        except EmberboxError as error:
-            log.warning("parcels cannot be read, trying again: %s", error)
+        except Exception:
+            log.exception("parcels cannot be read, trying again")
             return now + _TROUBLE_S
         self._has_more |= len(found) == room
         for each in found:
@@ -180,6 +188,10 @@ class _Attempt:
         await self._stored(self._outbox.done, waiting.number)
 
     async def _failed(self, waiting: Waiting, error: Exception) -> None:
+        if isinstance(error, NotYetError):
+            due = self._clock.now() + error.wait_s
+            await self._stored(self._outbox.again, waiting.number, waiting.attempts, due)
+            return
         tries = waiting.attempts + 1
         code = error.code if isinstance(error, CallerError) else type(error).__name__
         waiting = waiting._replace(attempts=tries)
@@ -188,12 +200,12 @@ class _Attempt:
             return
         if not isinstance(error, EmberboxError | OSError):
             log.error("a parcel to %s met a fault", waiting.parcel.target, exc_info=error)
-        due = after_failure(waiting.parcel, tries, self._clock.now(), random.random())  # noqa: S311
-        if isinstance(due, Exhausted):
-            await self._given_up(waiting, code, str(error), due)
+        again = after_failure(waiting.parcel, tries, self._clock.now(), random.random())  # noqa: S311
+        if isinstance(again, Exhausted):
+            await self._given_up(waiting, code, str(error), again)
             return
         self._counted("RetryInvocationAttempts", waiting.parcel)
-        await self._stored(self._outbox.again, waiting.number, tries, due)
+        await self._stored(self._outbox.again, waiting.number, tries, again)
 
     async def _given_up(
         self, waiting: Waiting, code: str, message: str, exhausted: Exhausted | None
@@ -214,7 +226,7 @@ class _Attempt:
                 log.warning("%s cannot take dead letters: %s", parcel.dead_letters, error)
                 self._counted("InvocationsFailedToBeSentToDlq", parcel)
                 return
-            except (EmberboxError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the parcel has its end
                 log.warning("%s takes no dead letter now: %s", parcel.dead_letters, error)
                 await asyncio.sleep(_TROUBLE_S * 2**attempt)
             else:
