@@ -31,7 +31,7 @@ from tools.running import RunningServer, running
 
 _CLIENTS = 8
 _HASTY_S = 3
-_ACTIONS = {"work": 80, "fail": 8, "exit": 3, "slow": 1, "hungry": 1}
+_ACTIONS = {"work": 80, "fail": 8, "exit": 3, "slow": 1, "allocate": 1}
 _KILL_EVERY_S = 1.0
 _CALM_ROUND = 8
 _WRONG_MAX = 20
@@ -46,7 +46,7 @@ def judge(subject: Subject, action: str, n: int, answer: Answer) -> str:
         "fail": "on purpose",
         "exit": "exit status 3",
         "slow": f"Task timed out after {_HASTY_S}.00 seconds",
-        "hungry": subject.hungry or "",
+        "allocate": subject.hungry or "",
     }.get(action)
     if answer.status == 200 and wanted is None and not answer.is_function_error:
         if json.loads(answer.body).get("n") == n:
@@ -110,7 +110,7 @@ class MixedLoad:
         self._serial += 1
         n = self._serial
         name = subject.hasty if action == "slow" else subject.name
-        payload = json.dumps({"do": action, "n": n}).encode()
+        payload = json.dumps({"do": action, "n": n, "status": 3}).encode()
         answer = await connection.call(invoke_request(self._url, name, payload))
         self.results[judge(subject, action, n, answer)] += 1
         self.by_language[subject.name] += 1
@@ -118,7 +118,7 @@ class MixedLoad:
 
 def _times(subject: Subject, action: str) -> int:
     """How often an action is tried in the calm round; 0 where a language cannot have it."""
-    if action == "hungry" and subject.hungry is None:
+    if action == "allocate" and subject.hungry is None:
         return 0
     return _CALM_ROUND if action == "work" else 1
 
@@ -141,6 +141,7 @@ def main() -> int:
     ):
         report, good = _soak(server, Path(place) / "data", arguments.minutes * 60, arguments.seed)
     print(json.dumps(report, indent=2))
+    print(f"storm: {report['verdict']}", file=sys.stderr)
     return 0 if good else 1
 
 
@@ -164,8 +165,15 @@ def _soak(
     log = server.log.read_text("utf-8", "replace")
     excused, most = load.results["excused"], excusable(killer.killed)
     grown = after.grown(before)
-    good = not (load.wrong or grown or calm or excused > most or "Traceback" in log)
+    against = [
+        *(f"{n} x {text}" for text, n in load.wrong.items()),
+        *(f"grown {what}" for what in grown),
+        *([f"{calm} answers spoilt before any kill"] if calm else []),
+        *([f"{excused} answers spoilt, kills explain {most}"] if excused > most else []),
+        *(["tracebacks in the server's log"] if "Traceback" in log else []),
+    ]
     report: dict[str, object] = {
+        "verdict": f"BAD: {'; '.join(against)}" if against else "GOOD",
         "seconds": round(took, 1),
         "invocations": load.results.total(),
         "functions": dict(sorted(load.by_language.items())),
@@ -179,7 +187,7 @@ def _soak(
         "grown": grown,
         "tracebacks_in_the_server_log": log.count("Traceback"),
     }
-    return report, good
+    return report, not against
 
 
 @contextmanager

@@ -8,14 +8,15 @@ import io
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.subjects import ROLE, package_of
+from bench.subjects import ROLE
 from emberbox.runtimes.program import BOOTSTRAPS
+from tools.building import go_function, rust_function
 
 _PYTHON = """
 import os, time
@@ -24,10 +25,10 @@ def handler(event, context):
     if event["do"] == "fail":
         raise ValueError("on purpose")
     if event["do"] == "exit":
-        os._exit(3)
+        os._exit(event["status"])
     if event["do"] == "slow":
         time.sleep(30)
-    if event["do"] == "hungry":
+    if event["do"] == "allocate":
         return len(bytearray(b"x") * (1 << 30))
     print("a line")
     return {"n": event["n"]}
@@ -35,9 +36,9 @@ def handler(event, context):
 _NODEJS = """
 exports.handler = async (event) => {
   if (event.do === 'fail') throw new RangeError('on purpose');
-  if (event.do === 'exit') process.exit(3);
+  if (event.do === 'exit') process.exit(event.status);
   if (event.do === 'slow') await new Promise((resolve) => setTimeout(resolve, 30000));
-  if (event.do === 'hungry') { const held = []; for (;;) held.push(Buffer.alloc(1 << 24, 'x')); }
+  if (event.do === 'allocate') { const held = []; for (;;) held.push(Buffer.alloc(1 << 24, 'x')); }
   console.log('a line');
   return { n: event.n };
 };
@@ -45,9 +46,9 @@ exports.handler = async (event) => {
 _RUBY = """
 def handler(event:, context:)
   raise ArgumentError, "on purpose" if event["do"] == "fail"
-  exit!(3) if event["do"] == "exit"
+  exit!(event["status"]) if event["do"] == "exit"
   sleep(30) if event["do"] == "slow"
-  if event["do"] == "hungry"
+  if event["do"] == "allocate"
     held = []
     loop { held << "x" * (1 << 24) }
   end
@@ -64,7 +65,7 @@ public class Subject {
         if (action.equals("fail")) throw new IllegalStateException("on purpose");
         if (action.equals("exit")) Runtime.getRuntime().halt(3);
         if (action.equals("slow")) Thread.sleep(30000);
-        if (action.equals("hungry")) {
+        if (action.equals("allocate")) {
             List<byte[]> held = new ArrayList<>();
             while (true) held.add(new byte[1 << 24]);
         }
@@ -112,7 +113,7 @@ class Subject:
     runtime: str
     handler: str
     needs: str
-    files: Mapping[str, str | bytes]
+    files: Callable[[], Mapping[str, str | bytes]]
     memory_mb: int = 128
     hungry: str | None = "signal: killed"
     extended: bool = False
@@ -123,28 +124,52 @@ class Subject:
         return f"{self.name}-hasty"
 
 
+def _python() -> Mapping[str, str | bytes]:
+    return {"subject.py": _PYTHON}
+
+
+def _nodejs() -> Mapping[str, str | bytes]:
+    return {"subject.js": _NODEJS}
+
+
+def _ruby() -> Mapping[str, str | bytes]:
+    return {"subject.rb": _RUBY}
+
+
+def _java() -> Mapping[str, str | bytes]:
+    return {"example/Subject.class": compiled(_JAVA)}
+
+
+def _shell() -> Mapping[str, str | bytes]:
+    return {"bootstrap": _SHELL}
+
+
+def _go() -> Mapping[str, str | bytes]:
+    return {"bootstrap": go_function().read_bytes()}
+
+
+def _rust() -> Mapping[str, str | bytes]:
+    return {"bootstrap": rust_function().read_bytes()}
+
+
+_OS_ONLY = "provided.al2023"
 SUBJECTS = (
-    Subject("mixed-python", "python3.12", "subject.handler", "python3", {"subject.py": _PYTHON}),
-    Subject("mixed-nodejs", "nodejs22.x", "subject.handler", "node", {"subject.js": _NODEJS}),
-    Subject("mixed-ruby", "ruby3.3", "subject.handler", "ruby", {"subject.rb": _RUBY}),
+    Subject("mixed-python", "python3.12", "subject.handler", "python3", _python),
+    Subject("mixed-nodejs", "nodejs22.x", "subject.handler", "node", _nodejs),
+    Subject("mixed-ruby", "ruby3.3", "subject.handler", "ruby", _ruby),
     Subject(
         "mixed-java",
         "java21",
         "example.Subject::handle",
         "javac",
-        {},
+        _java,
         memory_mb=256,
         hungry="java.lang.OutOfMemoryError",
     ),
-    Subject("mixed-shell", "provided.al2023", "none", "curl", {"bootstrap": _SHELL}, hungry=None),
-    Subject(
-        "mixed-extended",
-        "python3.12",
-        "subject.handler",
-        "curl",
-        {"subject.py": _PYTHON},
-        extended=True,
-    ),
+    Subject("mixed-shell", _OS_ONLY, "none", "curl", _shell, hungry=None),
+    Subject("mixed-go", _OS_ONLY, "none", "go", _go),
+    Subject("mixed-rust", _OS_ONLY, "none", "cargo", _rust),
+    Subject("mixed-extended", "python3.12", "subject.handler", "curl", _python, extended=True),
 )
 
 
@@ -162,7 +187,7 @@ def create(client: Any, subject: Subject, *, hasty_s: int) -> None:
             Runtime=subject.runtime,
             Role=ROLE,
             Handler=subject.handler,
-            Code={"ZipFile": _programs(subject)},
+            Code={"ZipFile": _executable(subject.files())},
             MemorySize=subject.memory_mb,
             Timeout=timeout_s,
             Layers=layers,
@@ -183,12 +208,6 @@ def _publish(client: Any) -> str:
     content = {"ZipFile": _executable({"extensions/watcher": _EXTENSION})}
     arn: str = client.publish_layer_version(LayerName=_LAYER, Content=content)["LayerVersionArn"]
     return arn
-
-
-def _programs(subject: Subject) -> bytes:
-    if not subject.files:
-        return package_of({"example/Subject.class": compiled(_JAVA)})
-    return _executable(subject.files)
 
 
 def _executable(files: Mapping[str, str | bytes]) -> bytes:

@@ -46,6 +46,7 @@ class ScratchDisks:
         self._ready: deque[int] = deque()
         self._templates: dict[int, asyncio.Task[Path]] = {}
         self._refilling: set[asyncio.Task[None]] = set()
+        self._coming = 0
         self._serial = 0
         self.why_not = why_not or _why_not()
 
@@ -72,18 +73,26 @@ class ScratchDisks:
 
     def prepare(self) -> None:
         """Begin to make what is missing of the usual size."""
-        if len(self._ready) + len(self._refilling) < self._target:
+        if self._is_short:
             task = asyncio.get_running_loop().create_task(self._make_ready())
             self._refilling.add(task)
             task.add_done_callback(self._refilling.discard)
 
+    @property
+    def _is_short(self) -> bool:
+        """Whether those that are ready and those that are being made are too few."""
+        return len(self._ready) + self._coming < self._target
+
     async def _make_ready(self) -> None:
-        while len(self._ready) < self._target:
+        while self._is_short:
+            self._coming += 1
             try:
                 self._ready.append(await self._make(self._usual_bytes))
             except OSError:
                 # Whoever takes one next tries again and is told why it fails.
                 return
+            finally:
+                self._coming -= 1
 
     async def _make(self, size_bytes: int) -> int:
         template = self._templates.get(size_bytes)
@@ -94,7 +103,19 @@ class ScratchDisks:
             self._templates[size_bytes] = template
         source = await asyncio.shield(template)
         self._serial += 1
-        return await asyncio.to_thread(_make_disk, source, self._directory / f"d{self._serial}")
+        place = self._directory / f"d{self._serial}"
+        making = asyncio.ensure_future(asyncio.to_thread(_make_disk, source, place))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # The thread goes on, and what it makes would be nobody's.
+            making.add_done_callback(_give_back)
+            raise
+
+
+def _give_back(making: asyncio.Future[int]) -> None:
+    if not making.cancelled() and making.exception() is None:
+        os.close(making.result())
 
 
 def _why_not() -> str:

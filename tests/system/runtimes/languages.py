@@ -14,9 +14,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from builds import go_function, or_skip
+from builds import or_skip
 
 import emberbox.runtimes.program
+from tools.building import go_function
 
 PROGRAMS = Path(__file__).parent / "programs"
 OUR_JAVA = emberbox.runtimes.program.BOOTSTRAPS / "java"

@@ -6,8 +6,10 @@ And what is said of a managed runtime that cannot be had.
 import json
 
 import pytest
-from builds import or_skip, rust_function
+from builds import or_skip
 from hands import ApiError
+
+from tools.building import rust_function
 
 SHELL = r"""#!/bin/bash
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"

@@ -19,6 +19,7 @@ var count int
 
 type event struct {
 	Do     string `json:"do"`
+	N      int    `json:"n"`
 	Status int    `json:"status"`
 	Size   int    `json:"size"`
 }
@@ -32,6 +33,10 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	switch e.Do {
 	case "return":
 		return map[string]any{"count": count, "event": raw}, nil
+	case "work":
+		return map[string]any{"n": e.N}, nil
+	case "slow":
+		time.Sleep(30 * time.Second)
 	case "print":
 		fmt.Println("printed")
 	case "context":
