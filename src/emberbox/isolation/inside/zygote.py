@@ -17,7 +17,6 @@ It talks to the server over a SOCK_SEQPACKET socket (its descriptor is the first
     zygote -> server   {"ended": pid, "status": n}
 """
 
-import gc
 import json
 import os
 import select
@@ -28,6 +27,7 @@ import jail
 import linux
 import network
 import plain
+import sharing
 
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _MESSAGE_MAX = 262144
@@ -188,10 +188,7 @@ def _serve(control, template):
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(ended, select.POLLIN)
-    # Collections would touch, and so copy, every page that the sandboxes share.
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    sharing.keep_shared()
     while True:
         for descriptor, _ in poll.poll():
             if descriptor == ended:

@@ -1,0 +1,48 @@
+"""What a zygote has before its first fork is not written to when a sandbox looks at it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from emberbox import isolation
+from emberbox.runtimes.python import discover
+
+INSIDE = Path(isolation.__file__).parent / "inside"
+INTERPRETERS = discover(Path.home())
+PROGRAM = """
+import gc, json, sys
+sys.path.insert(0, sys.argv[1])
+import sharing
+
+class Early:
+    def method(self):
+        return "a text of its own"
+
+def counts(each):
+    before = sys.getrefcount(each)
+    held = [each] * 1000
+    return sys.getrefcount(each) - before
+
+code = Early.method.__code__
+early = [Early, Early(), Early.method, code, code.co_consts, code.co_consts[-1], {"k": []}, 10**30]
+sharing.keep_shared()
+print(json.dumps({
+    "early": [counts(each) for each in early],
+    "late": [counts(each) for each in (Early(), {"k": []}, int("7" * 40), "x" * len(sys.argv))],
+    "frozen": gc.get_freeze_count() > 1000 and not gc.isenabled(),
+}))
+"""
+
+
+@pytest.mark.parametrize("version", INTERPRETERS, ids=lambda version: ".".join(map(str, version)))
+def test_what_was_there_before_is_not_counted(version):
+    """From Python 3.12 on, code, constants and all; what is made later is counted as ever."""
+    command = [INTERPRETERS[version].executable, "-I", "-c", PROGRAM, str(INSIDE)]
+
+    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    assert told["frozen"]
+    assert set(told["early"]) == ({0} if version >= (3, 12) else {1000})
+    assert told["late"] == [1000] * 4
