@@ -20,6 +20,7 @@ It talks to the server over a SOCK_SEQPACKET socket (its descriptor is the first
 import json
 import os
 import select
+import signal
 import socket
 import sys
 
@@ -40,6 +41,7 @@ def main():
     control = socket.socket(fileno=int(sys.argv[1]))
     linux.die_with_parent()
     linux.give_way()
+    _heed_signals()
     configuration = json.loads(control.recv(_MESSAGE_MAX))["configure"]
     try:
         router, ground = None, None
@@ -58,6 +60,14 @@ def main():
     except ConnectionError:
         # The server has ended or let go of this zygote, with a message still on its way.
         return
+
+
+def _heed_signals():
+    """A shell's `&`, or nohup, has the server ignore signals, which is no business of functions."""
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, usual)
 
 
 def _confine(control, configuration):
