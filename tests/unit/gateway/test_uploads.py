@@ -1,5 +1,6 @@
 """Bodies of uploads as they come: framing, lengths, signatures, clients that leave."""
 
+import asyncio
 import hashlib
 import itertools
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emberbox.errors import CallerError
+from emberbox.gateway import uploads
 from emberbox.gateway.body import DisconnectedError
 from emberbox.gateway.chunk_reader import ChunkReader
 from emberbox.gateway.sigv4_payload import chain_of
@@ -82,6 +84,19 @@ async def test_a_client_that_leaves_ends_the_upload():
     """It is no error of anybody."""
     with pytest.raises(DisconnectedError):
         await read(Upload(receiver(b"hel", leaves=True), {"content-length": "5"}))
+
+
+async def test_a_client_that_sends_nothing_for_long_is_told_so(monkeypatch):
+    """With S3's error, and its connection is closed."""
+    monkeypatch.setattr(uploads, "_IDLE_S", 0.01)
+
+    async def silent():
+        await asyncio.Event().wait()
+
+    with pytest.raises(CallerError) as refused:
+        await read(Upload(silent, {"content-length": "5"}))
+    assert (refused.value.code, refused.value.status) == ("RequestTimeout", 400)
+    assert refused.value.headers == {"connection": "close"}
 
 
 def test_more_than_five_gigabytes_are_refused_before_they_come():
