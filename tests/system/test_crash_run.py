@@ -1,4 +1,4 @@
-"""The short form of `python -m bench.crash` and `python -m bench.conservation`."""
+"""The short forms of `python -m bench.crash`, `bench.crash_push` and `bench.conservation`."""
 
 import json
 import subprocess
@@ -31,6 +31,17 @@ def test_accepted_events_outlive_a_server_that_is_killed():
 
     assert report["accepted"] >= 600
     assert report["lost"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_uploads_events_and_schedules_outlive_a_server_that_is_killed():
+    """What was acknowledged is there and was told of; nothing is half, nothing skipped."""
+    report = ran("bench.crash_push", "--kills", "2")
+
+    assert all(report["acknowledged"].values())
+    assert not any(report["lost"].values())
+    assert report["half_objects"] == 0
 
 
 @pytest.mark.slow
