@@ -32,6 +32,7 @@ from emberbox.parts.ground import Ground
 from emberbox.parts.housekeeping import keep_house
 from emberbox.parts.identity import Identities, NewRootKey, open_identities
 from emberbox.parts.listening import bind, own_url
+from emberbox.parts.log_exports import open_log_exports
 from emberbox.parts.logs import Logs, open_log_filters, open_logs
 from emberbox.parts.messaging import Messaging, open_deliveries, open_messaging, open_sources
 from emberbox.parts.metrics import Metrics, open_metrics
@@ -138,6 +139,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         keep_house(functions, environments.fleet, stack)
         asynchronous = await open_asynchronous(ground, front_door, catalog, metrics.of_lambda)
         await _connect(ground, front, asynchronous)
+        open_log_exports(ground, logs, objects)
         objects.open(asynchronous, messaging, catalog, events.rules.putting.emit, guard, stack)
         accepting = await asyncio.get_running_loop().create_server(
             serving[0].protocol, sock=listener, backlog=_BACKLOG

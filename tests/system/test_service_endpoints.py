@@ -1,5 +1,6 @@
-"""A server whose queues and topics are on another server."""
+"""A server whose queues, topics, buckets and buses are on another server."""
 
+import gzip
 import json
 import time
 
@@ -32,10 +33,12 @@ def client(service, server):
     )
 
 
-@pytest.fixture
-def elsewhere(server, tmp_path):
-    """A server of this test's own that uses the queues and topics of the shared one."""
-    options = ["--sqs-endpoint", server.url, "--sns-endpoint", server.url]
+@pytest.fixture(scope="module")
+def elsewhere(server, tmp_path_factory):
+    """A server of this module's own that uses what the shared one has."""
+    services = ("sqs", "sns", "s3", "events")
+    options = [text for each in services for text in (f"--{each}-endpoint", server.url)]
+    tmp_path = tmp_path_factory.mktemp("elsewhere")
     with running(tmp_path / "data", tmp_path / "log", *options) as other:
         yield other
 
@@ -104,3 +107,60 @@ def test_queues_and_topics_of_another_server_feed_and_hear(server, elsewhere):
     assert {"n": 1} in [each.get("requestPayload") for each in told]
     here = client("sqs", elsewhere)
     assert "QueueUrls" not in here.list_queues()
+
+
+def test_buckets_and_buses_of_another_server_are_used(server, elsewhere):
+    """Code is read there; records of failures, exported logs and events go there."""
+    s3, events, sqs = (client(each, server) for each in ("s3", "events", "sqs"))
+    functions, logs = client("lambda", elsewhere), client("logs", elsewhere)
+    s3.create_bucket(Bucket="there-kept")
+    s3.put_object(Bucket="there-kept", Key="code.zip", Body=make_zip(lambda_function=SOURCE))
+    url = sqs.create_queue(QueueName="there-heard")["QueueUrl"]
+    events.put_rule(Name="there", EventPattern='{"source": ["lambda"]}')
+    told = {"Id": "q", "Arn": f"{ARN}there-heard", "InputPath": "$.detail.requestPayload"}
+    events.put_targets(Rule="there", Targets=[told])
+    bus = "arn:aws:events:us-east-1:123456789012:event-bus/default"
+    for name, failed in (("stored", "arn:aws:s3:::there-kept"), ("heard", bus)):
+        functions.create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role=ROLE,
+            Handler="lambda_function.lambda_handler",
+            Code={"S3Bucket": "there-kept", "S3Key": "code.zip"},
+        )
+        functions.get_waiter("function_active_v2").wait(FunctionName=name)
+        functions.put_function_event_invoke_config(
+            FunctionName=name,
+            MaximumRetryAttempts=0,
+            DestinationConfig={"OnFailure": {"Destination": failed}},
+        )
+        functions.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"n": 2}')
+
+    assert [json.loads(body) for body in received(sqs, url, 1)] == [{"n": 2}]
+    (record,) = stored(s3, "aws/lambda/async/stored/")
+    assert json.loads(record)["requestPayload"] == {"n": 2}
+
+    task = logs.create_export_task(
+        **{"from": 0, "to": int(time.time() * 1000) + 60_000},
+        logGroupName="/aws/lambda/stored",
+        destination="there-kept",
+    )["taskId"]
+    texts = [gzip.decompress(each) for each in stored(s3, f"exportedlogs/{task}/")]
+    assert b"START RequestId" in b"".join(texts)
+    (found,) = logs.describe_export_tasks(taskId=task)["exportTasks"]
+    assert found["status"]["code"] in ("RUNNING", "COMPLETED")
+
+    events.remove_targets(Rule="there", Ids=["q"])
+    events.delete_rule(Name="there")
+
+
+def stored(s3, prefix):
+    """The objects with a prefix, once there are some."""
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        found = s3.list_objects_v2(Bucket="there-kept", Prefix=prefix).get("Contents", [])
+        if found:
+            return [
+                s3.get_object(Bucket="there-kept", Key=each["Key"])["Body"].read() for each in found
+            ]
+    raise AssertionError(f"nothing came under {prefix}")

@@ -11,6 +11,8 @@ F = TypeVar("F", bound=Callable[..., object])
 _USES: Final = {
     "sqs": "Poll queues and send to queues there, at AWS or another server, and not here.",
     "sns": "Publish what is told of asynchronous invocations to topics there, and not here.",
+    "s3": "Read code from buckets there, and write failure records and exported logs to them.",
+    "events": "Put what is told of asynchronous invocations, and of schedules, on buses there.",
 }
 _SUFFIX: Final = "_endpoint"
 

@@ -19,6 +19,8 @@ from emberbox.parts.logs import Logs
 from emberbox.parts.messaging import Messaging, permitted
 from emberbox.parts.resource_policies import bus_policies, queue_policies, topic_policies
 from emberbox.parts.universal import UniversalCalls
+from emberbox.services.elsewhere import Elsewhere
+from emberbox.services.events.elsewhere import BusesElsewhere
 from emberbox.services.events.service import EventsService
 from emberbox.services.scheduler.service import SchedulerService
 from emberbox.services.targets.dispatching import Counted, Dispatcher
@@ -37,6 +39,7 @@ class Events:
     universal: UniversalCalls
     metrics: MetricSink
     clock: Clock
+    elsewhere: BusesElsewhere | None = None
 
     def among(self, others: list[Service]) -> list[Service]:
         """All services: these and the others, whose operations schedules may call."""
@@ -82,19 +85,21 @@ class Events:
             ),
             stack,
         )
+        of_schedules, deliver = senders, self.rules.putting.deliver
+        if self.elsewhere is not None:
+            of_schedules = Senders(replace(ways, put=self.elsewhere.put), may)
+            deliver = self.elsewhere.deliver
         self.schedules.open(
             Dispatcher(
                 self.schedules.outbox,
-                partial(_numbered, senders),
+                partial(_numbered, of_schedules),
                 senders.bury,
                 self.clock,
                 target_counter(self.metrics, "AWS/Scheduler"),
             ),
             stack,
         )
-        asynchronous.targets["events"] = permitted(
-            "events:PutEvents", self.rules.putting.deliver, messaging.rights
-        )
+        asynchronous.targets["events"] = permitted("events:PutEvents", deliver, messaging.rights)
 
 
 async def open_events(ground: Ground, roles: Rights, metrics: MetricSink) -> Events:
@@ -117,7 +122,9 @@ async def open_events(ground: Ground, roles: Rights, metrics: MetricSink) -> Eve
     universal = UniversalCalls(roles)
     path = ground.data / "schedules.db"
     schedules = await SchedulerService.start(path, clock, universal.knows, stack)
-    return Events(rules, schedules, universal, metrics, clock)
+    endpoint = dict(ground.settings.endpoints).get("events")
+    elsewhere = None if endpoint is None else BusesElsewhere(Elsewhere("events", endpoint))
+    return Events(rules, schedules, universal, metrics, clock, elsewhere)
 
 
 async def _publish(messaging: Messaging, arn: str, message: str) -> None:

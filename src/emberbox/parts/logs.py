@@ -46,7 +46,9 @@ class Logs:
 
 async def open_logs(ground: Ground) -> Logs:
     """Open them; they close when the stack unwinds."""
-    database = await Database.open(ground.data / "logs.db", "logs", durable=False)
+    database = await Database.open(
+        ground.data / "logs.db", "logs", ("logs", "documents"), durable=False
+    )
     stack = ground.stack
     stack.push_async_callback(database.close)
     store, filters = LogStore(database), LogFilterStore(database)
@@ -54,6 +56,7 @@ async def open_logs(ground: Ground) -> Logs:
     sink = await LogSink.open(store, ground.data / "journal", ground.clock)
     stack.push_async_callback(sink.close)
     service = LogsService(store, filters, sink, ground.clock)
+    await service.load()
     stack.push_async_callback(service.close)
     return Logs(store, sink, service, ground.clock)
 

@@ -8,21 +8,29 @@ from emberbox.functions.code import NoSuchBlobError
 from emberbox.gateway.guard import Guard
 from emberbox.gateway.pages import Public
 from emberbox.gateway.website_page import website_page
+from emberbox.invoke.deliveries import Deliver
+from emberbox.model.async_deliveries import Delivery
 from emberbox.model.request import RequestContext
 from emberbox.parts.asynchronous import Asynchronous
 from emberbox.parts.bucket_targets import Emit, enter_targets
 from emberbox.parts.ground import Ground
 from emberbox.parts.messaging import Messaging
+from emberbox.services.elsewhere import Elsewhere
 from emberbox.services.s3.blobs import Blobs
+from emberbox.services.s3.elsewhere import BucketsElsewhere
 from emberbox.services.s3.service import S3Service
 from emberbox.settings import AuthMode
+from emberbox.sources.rights import Rights
 from emberbox.storage.catalog import FunctionCatalog
+
+Store = Blobs | BucketsElsewhere
+"""Objects for other parts of this server: here, or where `--s3-endpoint` says."""
 
 
 class CodeObjects:
     """Code packages of functions and layers in buckets."""
 
-    def __init__(self, blobs: Blobs) -> None:
+    def __init__(self, blobs: Store) -> None:
         self._blobs = blobs
 
     async def read(
@@ -40,9 +48,14 @@ class Objects:
     """What others need of it."""
 
     s3: S3Service
+    blobs: Store
     code: CodeObjects
-
     mode: AuthMode
+
+    @property
+    def are_here(self) -> bool:
+        """Whether the objects of other parts are in our own buckets."""
+        return self.blobs is self.s3.blobs
 
     def website_page(self, guard: Guard | None, region: str) -> Public:
         """The page of all websites in buckets."""
@@ -59,7 +72,7 @@ class Objects:
     ) -> None:
         """Begin to tell targets; become one of invocations; say whose the buckets are."""
         enter_targets(self.s3.targets, asynchronous.entry, catalog, messaging, emit, self.mode)
-        asynchronous.targets["s3"] = self.s3.blobs.deliver
+        asynchronous.targets["s3"] = _permitted(self.blobs, messaging.rights)
         self.s3.open(stack)
         if guard is not None:
             guard.owners["s3"] = self.s3.policies.owner
@@ -71,4 +84,21 @@ async def open_objects(ground: Ground) -> Objects:
     s3 = await S3Service.start(
         ground.data, ground.clock, ground.stack, is_decided=mode is AuthMode.ENFORCED
     )
-    return Objects(s3, CodeObjects(s3.blobs), mode)
+    endpoint = dict(ground.settings.endpoints).get("s3")
+    blobs: Store = s3.blobs
+    if endpoint is not None:
+        blobs = BucketsElsewhere(Elsewhere("s3", endpoint), ground.clock)
+    return Objects(s3, blobs, CodeObjects(blobs), mode)
+
+
+def _permitted(blobs: Store, rights: Rights) -> Deliver:
+    """Records of failed invocations, refused if the function's role may not write them."""
+
+    async def checked(delivery: Delivery) -> None:
+        place = f"{delivery.target}/aws/lambda/async/{delivery.name}/"
+        if not await rights(delivery.role, "s3:PutObject", place):
+            text = f"{delivery.role} may not do s3:PutObject"
+            raise CallerError("AccessDeniedException", text, status=403)
+        await blobs.deliver(delivery)
+
+    return checked

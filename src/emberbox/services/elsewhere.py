@@ -9,7 +9,7 @@ accept.
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, Final
 
 from emberbox.errors import CallerError, PlatformError
@@ -36,6 +36,24 @@ class Elsewhere:
         answer: dict[str, Any] = await _in_thread(lambda: self._call(region, operation, params))
         return answer
 
+    async def read(
+        self, region: str, operation: str, member: str, limit: int, **params: Any
+    ) -> bytes:
+        """The first `limit` bytes of a member that is a stream; errors as of `call`."""
+
+        def work() -> bytes:
+            from botocore.exceptions import BotoCoreError
+
+            with closing(self._call(region, operation, params)[member]) as stream:
+                try:
+                    data: bytes = stream.read(limit)
+                except (BotoCoreError, OSError) as error:
+                    raise self._failure(error) from None
+            return data
+
+        found: bytes = await _in_thread(work)
+        return found
+
     def _call(self, region: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
@@ -46,10 +64,13 @@ class Elsewhere:
         except ParamValidationError as error:
             raise CallerError("InvalidParameterValue", str(error)) from None
         except BotoCoreError as error:
-            raise PlatformError(f"{self._service} at {self._url}: {error}") from None
+            raise self._failure(error) from None
         except Exception as error:  # noqa: BLE001 - whatever botocore makes of an odd answer
-            raise PlatformError(f"{self._service} at {self._url}: {error!r}") from None
+            raise self._failure(error) from None
         return answer
+
+    def _failure(self, error: Exception) -> PlatformError:
+        return PlatformError(f"{self._service} at {self._url}: {str(error) or repr(error)}")
 
     def _client(self, region: str) -> Any:
         with self._making:
@@ -70,6 +91,8 @@ class Elsewhere:
             read_timeout=30,
             max_pool_connections=64,
             proxies={},
+            # Few servers but AWS's own have a name for each bucket.
+            s3={"addressing_style": "auto" if "amazonaws." in self._url else "path"},
         )
         return session.create_client(
             self._service, region_name=region, endpoint_url=self._url, config=config

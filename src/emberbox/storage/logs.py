@@ -40,11 +40,11 @@ class LogStore:
     """The log database. Lists and reads are bounded by their `limit`; writes are committed."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     async def covered(self) -> int:
         """The highest segment of the journal that needs no replay."""
-        return await self._database.read(_covered)
+        return await self.database.read(_covered)
 
     async def append(self, parts: Sequence[Slice], covered: int, now_ms: int) -> None:
         """Store slices in their order, creating what they name, and note the journal's segment.
@@ -61,7 +61,7 @@ class LogStore:
                 _add_chunks(tx, group_id, stream_id, its_parts, now_ms)
             tx.run("log_journal_cover", covered=covered)
 
-        await self._database.write(work)
+        await self.database.write(work)
 
     async def put(self, group: GroupKey, stream: str, parts: Sequence[Slice], now_ms: int) -> None:
         """Store slices in a stream that must exist."""
@@ -70,7 +70,7 @@ class LogStore:
             found = find_group(tx, group)
             _add_chunks(tx, found.id, _stream(tx, found.id, stream).id, parts, now_ms)
 
-        await self._database.write(work)
+        await self.database.write(work)
 
     async def create_group(
         self,
@@ -96,7 +96,7 @@ class LogStore:
             ):
                 raise AlreadyThereError("group")
 
-        await self._database.write(work)
+        await self.database.write(work)
 
     async def delete_group(self, key: GroupKey) -> None:
         """Remove a group with its streams; their events go with the next sweeps."""
@@ -111,11 +111,11 @@ class LogStore:
             tx.run("log_group_remove", id=group.id)
             tx.changed(REMOVED, str(group.id))
 
-        await self._database.write(work)
+        await self.database.write(work)
 
     async def group(self, key: GroupKey) -> LogGroup:
         """One group, or MissingGroupError."""
-        return await self._database.read(lambda tx: find_group(tx, key))
+        return await self.database.read(lambda tx: find_group(tx, key))
 
     async def groups(self, query: GroupQuery) -> list[LogGroup]:
         """Groups by name."""
@@ -133,17 +133,17 @@ class LogStore:
                 limit=query.limit,
             )
 
-        return [group_of(row) for row in await self._database.read(work)]
+        return [group_of(row) for row in await self.database.read(work)]
 
     async def retain(self, key: GroupKey, days: int | None) -> None:
         """Set for how many days a group keeps its events; None is for ever."""
-        await self._database.write(
+        await self.database.write(
             lambda tx: tx.run("log_group_retain", id=find_group(tx, key).id, days=days)
         )
 
     async def protect(self, key: GroupKey, *, is_protected: bool) -> None:
         """Say whether a group is protected against deletion."""
-        await self._database.write(
+        await self.database.write(
             lambda tx: tx.run(
                 "log_group_protect", id=find_group(tx, key).id, is_protected=is_protected
             )
@@ -163,7 +163,7 @@ class LogStore:
                 raise TooManyTagsError(key.name)
             tx.run("log_group_tag", id=group.id, tags=dumps(tags))
 
-        await self._database.write(work)
+        await self.database.write(work)
 
     async def create_stream(self, group: GroupKey, name: str, now_ms: int) -> None:
         """Add an empty stream to a group that must exist; AlreadyThereError if there is one."""
@@ -173,7 +173,7 @@ class LogStore:
             if not tx.run("log_stream_add", group_id=group_id, name=name, created_ms=now_ms):
                 raise AlreadyThereError("stream")
 
-        await self._database.write(work)
+        await self.database.write(work)
 
     async def delete_stream(self, group: GroupKey, name: str) -> None:
         """Remove a stream; its events go with the next sweeps."""
@@ -187,7 +187,7 @@ class LogStore:
             tx.run("log_stream_remove", id=row["id"])
             tx.run("log_group_grow", id=found.id, more=-row["size_bytes"])
 
-        await self._database.write(work)
+        await self.database.write(work)
 
     async def streams(self, group: GroupKey, query: StreamQuery) -> list[StoredStream]:
         """Streams of a group that must exist, by name or by the time of their last event."""
@@ -212,7 +212,7 @@ class LogStore:
                 limit=query.limit,
             )
 
-        return [stream_of(row) for row in await self._database.read(work)]
+        return [stream_of(row) for row in await self.database.read(work)]
 
     async def read(self, group: GroupKey, request: ReadRequest, now_ms: int) -> Page:
         """Events of a group that must exist, or of those of its streams that the request names.
@@ -227,7 +227,7 @@ class LogStore:
             oldest_ms = now_ms - keep_ms if keep_ms else 0
             return read_page(tx, found.id, ids, request, oldest_ms)
 
-        return await self._database.read(work)
+        return await self.database.read(work)
 
     async def expire(self, now: float) -> int:
         """Remove events that are over their group's age or whose stream is gone; 0 if none were.
@@ -236,7 +236,7 @@ class LogStore:
         """
         removed = 0
         for _ in range(_SWEEP_ROUNDS):
-            swept = await self._database.write(lambda tx: _sweep(tx, int(now * 1000)))
+            swept = await self.database.write(lambda tx: _sweep(tx, int(now * 1000)))
             removed += swept
             if swept == 0:
                 break

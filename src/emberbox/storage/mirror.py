@@ -37,6 +37,10 @@ class Mirror(Generic[K, V]):
         """One thing, or None."""
         return self._things.get(key)
 
+    def items(self) -> list[tuple[K, V]]:
+        """All things with their keys."""
+        return list(self._things.items())
+
     def __iter__(self) -> Iterator[V]:
         return iter(list(self._things.values()))
 

@@ -41,7 +41,7 @@ async def sink(store, tmp_path, clock):
 
 @pytest.fixture
 def logs(store, sink, clock, caller):
-    return caller(LogsService(store, LogFilterStore(store._database), sink, clock))
+    return caller(LogsService(store, LogFilterStore(store.database), sink, clock))
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ class GroupOperations:
             )
         if "logGroupIdentifiers" in params:
             return {"logGroups": await self._identified(context, params)}
-        if _asks_only_for_others(context, params):
+        if asks_only_for_others(context, params):
             return {"logGroups": []}
         limit = params.get("limit", PAGE)
         found = await self._store.groups(
@@ -104,7 +104,7 @@ class GroupOperations:
                 after=from_token(params["nextToken"]) if "nextToken" in params else "",
                 prefix=prefix or "",
                 pattern=pattern,
-                classes=_classes(params.get("logGroupClass")),
+                classes=classes_like(params.get("logGroupClass")),
             )
         )
         show = self._shown if pattern is None else _shown_in_brief
@@ -219,14 +219,16 @@ class GroupOperations:
         await self._store.tag(key, add, remove, TAGS_MAX)
 
 
-def _asks_only_for_others(context: RequestContext, params: Params) -> bool:
+def asks_only_for_others(context: RequestContext, params: Params) -> bool:
+    """Whether the request is for log groups of linked accounts alone, of which there are none."""
     accounts = params.get("accountIdentifiers", ())
     if not params.get("includeLinkedAccounts", False):
         return False
     return bool(accounts) and context.account not in accounts
 
 
-def _classes(group_class: str | None) -> Sequence[str] | None:
+def classes_like(group_class: str | None) -> Sequence[str] | None:
+    """The classes that a filter by class lets through; None for all."""
     if group_class is None:
         return None
     return _INFREQUENT if group_class in _INFREQUENT else (group_class,)

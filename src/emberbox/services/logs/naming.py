@@ -67,6 +67,14 @@ def from_token(token: str) -> str:
         raise bad_token() from None
 
 
+def place_of(params: Params) -> int:
+    """Where a page of a list in memory begins: `nextToken` is a number, the first page's is 0."""
+    text = from_token(params["nextToken"]) if "nextToken" in params else "0"
+    if not text.isdecimal() or len(text) > 6:
+        raise bad_token()
+    return int(text)
+
+
 def bad_token() -> CallerError:
     """The error that a page token is none of ours."""
     return invalid("The specified nextToken is invalid.")

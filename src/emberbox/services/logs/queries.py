@@ -9,11 +9,11 @@ from emberbox.model.insights.values import QueryError, shown
 from emberbox.model.log_events import Cut
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.services.logs.naming import (
-    bad_token,
     from_token,
     group_identified,
     group_key,
     invalid,
+    place_of,
     to_token,
 )
 from emberbox.services.logs.querying import WAITING_MAX, Job, Querying, pointer
@@ -90,7 +90,7 @@ class QueryOperations:
     async def get_query_results(self, context: RequestContext, params: Params) -> Params:
         """The status of a query, and its results once it is complete."""
         job = self._job(context, params)
-        start = _place(params)
+        start = place_of(params)
         count = params.get("maxItems") or ROWS_MAX
         answer: Params = {
             "queryLanguage": _LANGUAGE,
@@ -131,7 +131,7 @@ class QueryOperations:
             and params.get("queryLanguage") in (None, _LANGUAGE)
             and (group is None or any(each.name == group for each in job.groups))
         ]
-        start, count = _place(params), params.get("maxResults", PAGE)
+        start, count = place_of(params), params.get("maxResults", PAGE)
         answer: Params = {"queries": [_shown(job) for job in found[start : start + count]]}
         if start + count < len(found):
             answer["nextToken"] = to_token(str(start + count))
@@ -183,13 +183,6 @@ def _groups(context: RequestContext, params: Params) -> list[GroupKey]:
 def _ms(given: int, rest: int) -> int:
     """Seconds since the epoch, or milliseconds, which can be told by their size."""
     return given if given >= _MILLISECONDS_FROM else given * 1000 + rest
-
-
-def _place(params: Params) -> int:
-    text = from_token(params["nextToken"]) if "nextToken" in params else "0"
-    if not text.isdecimal() or len(text) > 6:
-        raise bad_token()
-    return int(text)
 
 
 def _shown(job: Job) -> Params:

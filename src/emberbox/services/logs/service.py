@@ -5,9 +5,14 @@ from collections.abc import Mapping
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.model.request import Operation, Params, Reply, RequestContext
+from emberbox.services.logs.definitions import DefinitionOperations
 from emberbox.services.logs.events import EventOperations
+from emberbox.services.logs.exporting import Exporter
+from emberbox.services.logs.exports import ExportOperations
+from emberbox.services.logs.fields import FieldOperations
 from emberbox.services.logs.following import Following
 from emberbox.services.logs.groups import GroupOperations
+from emberbox.services.logs.listing import ListOperations
 from emberbox.services.logs.live_tail import LiveTail
 from emberbox.services.logs.measuring import Measurer
 from emberbox.services.logs.metric_filters import MetricFilterOperations
@@ -44,11 +49,17 @@ class LogsService:
         self._metric_filters = MetricFilterOperations(store, filters, clock)
         queries = QueryOperations(store, clock)
         self.querying = queries.querying
+        self.exporter = Exporter(store, clock)
+        self._definitions = DefinitionOperations(store, clock)
         built = (
             GroupOperations(store, filters, clock).operations
+            | ListOperations(store).operations
             | self._subscriptions.operations
             | self._metric_filters.operations
             | queries.operations
+            | self._definitions.operations
+            | FieldOperations(store, clock).operations
+            | ExportOperations(store, self.exporter, clock).operations
             | LiveTail(store, filters, clock).operations
             | StreamOperations(store, clock).operations
             | EventOperations(store, clock).operations
@@ -56,6 +67,11 @@ class LogsService:
         self.operations: Mapping[str, Operation] = {
             name: self._answering(operation) for name, operation in built.items()
         }
+
+    async def load(self) -> None:
+        """Read what is kept beside groups and events."""
+        await self._definitions.shelf.load()
+        await self.exporter.shelf.load()
 
     def follow(self, functions: Functions, metrics: MetricSink) -> Following:
         """Begin to send functions and metrics what the filters of groups let through."""
@@ -72,7 +88,8 @@ class LogsService:
         return following
 
     async def close(self) -> None:
-        """End the queries that run."""
+        """End the queries that run, and stop exports."""
+        await self.exporter.close()
         await self.querying.close()
 
     def _answering(self, operation: Operation) -> Operation:

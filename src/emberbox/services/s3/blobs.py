@@ -1,4 +1,6 @@
-"""Objects for other parts of this server: code of functions, records of failed invocations."""
+"""Objects for other parts of this server: code of functions, records of failed invocations,
+exported logs.
+"""
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -39,15 +41,16 @@ class Blobs:
         """A bucket as the destination of what is told of a failed invocation."""
         if delivery.kind != "destination":
             raise not_built("buckets for dead letters")
-        bucket = self._access.named(delivery.target.rpartition(":")[2])
-        moment = utc(self._clock.now())
-        key = (
-            f"aws/lambda/async/{delivery.name}/{moment:%Y/%m/%d}/"
-            f"{moment:%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
-        )
+        bucket = delivery.target.rpartition(":")[2]
+        key = failure_key(delivery, self._clock)
+        await self.put(delivery.region, bucket, key, delivery.body, "application/json")
+
+    async def put(self, region: str, name: str, key: str, body: bytes, content_type: str) -> None:
+        """An object, durable on return, by whoever owns the bucket; CallerError in S3's words."""
+        bucket = self._access.named(name)
         context = RequestContext(
             account=bucket.account,
-            region=delivery.region,
+            region=region,
             request_id=str(uuid.uuid4()),
             service="s3",
             operation="PutObject",
@@ -57,10 +60,19 @@ class Blobs:
         params = {
             "Bucket": bucket.name,
             "Key": key,
-            "Body": Whole(delivery.body),
-            "ContentType": "application/json",
+            "Body": Whole(body),
+            "ContentType": content_type,
         }
         await self._putting.put_object(context, params)
+
+
+def failure_key(delivery: Delivery, clock: Clock) -> str:
+    """Where the record of a failed invocation goes."""
+    moment = utc(clock.now())
+    return (
+        f"aws/lambda/async/{delivery.name}/{moment:%Y/%m/%d}/"
+        f"{moment:%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
+    )
 
 
 class Whole:
