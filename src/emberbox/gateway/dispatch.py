@@ -1,5 +1,6 @@
 """From a complete request to an answer: route, parse, validate, run the operation, serialise."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
@@ -16,12 +17,20 @@ from emberbox.gateway.shapes import ServiceModel, Shape
 from emberbox.gateway.sigv4_scope import Scope
 from emberbox.gateway.validation import validate
 from emberbox.gateway.wire import HttpRequest, HttpResponse
-from emberbox.model.request import BodyStream, Operation, Reply, RequestContext, Service
+from emberbox.model.request import (
+    BodyStream,
+    Operation,
+    Params,
+    Reply,
+    RequestContext,
+    Service,
+)
 from emberbox.model.trace import from_traceparent, is_trace
 
 log = logging.getLogger("emberbox.gateway")
 
 _BODILESS = frozenset({204, 304})
+_LONG = 50
 _NOT_BUILT = 501
 _UPLOADS = frozenset({"PUT", "POST"})
 _UPLOADING = frozenset({"s3", ""})
@@ -193,7 +202,11 @@ class Dispatcher:
         )
         result = await operation(context, params)
         reply = result if isinstance(result, Reply) else Reply(result)
-        return _amended(codec.serialise(call, reply.output, request_id), reply)
+        if _is_long(reply.output):
+            response = await asyncio.to_thread(codec.serialise, call, reply.output, request_id)
+        else:
+            response = codec.serialise(call, reply.output, request_id)
+        return _amended(response, reply)
 
     def _built(self, service: str, operation: str) -> Operation:
         built = self._services[service].operations.get(operation) if service in self else None
@@ -204,6 +217,11 @@ class Dispatcher:
 
     def __contains__(self, service: str) -> bool:
         return service in self._services
+
+
+def _is_long(output: Params) -> bool:
+    """Whether an answer takes so long to write that others should not wait for it."""
+    return any(isinstance(each, list) and len(each) > _LONG for each in output.values())
 
 
 def _trace(request: HttpRequest) -> str:

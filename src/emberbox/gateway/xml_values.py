@@ -13,11 +13,15 @@ _ESCAPES: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
 )
 _ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_SPECIAL: Final = re.compile(f'[&<>"\r{_ILLEGAL.pattern[1:]}')
+"""What is not written as it is."""
 _ATTRIBUTE_ESCAPES: Final = str.maketrans({"\n": "&#10;", "\t": "&#9;"})
 
 
 def escape(text: str) -> str:
     """Text fit for XML; what XML 1.0 cannot hold becomes the replacement character."""
+    if _SPECIAL.search(text) is None:
+        return text
     return _ILLEGAL.sub("\ufffd", text).translate(_ESCAPES)
 
 

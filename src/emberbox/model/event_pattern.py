@@ -13,6 +13,7 @@ SNS everywhere, compares them as numbers.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from emberbox.model.event_tests import ABSENT, PatternError, Test, operator_test, plain_test
@@ -20,6 +21,7 @@ from emberbox.model.event_tests import ABSENT, PatternError, Test, operator_test
 _OR: Final = "$or"
 _OR_MIN: Final = 2
 _DEPTH_MAX: Final = 100
+_MANY: Final = 2_000
 
 _EVERYWHERE: Final = frozenset(
     {"prefix", "suffix", "equals-ignore-case", "anything-but", "numeric", "exists"}
@@ -123,6 +125,18 @@ class AnyOf:
 
     def __len__(self) -> int:
         return len(self._patterns)
+
+
+def has_many(value: Any) -> bool:
+    """Whether an event holds so many values that patterns may take their time with it."""
+    left, count = [value], 0
+    while left and count < _MANY:
+        each = left.pop()
+        inner = each.values() if isinstance(each, Mapping) else each
+        if isinstance(each, Mapping | list):
+            count += len(each)
+            left += islice(inner, _MANY)
+    return count >= _MANY
 
 
 def _loaded(text: str) -> Any:

@@ -65,18 +65,19 @@ class RuleIndex(Generic[K]):
         for home in self._homes.pop(key, ()):
             home.pop(key, None)
 
-    def matching(self, event: Mapping[str, Any]) -> list[K]:
-        """The keys of all patterns that let the event through."""
+    def candidates(self, event: Mapping[str, Any]) -> dict[K, EventPattern]:
+        """The patterns that could let the event through; no others do."""
         source, kind = event.get("source"), event.get("detail-type")
-        found: dict[K, None] = {}
+        found: dict[K, EventPattern] = {}
         for place in ((source, kind), (source, _ANY), (_ANY, kind), (_ANY, _ANY)):
             bucket = self._buckets.get(place)
-            if bucket is None:
-                continue
-            for key, pattern in bucket.candidates(event):
-                if key not in found and pattern.matches(event):
-                    found[key] = None
-        return list(found)
+            if bucket is not None:
+                found.update(bucket.candidates(event))
+        return found
+
+    def matching(self, event: Mapping[str, Any]) -> list[K]:
+        """The keys of all patterns that let the event through."""
+        return [key for key, each in self.candidates(event).items() if each.matches(event)]
 
     def __len__(self) -> int:
         return len(self._homes)

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emberbox.model.event_pattern import EVENTS, MAPPING, SUBSCRIPTION, AnyOf, EventPattern
+from emberbox.model.event_pattern import (
+    EVENTS,
+    MAPPING,
+    SUBSCRIPTION,
+    AnyOf,
+    EventPattern,
+    has_many,
+)
 from emberbox.model.event_tests import PatternError
 
 YES, NO = True, False
@@ -249,3 +256,17 @@ def test_wildcards_agree_with_a_regular_expression(pattern, value):
 
     wanted = re.fullmatch(pattern.replace("*", ".*"), value) is not None
     assert matches({"k": [{"wildcard": pattern}]}, {"k": value}) is wanted
+
+
+@pytest.mark.parametrize(
+    ("event", "many"),
+    [
+        ({}, False),
+        ({"detail": {"a": [1, 2, {"b": "x" * 100_000}]}}, False),
+        ({"detail": {"a": list(range(2_000))}}, True),
+        ({"detail": [{"a": {"b": [number]}} for number in range(1_000)]}, True),
+    ],
+)
+def test_many_values_are_counted_wherever_they_are(event, many):
+    """What is long is one value; what is nested counts with what is in it."""
+    assert has_many(event) is many

@@ -357,3 +357,22 @@ async def test_an_archive_begins_empty(world):
     await call("CreateArchive", ArchiveName="a", EventSourceArn=bus)
 
     assert (await call("DescribeArchive", ArchiveName="a"))["EventCount"] == 0
+
+
+async def test_large_events_go_their_way_as_small_ones_do(world):
+    """Events of thousands of values reach rules and archives, and TestEventPattern."""
+    here, call = world
+    bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+    await call("CreateArchive", ArchiveName="a", EventSourceArn=bus)
+    await rule(call)
+    detail = json.dumps({"many": [{"n": number} for number in range(5_000)]})
+    await put(call, Detail=detail)
+    await here.settled(0)
+
+    assert [len(each["detail"]["many"]) for each in here.sent] == [5_000]
+    assert (await call("DescribeArchive", ArchiveName="a"))["EventCount"] == 1
+    event = dict.fromkeys(("id", "account", "source", "time", "region", "detail-type"), "x")
+    event |= {"resources": [], "detail": json.loads(detail)}
+    pattern = json.dumps({"detail": {"many": {"n": [4_999]}}})
+    tried = await call("TestEventPattern", EventPattern=pattern, Event=json.dumps(event))
+    assert tried == {"Result": True}

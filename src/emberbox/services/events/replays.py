@@ -192,7 +192,8 @@ class ReplayOperations:
         for row in rows if bus is not None else ():
             event = json.loads(row["event"]) | {"replay-name": replay.name}
             assert bus is not None
-            self._router.route(bus, event, outcome, only=frozenset(replay.filters))
+            matched = await self._router.matching(bus, event)
+            self._router.route(event, matched, outcome, only=frozenset(replay.filters))
         now = self._clock.now()
         sent: list[Waiting] = []
 

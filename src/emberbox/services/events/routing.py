@@ -3,17 +3,18 @@
 When `accept` returns, all that follows from the event is on disk.
 """
 
+import asyncio
 import json
 import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from emberbox.clock import Clock
 from emberbox.model.event_bus import Archive, Rule, bus_arn, wire_time
-from emberbox.model.event_pattern import EventPattern
+from emberbox.model.event_pattern import EventPattern, has_many
 from emberbox.model.input_transform import TransformError, body_of
 from emberbox.model.parcels import AGE_DEFAULT_S, RETRIES_DEFAULT, Parcel
 from emberbox.model.rule_index import RuleIndex
@@ -31,6 +32,13 @@ Counted = Callable[[str, Rule], None]
 """Counts what a rule does, as a metric."""
 
 Event = Mapping[str, Any]
+
+
+class Matched(NamedTuple):
+    """What wants an event."""
+
+    rules: list[ShelfKey]
+    archives: list[Archive]
 
 
 @dataclass(slots=True)
@@ -78,10 +86,24 @@ class Router:
 
     async def accept(self, events: Iterable[tuple[ShelfKey, Event]], *, hops: int = 0) -> None:
         """Take events for buses. `hops` tells how many buses they have gone through before."""
+        listed = list(events)
+        matched = [await self.matching(bus, event) for bus, event in listed]
+        # No pause from here to the commit: archives are in the order of their times.
         outcome = Outcome()
-        for bus, event in events:
-            self.route(bus, event, outcome, hops=hops)
+        for (_, event), each in zip(listed, matched, strict=True):
+            self.route(event, each, outcome, hops=hops)
         await self.commit(outcome)
+
+    async def matching(self, bus: ShelfKey, event: Event) -> Matched:
+        """What wants an event of a bus; large ones are looked at beside the loop."""
+        index = self._indexes.get(bus)
+        rules = {} if index is None else index.candidates(event)
+        archives = list(self._archives.get(bus_arn(*bus), {}).values())
+        if "replay-name" in event:
+            archives = []
+        if (rules or archives) and has_many(event):
+            return await asyncio.to_thread(_matched, event, rules, archives)
+        return _matched(event, rules, archives)
 
     async def commit(self, outcome: Outcome) -> None:
         """Write what follows from events, and begin to send it."""
@@ -91,21 +113,20 @@ class Router:
 
     def route(
         self,
-        bus: ShelfKey,
         event: Event,
+        matched: Matched,
         outcome: Outcome,
         *,
         hops: int = 0,
         only: frozenset[str] = frozenset(),
     ) -> None:
         """Add what follows from an event; `only` are the ARNs of rules, empty for all."""
-        index = self._indexes.get(bus)
-        for key in index.matching(event) if index is not None else ():
+        for key in matched.rules:
             rule = self._rules.get(key)
-            if rule is not None and (not only or rule.arn in only):
+            if rule is not None and rule.is_enabled and (not only or rule.arn in only):
                 self.trigger(rule, event, outcome, hops=hops)
-        if "replay-name" not in event:
-            self._archive(bus, event, outcome)
+        for archive in matched.archives:
+            self._archive(archive, event, outcome)
 
     def trigger(self, rule: Rule, event: Event, outcome: Outcome, *, hops: int = 0) -> None:
         """Add what the targets of a rule get of an event."""
@@ -122,18 +143,16 @@ class Router:
                 log.warning("%s has nothing for its target %s: %s", rule.arn, target["Id"], error)
                 self._counted("FailedInvocations", rule)
 
-    def _archive(self, bus: ShelfKey, event: Event, outcome: Outcome) -> None:
-        for archive, pattern in self._archives.get(bus_arn(*bus), {}).values():
-            if pattern is None or pattern.matches(event):
-                outcome.archived.append(
-                    {
-                        "account": archive.account,
-                        "region": archive.region,
-                        "archive": archive.name,
-                        "at": self._clock.now(),
-                        "event": json.dumps(event),
-                    }
-                )
+    def _archive(self, archive: Archive, event: Event, outcome: Outcome) -> None:
+        outcome.archived.append(
+            {
+                "account": archive.account,
+                "region": archive.region,
+                "archive": archive.name,
+                "at": self._clock.now(),
+                "event": json.dumps(event),
+            }
+        )
 
     def _rule_changed(self, before: Rule | None, after: Rule | None) -> None:
         if before is not None:
@@ -149,6 +168,17 @@ class Router:
             key = ShelfKey(after.account, after.region, after.name)
             pattern = EventPattern(after.pattern) if after.pattern else None
             self._archives[after.source][key] = (after, pattern)
+
+
+def _matched(
+    event: Event,
+    rules: Mapping[ShelfKey, EventPattern],
+    archives: Iterable[tuple[Archive, EventPattern | None]],
+) -> Matched:
+    return Matched(
+        [key for key, pattern in rules.items() if pattern.matches(event)],
+        [each for each, pattern in archives if pattern is None or pattern.matches(event)],
+    )
 
 
 def _left_on_disk(_waiting: Iterable[Waiting]) -> None:

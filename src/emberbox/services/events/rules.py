@@ -1,5 +1,6 @@
 """Rules: put, describe, list, switch, delete; and TestEventPattern."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -140,7 +141,9 @@ class RuleOperations:
         missing = [name for name in _REQUIRED if name not in event]
         if missing:
             raise invalid(f"Parameter Event is not valid. Reason: it has no {missing[0]}.")
-        return {"Result": pattern is None or pattern.matches(event)}
+        if pattern is None:
+            return {"Result": True}
+        return {"Result": await asyncio.to_thread(pattern.matches, event)}
 
     def key(self, context: RequestContext, bus: str | None, name: str) -> ShelfKey:
         """The key of a rule of the caller's."""

@@ -1,5 +1,8 @@
 """Operations on metric filters."""
 
+import asyncio
+from collections.abc import Sequence
+
 from emberbox.clock import Clock
 from emberbox.model.log_filter import FilterError, compile_filter
 from emberbox.model.log_metric import Measure, extracted
@@ -92,18 +95,21 @@ class MetricFilterOperations:
         """Which messages match a pattern, and what it extracts of them."""
         pattern = params["filterPattern"]
         check_pattern(pattern)
-        matches = compile_filter(pattern)
-        return {
-            "matches": [
-                {
-                    "eventNumber": number,
-                    "eventMessage": message,
-                    "extractedValues": extracted(pattern, message),
-                }
-                for number, message in enumerate(params["logEventMessages"], start=1)
-                if matches(message)
-            ]
+        found = await asyncio.to_thread(_tried, pattern, params["logEventMessages"])
+        return {"matches": found}
+
+
+def _tried(pattern: str, messages: Sequence[str]) -> list[Params]:
+    matches = compile_filter(pattern)
+    return [
+        {
+            "eventNumber": number,
+            "eventMessage": message,
+            "extractedValues": extracted(pattern, message),
         }
+        for number, message in enumerate(messages, start=1)
+        if matches(message)
+    ]
 
 
 def _metrics(made: LogFilter) -> list[tuple[str, str]]:
