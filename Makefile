@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 SOURCES := src tests bench demo examples tools
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint fix types layers unit system bench thousand docs soak storm clean languages
+.PHONY: help demo serve test check lint fix types layers unit system bench thousand docs soak storm beside crash clean languages
 
 help: ## what this Makefile can do
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -66,6 +66,14 @@ soak: $(READY) ## ten thousand invocations with failures mixed in, then look for
 
 storm: $(READY) languages ## half an hour of all languages while their processes are killed
 	@$(BIN)/python -m bench.mixed_soak $(ARGS)
+
+beside: $(READY) ## queues beside those of other servers, as far as they are installed
+	@$(BIN)/python -m bench.beside $(ARGS)
+
+crash: $(READY) ## events, messages, uploads and schedules of a server that is killed again and again
+	@$(BIN)/python -m bench.crash $(ARGS)
+	@$(BIN)/python -m bench.message_crash $(ARGS)
+	@$(BIN)/python -m bench.crash_push $(ARGS)
 
 docs: $(READY) ## write the generated reference pages anew and check every link
 	$(BIN)/python -m tools.exercised

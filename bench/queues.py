@@ -27,7 +27,7 @@ _CLIENTS = 16
 _SECONDS = 4.0
 _BODY = "x" * 100
 _BACKLOG = 20_000
-_MESSAGES = 60
+_MESSAGES = 100
 _MAPPINGS = 100
 _ARN = "arn:aws:sqs:us-east-1:123456789012:"
 _HANDLER = (
@@ -35,7 +35,7 @@ _HANDLER = (
     "def handler(event, context):\n"
     "    for record in event['Records']:\n"
     "        if record['body'].startswith('at '):\n"
-    "            print('LATENCY', time.time() - float(record['body'][3:]))\n"
+    "            print('LATENCY', record['body'][3:], time.time())\n"
 )
 
 
@@ -46,13 +46,13 @@ def main() -> None:
     parser.add_argument("--backlog", type=int, default=_BACKLOG, help="messages to drain")
     arguments = parser.parse_args()
     if arguments.url:
-        print(_table(asyncio.run(_rates(arguments.url))))
+        print(_table(asyncio.run(rates(arguments.url))))
         return
     with (
         tempfile.TemporaryDirectory(prefix="emberbox-bench-") as place,
         running(Path(place) / "data", Path(place) / "log") as server,
     ):
-        figures = asyncio.run(_rates(server.url))
+        figures = asyncio.run(rates(server.url))
         figures |= _fed(server, arguments.backlog)
     print(_table(figures))
 
@@ -63,7 +63,8 @@ def _table(figures: dict[str, float]) -> str:
     return "\n".join(lines)
 
 
-def _client(service: str, url: str) -> Any:
+def client(service: str, url: str) -> Any:
+    """A client of boto3 that does not try again."""
     return boto3.client(
         service,
         endpoint_url=url,
@@ -74,7 +75,7 @@ def _client(service: str, url: str) -> Any:
     )
 
 
-def _request(url: str, operation: str, **members: Any) -> bytes:
+def request(url: str, operation: str, **members: Any) -> bytes:
     """The bytes of a signed request to SQS."""
     body = json.dumps(members).encode()
     host = url.removeprefix("http://").rstrip("/")
@@ -88,16 +89,17 @@ def _request(url: str, operation: str, **members: Any) -> bytes:
     return plain_request("/", dict(request.headers.items()), body)
 
 
-async def _rates(url: str) -> dict[str, float]:
-    sqs = _client("sqs", url)
+async def rates(url: str) -> dict[str, float]:
+    """What any server that speaks SQS can do in a second."""
+    sqs = client("sqs", url)
     queue = sqs.create_queue(QueueName="bench")["QueueUrl"]
     figures = {}
-    send = _request(url, "SendMessage", QueueUrl=queue, MessageBody=_BODY)
+    send = request(url, "SendMessage", QueueUrl=queue, MessageBody=_BODY)
     figures["SendMessage, one client, per second"] = await _per_second(url, send, 1)
     figures[f"SendMessage, {_CLIENTS} clients, per second"] = await _per_second(url, send, _CLIENTS)
     figures[f"receive and delete one, {_CLIENTS} clients, per second"] = await _received(url, queue)
     entries = [{"Id": str(n), "MessageBody": _BODY} for n in range(10)]
-    batch = _request(url, "SendMessageBatch", QueueUrl=queue, Entries=entries)
+    batch = request(url, "SendMessageBatch", QueueUrl=queue, Entries=entries)
     rate = await _per_second(url, batch, _CLIENTS)
     figures[f"messages in batches of ten, {_CLIENTS} clients, per second"] = rate * 10
     sqs.delete_queue(QueueUrl=queue)
@@ -113,7 +115,7 @@ async def _per_second(url: str, request: bytes, clients: int) -> float:
 
 async def _received(url: str, queue: str) -> float:
     """Messages received and deleted per second, while there are some."""
-    receive = _request(url, "ReceiveMessage", QueueUrl=queue)
+    receive = request(url, "ReceiveMessage", QueueUrl=queue)
     end = time.perf_counter() + _SECONDS
     done = 0
 
@@ -126,7 +128,7 @@ async def _received(url: str, queue: str) -> float:
                 return
             handle = messages[0]["ReceiptHandle"]
             gone = await connection.call(
-                _request(url, "DeleteMessage", QueueUrl=queue, ReceiptHandle=handle)
+                request(url, "DeleteMessage", QueueUrl=queue, ReceiptHandle=handle)
             )
             done += gone.status == 200
 
@@ -137,7 +139,7 @@ async def _received(url: str, queue: str) -> float:
 
 def _fed(server: RunningServer, backlog: int) -> dict[str, float]:
     """What a function sees: latency, a drained backlog, and what a hundred mappings cost idle."""
-    made = _client("lambda", server.url).create_function(
+    made = client("lambda", server.url).create_function(
         FunctionName="fed",
         Runtime="python3.12",
         Role="arn:aws:iam::123456789012:role/bench",
@@ -145,45 +147,56 @@ def _fed(server: RunningServer, backlog: int) -> dict[str, float]:
         Code={"ZipFile": package(_HANDLER)},
         MemorySize=1769,
     )
-    _client("lambda", server.url).get_waiter("function_active_v2").wait(
+    client("lambda", server.url).get_waiter("function_active_v2").wait(
         FunctionName=made["FunctionName"]
     )
-    sqs = _client("sqs", server.url)
+    sqs = client("sqs", server.url)
     queue = sqs.create_queue(QueueName="fed")["QueueUrl"]
     _map(server.url, "fed")
     return {
-        **_latency(server.url, sqs, queue),
+        **_latency(server.url, queue),
         **_drained(server.url, sqs, backlog),
         **_idle(server, sqs),
     }
 
 
 def _map(url: str, queue: str, **settings: Any) -> str:
-    made = _client("lambda", url).create_event_source_mapping(
+    made = client("lambda", url).create_event_source_mapping(
         FunctionName="fed", EventSourceArn=_ARN + queue, **settings
     )
-    _client("lambda", url).get_event_source_mapping(UUID=made["UUID"])
+    client("lambda", url).get_event_source_mapping(UUID=made["UUID"])
     return str(made["UUID"])
 
 
-def _latency(url: str, sqs: Any, queue: str) -> dict[str, float]:
-    """From the call of SendMessage to the first line of the handler, one message at a time."""
-    for _ in range(_MESSAGES):
-        sqs.send_message(QueueUrl=queue, MessageBody=f"at {time.time()}")
-        time.sleep(0.05)
-    logs = _client("logs", url)
+def _latency(url: str, queue: str) -> dict[str, float]:
+    """From the first byte of SendMessage to the first line of the handler, one at a time."""
+    sent = asyncio.run(_sent_singly(url, queue))
+    logs = client("logs", url)
     found: list[float] = []
     deadline = time.monotonic() + 20
     while len(found) < _MESSAGES and time.monotonic() < deadline:
         events = logs.filter_log_events(
             logGroupName="/aws/lambda/fed", filterPattern="LATENCY", limit=1_000
         )["events"]
-        found = [float(event["message"].split()[1]) * 1_000 for event in events]
+        lines = [event["message"].split() for event in events]
+        found = [(float(at) - sent[int(number)]) * 1_000 for _, number, at in lines]
     warm = sorted(found)[:-1]
     return {
         "SendMessage to handler, p50, ms": statistics.median(warm),
         "SendMessage to handler, p95, ms": warm[int(len(warm) * 0.95)],
     }
+
+
+async def _sent_singly(url: str, queue: str) -> list[float]:
+    """When each message was sent. Requests are signed before: it is the server that is measured."""
+    connection, sent = await connect(url), []
+    for number in range(_MESSAGES):
+        message = request(url, "SendMessage", QueueUrl=queue, MessageBody=f"at {number}")
+        sent.append(time.time())
+        await connection.call(message)
+        await asyncio.sleep(0.05)
+    connection.close()
+    return sent
 
 
 def _drained(url: str, sqs: Any, backlog: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The short forms of `python -m bench.crash`, `bench.crash_push` and `bench.conservation`."""
+"""The short forms of `bench.crash`, `crash_push`, `message_crash` and `conservation`."""
 
 import json
 import subprocess
@@ -42,6 +42,16 @@ def test_uploads_events_and_schedules_outlive_a_server_that_is_killed():
     assert all(report["acknowledged"].values())
     assert not any(report["lost"].values())
     assert report["half_objects"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_acknowledged_messages_outlive_a_server_that_is_killed():
+    """None is lost; those of FIFO queues and topics come once, and in the order of their groups."""
+    report = ran("bench.message_crash", "--messages", "600", "--kills", "3")
+
+    assert report["acknowledged"] >= 600
+    assert report["wrong"] == {}
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from math import inf
 from typing import Any, Protocol
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError, EmberboxError
+from emberbox.errors import CallerError, EmberboxError, PlatformError
 from emberbox.invoke.lanes import LaneState, Rotation
 from emberbox.invoke.recursion import RECURSIVE
 from emberbox.model.async_deliveries import Delivery, deliveries_of
@@ -28,11 +28,11 @@ from emberbox.model.async_invocation import (
     after_run,
     before_run,
 )
+from emberbox.rounds import Trouble, until_done
 from emberbox.storage.event_queue import EventQueue, Lane, Stored
 
 log = logging.getLogger("emberbox.invoke")
 
-_STORE_AGAIN_S = 1.0
 _NOT_FOUND = "ResourceNotFoundException"
 _THROTTLED = "TooManyRequestsException"
 _THROTTLED_STATUS = 429
@@ -88,6 +88,7 @@ class AsyncInvoker:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_open = False
+        self._trouble = Trouble(log, "the queue of events cannot be read")
 
     async def open(self) -> None:
         """Begin with what is on disk."""
@@ -190,7 +191,7 @@ class AsyncInvoker:
             return policy, over, None
         self._meter("AsyncEventAge", event, (now - event.accepted) * 1000)
         try:
-            ran = await self._run_event(event)
+            ran = await self._run_or_refuse(event)
         except EmberboxError as error:
             if isinstance(error, CallerError) and error.code == _NOT_FOUND:
                 return None, None, None
@@ -199,6 +200,16 @@ class AsyncInvoker:
             verdict = after_refusal(event, policy, self._clock.now())
             return policy, verdict, _refused(error)
         return policy, after_run(event, policy, self._clock.now(), failed=ran.failed), ran
+
+    async def _run_or_refuse(self, event: QueuedEvent) -> Ran:
+        """What nobody expected is a refusal too: the event must not be forgotten by it."""
+        try:
+            return await self._run_event(event)
+        except EmberboxError:
+            raise
+        except Exception as error:
+            log.exception("an event of %s met a fault", event.name)
+            raise PlatformError(str(error) or type(error).__name__) from error
 
     async def _settle(
         self,
@@ -231,12 +242,7 @@ class AsyncInvoker:
 
     async def _stored(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Until it is on disk: what has been run must not be run again for want of space there."""
-        while True:
-            try:
-                return await write()
-            except EmberboxError as error:
-                log.warning("the queue of events cannot be written, trying again: %s", error)
-                await asyncio.sleep(_STORE_AGAIN_S)
+        await until_done(write, Trouble(log, "the queue of events cannot be written"))
 
     # -- loading ------------------------------------------------------------------------------
 
@@ -251,12 +257,12 @@ class AsyncInvoker:
             page = await self._queue.due(
                 state.lane, self._clock.now(), frozenset(state.known), state.room
             )
-        except EmberboxError as error:
-            log.warning("the queue of events cannot be read, trying again: %s", error)
-            self._alarm(self._clock.now() + _STORE_AGAIN_S, state.lane)
+        except Exception as error:  # noqa: BLE001 - logged there; it is read again
+            self._alarm(self._clock.now() + self._trouble.met(error), state.lane)
             return
         finally:
             state.is_loading = False
+        self._trouble.over()
         for stored in page.events:
             if stored.number not in state.known:
                 state.push(stored)

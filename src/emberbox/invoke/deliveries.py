@@ -8,12 +8,12 @@ guide.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Protocol
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError, EmberboxError
+from emberbox.errors import CallerError
 from emberbox.model.async_deliveries import Delivery
+from emberbox.rounds import Rounds, Trouble
 from emberbox.storage.event_queue import EventQueue, StoredDelivery
 
 log = logging.getLogger("emberbox.invoke")
@@ -48,50 +48,12 @@ class Deliveries:
         self._targets = targets
         self._clock = clock
         self._failed = failed
-        self._wake = asyncio.Event()
-        self._rested = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def open(self) -> None:
-        """Begin with what is on disk."""
-        self._task = asyncio.get_running_loop().create_task(self._work())
-        self.soon()
-
-    async def close(self) -> None:
-        """Stop; what is not done is on disk."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    def soon(self) -> None:
-        """There is something to deliver, or the clock of a test has moved."""
-        self._rested.clear()
-        self._wake.set()
-
-    async def rested(self) -> None:
-        """Until nothing is due; for tests and for draining."""
-        await self._rested.wait()
-
-    async def _work(self) -> None:
-        later: float | None = None
-        while True:
-            await self._until(later)
-            self._wake.clear()
-            try:
-                later = await self._round()
-                if not self._wake.is_set():
-                    self._rested.set()
-            except EmberboxError as error:
-                log.warning("deliveries cannot be read, trying again: %s", error)
-                later = self._clock.now() + _FIRST_PAUSE_S
-
-    async def _until(self, later: float | None) -> None:
-        wait = None if later is None else max(0.0, later - self._clock.now())
-        with suppress(TimeoutError):
-            # Not wait_for, which may swallow a cancellation.
-            async with asyncio.timeout(wait):
-                await self._wake.wait()
+        trouble = Trouble(log, "deliveries cannot be read or noted")
+        self._rounds = Rounds(self._round, clock, trouble)
+        self.open = self._rounds.open
+        self.close = self._rounds.close
+        self.soon = self._rounds.soon
+        self.rested = self._rounds.rested
 
     async def _round(self) -> float | None:
         while True:

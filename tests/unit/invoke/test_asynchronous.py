@@ -95,6 +95,19 @@ async def test_an_accepted_event_is_run_and_leaves_the_queue(place):
     assert place.metrics == {"AsyncEventsReceived": 1, "AsyncEventAge": 1}
 
 
+async def test_a_fault_of_ours_does_not_swallow_an_event(place, caplog):
+    """What nobody expected is logged, and the event is tried again like one that was refused."""
+    place.behaviour["f"] = KeyError("odd")
+    await place.invoker.accept(place.event())
+    await place.invoker.idle()
+    assert (len(place.ran), place.invoker.running) == (1, 0)
+    assert caplog.records[0].exc_info
+    del place.behaviour["f"]
+    await place.pass_time(60)
+    assert len(place.ran) == 2
+    assert await place.queue.waiting() == 0
+
+
 async def test_a_failing_event_runs_three_times_over_three_minutes(place):
     """One minute, two minutes, then it is dropped."""
     place.behaviour["f"] = BAD

@@ -8,12 +8,14 @@ import asyncio
 import json
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.model.event_bus import Archive, Replay, invalid, not_found
 from emberbox.model.request import Operation, Params, RequestContext
+from emberbox.rounds import Trouble, until_done
 from emberbox.services.events.naming import bus_key_of, mine, page, present, stamp
 from emberbox.services.events.routing import Outcome, Router
 from emberbox.storage.database import Database, Transaction
@@ -23,7 +25,6 @@ from emberbox.storage.shelf import Shelf, ShelfKey
 log = logging.getLogger("emberbox.events")
 
 _PAGE: Final = 100
-_TROUBLE_S: Final = 1.0
 _ACTIVE: Final = frozenset({"STARTING", "RUNNING"})
 
 
@@ -163,15 +164,17 @@ class ReplayOperations:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, key: ShelfKey) -> None:
-        while True:
-            replay = self._replays.get(key)
-            if replay is None or replay.state not in _ACTIVE:
-                return
-            try:
-                await self._page(replay)
-            except Exception:
-                log.exception("replay %s cannot go on, trying again", key.name)
-                await asyncio.sleep(_TROUBLE_S)
+        trouble = Trouble(log, f"replay {key.name} cannot go on")
+        while await until_done(partial(self._step, key), trouble):
+            pass
+
+    async def _step(self, key: ShelfKey) -> bool:
+        """A page of it; whether there may be more."""
+        replay = self._replays.get(key)
+        if replay is None or replay.state not in _ACTIVE:
+            return False
+        await self._page(replay)
+        return True
 
     async def _page(self, replay: Replay) -> None:
         bus = bus_key_of(replay.bus)

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import Final
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
+from emberbox.rounds import Rounds, Trouble
 from emberbox.services.s3.targets import Targets
 from emberbox.storage.database import Change, Database
 from emberbox.storage.s3_buckets import BucketStore
@@ -30,50 +30,15 @@ class Delivering:
         self._buckets = buckets
         self._targets = targets
         self._clock = clock
-        self._wake = asyncio.Event()
-        self._rested = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self._round, clock, Trouble(log, "notices cannot be read or noted"))
+        self.open = self._rounds.open
+        self.close = self._rounds.close
+        self.rested = self._rounds.rested
         database.subscribe(self._changed)
-
-    def open(self) -> None:
-        """Begin with what is on disk."""
-        self._wake.set()
-        self._task = asyncio.get_running_loop().create_task(self._work())
-
-    async def close(self) -> None:
-        """Stop; what is not told is on disk."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def rested(self) -> None:
-        """Until nothing is due; for tests."""
-        await self._rested.wait()
 
     def _changed(self, change: Change) -> None:
         if change.kind == NOTICE:
-            self._rested.clear()
-            self._wake.set()
-
-    async def _work(self) -> None:
-        later: float | None = None
-        while True:
-            await self._until(later)
-            self._wake.clear()
-            try:
-                later = await self._round()
-                if not self._wake.is_set():
-                    self._rested.set()
-            except Exception:
-                log.exception("notices cannot be read, trying again")
-                later = self._clock.now() + _FIRST_PAUSE_S
-
-    async def _until(self, later: float | None) -> None:
-        wait = None if later is None else max(0.0, later - self._clock.now())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                await self._wake.wait()
+            self._rounds.soon()
 
     async def _round(self) -> float | None:
         while True:

@@ -16,6 +16,7 @@ from emberbox.clock import Clock
 from emberbox.errors import CallerError, EmberboxError
 from emberbox.model.sns_retries import AWS_MANAGED, Retries, of_http
 from emberbox.model.topic import Publication, Subscription, Topic, TopicKey
+from emberbox.rounds import Trouble, until_done
 from emberbox.storage.publications import Due, PublicationStore
 from emberbox.storage.topics import TopicStore
 
@@ -32,7 +33,6 @@ Counted = Callable[[str, TopicKey, float], None]
 
 _AT_ONCE: Final = 16
 _RETRY_MS: Final = 20_000
-_TROUBLE_S: Final = 1.0
 
 
 class Deliveries:
@@ -77,24 +77,14 @@ class Deliveries:
             self._lanes[subscription] = asyncio.Event()
             task = asyncio.create_task(self._serve(subscription))
             self._tasks.add(task)
-            task.add_done_callback(partial(self._ended, subscription))
-
-    def _ended(self, subscription: str, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._lanes.pop(subscription, None)
-            log.error("deliveries to %s have stopped", subscription, exc_info=task.exception())
+            task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, id_: str) -> None:
         lane = self._lanes[id_]
+        trouble = Trouble(log, f"deliveries to {id_} cannot be read or noted")
         while True:
             lane.clear()
-            try:
-                next_ms = await self._round(id_)
-            except EmberboxError as error:
-                log.warning("deliveries cannot be read or noted, trying again: %s", error)
-                await asyncio.sleep(_TROUBLE_S)
-                continue
+            next_ms = await until_done(partial(self._round, id_), trouble)
             if lane.is_set():
                 continue
             if next_ms is None:
@@ -130,7 +120,9 @@ class Deliveries:
             await self._senders[subscription.protocol](subscription, due.message)
         except CallerError as error:
             return await self._give_up(subscription, due, error)
-        except (EmberboxError, OSError) as error:
+        except Exception as error:
+            if not isinstance(error, EmberboxError | OSError):
+                log.exception("a delivery to %s met a fault", subscription.arn)
             pause_s = self._retries(subscription).pause_s(due.attempts + 1)
             if pause_s is None:
                 return await self._give_up(subscription, due, error)
@@ -162,7 +154,8 @@ class Deliveries:
                     error,
                     problem,
                 )
-            except (EmberboxError, OSError):
+            except Exception as problem:  # noqa: BLE001 - the message waits for its grave
+                log.warning("%s takes no dead letter now: %s", target, problem)
                 await self._publications.again(due, self._now_ms() + _RETRY_MS)
                 return False
             else:

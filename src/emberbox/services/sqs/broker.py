@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError, EmberboxError, PlatformError
+from emberbox.errors import CallerError, EmberboxError
 from emberbox.model.message_attributes import from_stored, size_bytes
 from emberbox.model.queue_settings import parse_queue_arn
+from emberbox.rounds import Rounds, Trouble
 from emberbox.services.sqs.arrivals import Arrivals, Asked, Receiver, Turn
 from emberbox.storage.queue_messages import Counts, MessageStore
 from emberbox.storage.queue_receiving import Batch, Wish
@@ -51,20 +52,16 @@ class Broker:
         self._arrivals = Arrivals(clock)
         self._in_flight: dict[int, int] = {}
         self._owned: set[asyncio.Task[Any]] = set()
-        self._sweeper: asyncio.Task[None] | None = None
-        self._to_sweep = asyncio.Event()
+        self._sweeping = Rounds(self._sweep, clock, Trouble(log, "old messages cannot be removed"))
         queues.listeners.append(self._queue_changed)
 
     def open(self) -> None:
         """Begin to sweep; needs a running loop."""
-        self._sweeper = asyncio.create_task(self._keep_sweeping())
+        self._sweeping.open()
 
     async def close(self) -> None:
         """Stop sweeping, and wait for what is given back."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._sweeper
+        await self._sweeping.close()
         while self._owned:
             await asyncio.wait(list(self._owned))
 
@@ -287,24 +284,17 @@ class Broker:
         if after is None and before is not None:
             self._arrivals.forget(before.id)
             self._in_flight.pop(before.id, None)
-            self._to_sweep.set()
+            self._sweeping.soon()
         elif after is not None:
             self._arrivals.expect(after.id, self.now_ms())
 
     def _known(self) -> Sequence[Queue]:
         return self.queues.all()
 
-    async def _keep_sweeping(self) -> None:
-        while True:
-            self._to_sweep.clear()
-            try:
-                while await self._messages.sweep(self._known, self.now_ms()):
-                    pass
-            except PlatformError as error:
-                log.warning("old messages could not be removed: %s", error)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_SWEEP_EVERY_S):
-                    await self._to_sweep.wait()
+    async def _sweep(self) -> float:
+        while await self._messages.sweep(self._known, self.now_ms()):
+            pass
+        return self._clock.now() + _SWEEP_EVERY_S
 
 
 def _size_bytes(message: NewMessage) -> int:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from emberbox.clock import Clock
@@ -21,6 +21,7 @@ from emberbox.model.parcels import (
     dead_letter_attributes,
     is_too_old,
 )
+from emberbox.rounds import Rounds, Trouble, until_done
 from emberbox.storage.outbox import Outbox, Waiting
 
 log = logging.getLogger("emberbox.targets")
@@ -98,63 +99,53 @@ class _Lane:
         self._clock = clock
         self._is_slow = is_slow
         self._in_flight: dict[int, asyncio.Task[None]] = {}
-        self._wake = asyncio.Event()
         self._has_more = False
-        self._task: asyncio.Task[None] | None = None
+        self._is_open = False
+        self._rounds = Rounds(self._round, clock, Trouble(log, "parcels cannot be read"))
+        self.poke = self._rounds.soon
 
     def open(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._work())
+        self._is_open = True
+        self._rounds.open()
 
     async def close(self) -> None:
-        task, self._task = self._task, None
-        running = [*self._in_flight.values(), *([task] if task is not None else [])]
+        self._is_open = False
+        await self._rounds.close()
+        running = list(self._in_flight.values())
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
     def take(self, waiting: Waiting) -> None:
-        if self._task is None or len(self._in_flight) >= _AT_ONCE:
+        if not self._is_open or len(self._in_flight) >= _AT_ONCE:
             self._has_more = True
         elif waiting.number not in self._in_flight:
             task = asyncio.get_running_loop().create_task(self._run(waiting))
             self._in_flight[waiting.number] = task
-
-    def poke(self) -> None:
-        self._wake.set()
 
     async def _run(self, waiting: Waiting) -> None:
         try:
             await self._make(waiting)
         finally:
             self._in_flight.pop(waiting.number, None)
-            self._wake.set()
-
-    async def _work(self) -> None:
-        while True:
-            self._wake.clear()
-            later = await self._round()
-            # Parcels that wait are looked for when half of the places are free again.
-            if self._has_more and len(self._in_flight) <= _AT_ONCE // 2:
-                self._has_more = False
-                continue
-            wait = None if later is None else max(0.0, later - self._clock.now())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._wake.wait()
+            self._rounds.soon()
 
     async def _round(self) -> float | None:
+        later = await self._look()
+        # Parcels that wait are looked for when half of the places are free again.
+        while self._has_more and len(self._in_flight) <= _AT_ONCE // 2:
+            self._has_more = False
+            later = await self._look()
+        return later
+
+    async def _look(self) -> float | None:
         room = _AT_ONCE - len(self._in_flight)
         if room < _AT_ONCE // 2:
             self._has_more = True
             return None
-        now = self._clock.now()
-        try:
-            found, later = await self._outbox.due(
-                now, list(self._in_flight), room, slow=self._is_slow
-            )
-        except Exception:
-            log.exception("parcels cannot be read, trying again")
-            return now + _TROUBLE_S
+        found, later = await self._outbox.due(
+            self._clock.now(), list(self._in_flight), room, slow=self._is_slow
+        )
         self._has_more |= len(found) == room
         for each in found:
             self.take(each)
@@ -235,12 +226,7 @@ class _Attempt:
 
     async def _stored(self, write: Callable[..., Awaitable[None]], *values: float) -> None:
         """Until it is on disk."""
-        while True:
-            try:
-                return await write(*values)
-            except EmberboxError as error:
-                log.warning("parcels cannot be written, trying again: %s", error)
-                await asyncio.sleep(_TROUBLE_S)
+        await until_done(partial(write, *values), Trouble(log, "parcels cannot be written"))
 
 
 def _may_pass(error: CallerError) -> bool:
