@@ -10,10 +10,11 @@ import http.client
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,21 @@ def _measured(
 ) -> dict[str, float]:
     _client("s3", url).create_bucket(Bucket=_BUCKET)
     figures = asyncio.run(_small(url))
-    figures |= _large(url)
+    size = int(arguments.gigabytes * (1 << 30))
+    measures: list[Callable[[], dict[str, float]]] = [lambda: _large(url)]
     if arguments.keys:
-        figures |= asyncio.run(_listed(url, arguments.keys))
+        measures.append(lambda: asyncio.run(_listed(url, arguments.keys)))
     if arguments.files:
-        figures |= _synced(url, arguments.files)
-    if arguments.gigabytes:
-        figures |= _huge(url, int(arguments.gigabytes * (1 << 30)), server)
+        measures.append(lambda: _synced(url, arguments.files))
+    if size:
+        measures.append(lambda: _huge(url, size, server))
+    for measure in measures:
+        try:
+            figures |= measure()
+        except (OSError, SystemExit, subprocess.CalledProcessError) as error:
+            if server is not None:
+                raise
+            print(f"not measured: {error}", file=sys.stderr)  # another server may fail
     return figures
 
 
@@ -111,9 +120,9 @@ async def _small(url: str) -> dict[str, float]:
     for name, request in (("put 4 KB", put), ("get 4 KB", get)):
         for clients in (1, _CLIENTS):
             load = await closed_loop(url, request, clients=clients, seconds=_SECONDS)
-            if load.bad:
-                raise SystemExit(f"the server refused: {load.bad[0]}")
             figures[f"{name}, {clients} clients, per second"] = load.per_second
+            if load.bad:
+                figures[f"{name}, {clients} clients, refused or lost"] = float(len(load.bad))
     return figures
 
 

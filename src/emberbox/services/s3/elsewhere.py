@@ -1,7 +1,6 @@
 """Buckets of another server, as those use them who need objects here."""
 
 from emberbox.clock import Clock
-from emberbox.errors import CallerError
 from emberbox.model.async_deliveries import Delivery
 from emberbox.model.request import RequestContext
 from emberbox.services.elsewhere import Elsewhere
@@ -35,8 +34,6 @@ class BucketsElsewhere:
 
     async def put(self, region: str, name: str, key: str, body: bytes, content_type: str) -> None:
         """Return once the other server has the object."""
-        if not name:
-            raise CallerError("InvalidBucketName", "The specified bucket is not valid.", status=400)
         await self._service.call(
             region, "put_object", Bucket=name, Key=key, Body=body, ContentType=content_type
         )
