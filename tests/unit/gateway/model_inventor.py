@@ -154,3 +154,82 @@ def breakages(shape):
             yield high + 1, f"Member must have value less than or equal to {high}"
         if low is not None:
             yield low - 1, f"Member must have value greater than or equal to {low}"
+    if kind in ("list", "map"):
+        length = "Member must have length"
+        if kind == "list" and high is not None and high < 300:
+            yield [_filler(shape.member)] * (high + 1), f"{length} less than or equal to {high}"
+        if low and not shape.serialization.get("location"):
+            yield ([] if kind == "list" else {}), f"{length} greater than or equal to {low}"
+
+
+def _filler(shape):
+    return Inventor("filler", {}).value(shape, _DEPTH_MAX)
+
+
+LISTED = "Member must satisfy constraint: ["
+KEYS = "Map keys must satisfy constraint: ["
+VALUES = "Map value must satisfy constraint: ["
+NOT_NULL = "Member must not be null"
+ABSENT = object()
+"""Stands for a member that is left out."""
+_NESTED_MAX = 7
+_INNER = ("structure", "list", "map")
+
+
+def nested_breakages(shape, at="", steps=(), within=()):
+    """Everything that can be broken below the members of a structure.
+
+    Yields (steps, value, path, part of the message): the steps lead `grafted` to the place, the
+    path is what the message calls it. Shapes that hold themselves are gone into once.
+    """
+    if shape.name in within or len(steps) > _NESTED_MAX:
+        return
+    within = (*within, shape.name)
+    if shape.type_name == "structure":
+        for name, member in shape.members.items():
+            path = f"{at}.{name[:1].lower()}{name[1:]}".lstrip(".")
+            if steps:
+                for value, text in breakages(member):
+                    yield (*steps, name), value, path, text
+                if name in shape.required_members:
+                    yield (*steps, name), ABSENT, path, NOT_NULL
+            if member.type_name in _INNER:
+                yield from nested_breakages(member, path, (*steps, name), within)
+    elif shape.type_name == "list":
+        yield from _elements(shape.member, at, (*steps, "[]"), f"{at}.1.member", LISTED, within)
+    else:
+        key = _filler(shape.key)
+        for value, _ in breakages(shape.key):
+            yield (*steps, "keys"), value, at, KEYS
+        step = (*steps, ("value of", key))
+        yield from _elements(shape.value, at, step, f"{at}.{key}.member", VALUES, within)
+
+
+def _elements(shape, at, steps, path, text, within):
+    """What can be broken in the elements of a list or the values of a map."""
+    if shape.type_name in _INNER:
+        for value, each in breakages(shape):
+            yield steps, value, path, each
+        yield from nested_breakages(shape, path, steps, within)
+        return
+    for value, _ in breakages(shape):
+        yield steps, value, at, text
+
+
+def grafted(inventor, shape, steps, value):
+    """A valid value of a shape, but for what stands where the steps lead."""
+    if not steps:
+        return value
+    step, *rest = steps
+    if step == "[]":
+        return [grafted(inventor, shape.member, rest, value)]
+    if step == "keys":
+        return {value: _filler(shape.value)}
+    if isinstance(step, tuple):
+        return {step[1]: grafted(inventor, shape.value, rest, value)}
+    made = inventor.structure(shape)
+    if not rest and value is ABSENT:
+        made.pop(step, None)
+    else:
+        made[step] = grafted(inventor, shape.members[step], rest, value)
+    return made

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 from botocore.validate import ParamValidator
 from gateway_models import CATALOG, botocore_model, received, sent
-from model_inventor import Inventor, breakages
+from model_inventor import Inventor, breakages, grafted, nested_breakages
 
 from emberbox.clock import ManualClock
 from emberbox.functions.service import FunctionsService
@@ -222,3 +222,23 @@ async def test_every_broken_constraint_is_named(world):
                     wrong.append((operation, name, value, error))
 
     assert wrong == []
+
+
+async def test_every_nested_constraint_is_named(world):
+    """In structures, lists and maps at every depth: by the path that AWS gives."""
+    wrong, tried = [], 0
+    for operation in built():
+        shape = MODEL.operation_model(operation).input_shape
+        if operation not in world.service.operations or shape is None:
+            continue
+        for steps, value, path, expected in nested_breakages(shape):
+            tried += 1
+            params = grafted(Inventor(operation, world.known), shape, steps, value)
+            _, answer = await world.call(operation, params)
+            error = answer.get("Error") or {"Code": "none", "Message": ""}
+            named = f"at '{path}' failed to satisfy constraint: {expected}" in error["Message"]
+            if error["Code"] != "ValidationException" or not named:
+                wrong.append((operation, path, value, expected, error))
+
+    assert wrong == []
+    assert tried > 200
