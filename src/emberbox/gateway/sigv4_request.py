@@ -108,7 +108,7 @@ def claim_of_header(headers: Headers) -> Claim:
 
 def claim_of_query(query: bytes) -> Claim:
     """The claim in a presigned query string; SignatureError if it is not whole."""
-    fields = {name: unquote_to_bytes(value) for name, value in _pairs(query)}
+    fields = {unquote_to_bytes(name): unquote_to_bytes(value) for name, value in _pairs(query)}
     if fields.get(b"X-Amz-Algorithm", ALGORITHM) != ALGORITHM:
         raise SignatureError(Fault.UNSUPPORTED, "X-Amz-Algorithm")
     expires = fields.get(b"X-Amz-Expires", b"")
@@ -255,13 +255,14 @@ def _canonical_query(query: bytes, *, is_presigned: bool) -> bytes:
     pairs = [
         (_encoded(name), _encoded(value))
         for name, value in _pairs(query)
-        if not (is_presigned and name == b"X-Amz-Signature")
+        if not (is_presigned and unquote_to_bytes(name) == b"X-Amz-Signature")
     ]
     return b"&".join(name + b"=" + value for name, value in sorted(pairs))
 
 
 def _encoded(text: bytes) -> bytes:
-    return quote(unquote_to_bytes(text), safe="-_.~").encode()
+    """The text as signed; a plus stands for a space, as it does for whoever reads the query."""
+    return quote(unquote_to_bytes(text.replace(b"+", b" ")), safe="-_.~").encode()
 
 
 def _pairs(query: bytes) -> Iterable[tuple[bytes, bytes]]:

@@ -137,29 +137,39 @@ def python_pattern(pattern):
 
 def breakages(shape):
     """What can be broken in a value of a shape: (value, part of the message) pairs."""
-    kind, low, high = shape.type_name, shape.metadata.get("min"), shape.metadata.get("max")
-    if kind == "string":
-        if shape.metadata.get("enum"):
-            yield "no such thing", "Member must satisfy enum value set: ["
-        if high is not None and high < 3_000:
-            yield "x" * (high + 1), f"Member must have length less than or equal to {high}"
-        if low and shape.serialization.get("location") != "uri":
-            yield "", f"Member must have length greater than or equal to {low}"
-        if shape.metadata.get("pattern") and not re.fullmatch(
-            python_pattern(shape.metadata["pattern"]), "!\n!"
-        ):
-            yield "!\n!", "Member must satisfy regular expression pattern: "
-    if kind in ("integer", "long"):
-        if high is not None:
-            yield high + 1, f"Member must have value less than or equal to {high}"
-        if low is not None:
-            yield low - 1, f"Member must have value greater than or equal to {low}"
-    if kind in ("list", "map"):
-        length = "Member must have length"
-        if kind == "list" and high is not None and high < 300:
-            yield [_filler(shape.member)] * (high + 1), f"{length} less than or equal to {high}"
-        if low and not shape.serialization.get("location"):
-            yield ([] if kind == "list" else {}), f"{length} greater than or equal to {low}"
+    match shape.type_name:
+        case "string":
+            yield from _of_texts(shape)
+        case "integer" | "long":
+            low, high = shape.metadata.get("min"), shape.metadata.get("max")
+            if high is not None:
+                yield high + 1, f"Member must have value less than or equal to {high}"
+            if low is not None:
+                yield low - 1, f"Member must have value greater than or equal to {low}"
+        case "list" | "map":
+            yield from _of_sizes(shape)
+
+
+def _of_texts(shape):
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if shape.metadata.get("enum"):
+        yield "no such thing", "Member must satisfy enum value set: ["
+    if high is not None and high < 3_000:
+        yield "x" * (high + 1), f"Member must have length less than or equal to {high}"
+    if low and shape.serialization.get("location") != "uri":
+        yield "", f"Member must have length greater than or equal to {low}"
+    pattern = shape.metadata.get("pattern")
+    if pattern and not re.fullmatch(python_pattern(pattern), "!\n!"):
+        yield "!\n!", "Member must satisfy regular expression pattern: "
+
+
+def _of_sizes(shape):
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    is_list, length = shape.type_name == "list", "Member must have length"
+    if is_list and high is not None and high < 300:
+        yield [_filler(shape.member)] * (high + 1), f"{length} less than or equal to {high}"
+    if low and not shape.serialization.get("location"):
+        yield ([] if is_list else {}), f"{length} greater than or equal to {low}"
 
 
 def _filler(shape):
