@@ -18,7 +18,7 @@ PIECES = 400
 @pytest.fixture
 async def address(monkeypatch):
     """Where a gateway with one long page listens; it looks for stuck clients all the time."""
-    monkeypatch.setattr(connection, "_KEEP_ALIVE_S", 0.02)
+    monkeypatch.setattr(connection, "_KEEP_ALIVE_S", 0.3)
 
     async def long_page(_request):
         async def body():
