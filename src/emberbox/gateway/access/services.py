@@ -43,6 +43,7 @@ LOGS: Final = Access(
             "DescribeResourcePolicies",
             "GetLogRecord",
             "GetQueryResults",
+            "ListLogGroups",
             "PutQueryDefinition",
             "PutResourcePolicy",
             "StopQuery",
