@@ -38,7 +38,7 @@ EMPTY: Mapping[str, str] = {
     "GetDurableExecutionHistory": _DURABLE,
     "GetDurableExecutionState": _DURABLE,
     "PauseDurableExecution": _DURABLE,
-    "PutFunctionScalingConfig": "no function has a capacity provider",
+    "PutFunctionScalingConfig": "there are no managed instances to scale",
     "ResumeDurableExecution": _DURABLE,
     "SendDurableExecutionCallbackFailure": _DURABLE,
     "SendDurableExecutionCallbackHeartbeat": _DURABLE,

@@ -1,8 +1,8 @@
 """Capacity providers: Create, Get, Update, Delete and List, and who uses one.
 
 A capacity provider is a fleet of EC2 instances in a customer's account. There is none here, so a
-provider is checked, kept and shown, and its state is Failed: it will never run anything. Functions
-cannot be given one, so nobody uses it.
+provider is checked, kept and shown, and its state is Failed: it will never run anything. A function
+that is given one runs as any other, and says so.
 """
 
 import re
@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
-from emberbox.functions.pages import key_in, page_of
+from emberbox.functions.pages import page_of
 from emberbox.functions.stamps import timestamp
 from emberbox.model.configuration import check_tags, invalid
+from emberbox.model.names import function_arn
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.storage.account_resources import (
     AccountResource,
@@ -23,6 +24,7 @@ from emberbox.storage.account_resources import (
     ResourceMissingError,
     TooManyResourcesError,
 )
+from emberbox.storage.managed import AttachedVersions
 
 KIND: Final = "capacity-provider"
 _PROVIDERS_MAX: Final = 1_000
@@ -44,8 +46,11 @@ _SCALING: Final = {"MaxVCpuCount": 400, "ScalingMode": "Auto"}
 class Capacity:
     """The operations."""
 
-    def __init__(self, store: AccountResourceStore, clock: Clock) -> None:
+    def __init__(
+        self, store: AccountResourceStore, versions: AttachedVersions, clock: Clock
+    ) -> None:
         self._store = store
+        self._versions = versions
         self._clock = clock
 
     @property
@@ -114,8 +119,14 @@ class Capacity:
         return _answer(after)
 
     async def delete(self, context: RequestContext, params: Params) -> Params:
-        """Forget a provider."""
+        """Forget a provider that no function has."""
         found = await self._found(context, params)
+        if await self._versions.of(context.account, context.region, found.arn):
+            raise CallerError(
+                "ResourceConflictException",
+                f"Capacity provider {found.arn} is used by function versions: delete them first.",
+                status=409,
+            )
         try:
             await self._store.remove(context.account, context.region, found.name)
         except ResourceMissingError:
@@ -136,10 +147,24 @@ class Capacity:
         )
 
     async def list_versions(self, context: RequestContext, params: Params) -> Params:
-        """The versions that use a provider: none can."""
-        key_in(params.get("Marker"), 1)
+        """A page of the versions that have been given a provider."""
         provider = await self._found(context, params)
-        return {"CapacityProviderArn": provider.arn, "FunctionVersions": []}
+        versions = await self._versions.of(context.account, context.region, provider.arn)
+        page = page_of(
+            "FunctionVersions",
+            versions,
+            params,
+            lambda each: f"{each.name}\0{each.number:020}",
+            lambda each: {
+                "FunctionArn": function_arn(*each.key, each.version),
+                "State": each.state.value,
+            },
+        )
+        return {"CapacityProviderArn": provider.arn, **page}
+
+    async def check_usable(self, context: RequestContext, arn: str) -> None:
+        """CallerError unless a function can be given the provider with this ARN."""
+        await self._found(context, {"CapacityProviderName": arn})
 
     async def _found(self, context: RequestContext, params: Params) -> AccountResource:
         text = params["CapacityProviderName"]

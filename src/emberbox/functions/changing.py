@@ -5,11 +5,13 @@ from dataclasses import replace
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
+from emberbox.functions.capacity import Capacity
 from emberbox.functions.code import CodeSource
 from emberbox.functions.code_signing import CodeSigning
 from emberbox.functions.file_systems import AccessPoints, file_system
 from emberbox.functions.hot_reload import HotDirectories, check_publishable, with_directory
 from emberbox.functions.layer_use import LayerUse
+from emberbox.functions.managed import check_managed
 from emberbox.functions.package_type import NO_PACKAGE, check_kind_of_code, check_package_type
 from emberbox.functions.references import Target, latest_of, new_key, target_of
 from emberbox.functions.roles import RoleLookup, check_role
@@ -50,6 +52,7 @@ class Changing:
         roles: RoleLookup | None,
         clock: Clock,
         signing: CodeSigning,
+        capacity: Capacity,
         timeout_max_s: int,
     ) -> None:
         self._store = store
@@ -62,6 +65,7 @@ class Changing:
         self._roles = roles
         self._clock = clock
         self._signing = signing
+        self._capacity = capacity
         self._timeout_max_s = timeout_max_s
 
     @property
@@ -81,6 +85,7 @@ class Changing:
         refuse_unbuilt(code)
         check_settings(params, self._timeout_max_s)
         self._access_points.check(key, params)
+        await check_managed(self._capacity, context, params, None)
         is_image = check_package_type(params)
         await check_role(self._roles, context, params["Role"])
         asked_for = file_system(params.get("FileSystemConfigs") or ())
@@ -141,6 +146,9 @@ class Changing:
         self._access_points.check(target.key, params)
         await check_role(self._roles, context, params.get("Role"))
         await self._check_file_system(target, params)
+        current = self._catalog.lookup(*target.key)
+        if current is not None:
+            await check_managed(self._capacity, context, params, current)
         layers = await self._layers.held(context, params.get("Layers"))
         return await self._update(
             target, params, lambda before: with_settings(before, params, layers)

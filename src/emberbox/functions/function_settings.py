@@ -69,7 +69,9 @@ class FunctionSettings:
 
     async def put_scaling(self, context: RequestContext, params: Params) -> Params:
         """Refuse: only functions on managed instances scale that way, and there are none here."""
-        self._version(context, params)
+        target = self._version(context, params)
+        if found(self._catalog, target).managed is not None:
+            raise invalid("Emberbox has no managed instances that could be scaled.")
         raise invalid(
             f"Function {params['FunctionName']} has no capacity provider: only functions on "
             "managed instances have a scaling configuration."

@@ -28,6 +28,7 @@ from emberbox.model.request import Operation
 from emberbox.storage.account_resources import AccountResourceStore
 from emberbox.storage.attachments import AttachmentStore
 from emberbox.storage.catalog import CatalogWriter
+from emberbox.storage.managed import AttachedVersions
 from emberbox.storage.mappings import MappingStore
 
 _NO_CHECKS: Mapping[SourceKind, SourceCheck] = {}
@@ -65,6 +66,7 @@ class Resources:
         configs = AccountResourceStore(writer.database, CODE_SIGNING)
         providers = AccountResourceStore(writer.database, CAPACITY_PROVIDER)
         self.signing = CodeSigning(configs, attaching(Kind.CODE_SIGNING), catalog, clock)
+        self.capacity = Capacity(providers, AttachedVersions(writer.database), clock)
         self.invoking_async = InvokingAsync(catalog)
         self.tagged: Mapping[str, Tagged] = {
             "event-source-mapping": tagged_mappings(self.mappings),
@@ -83,7 +85,7 @@ class Resources:
             **UrlConfigs(attaching(Kind.URL), catalog, clock).operations,
             **Sourcing(self.mappings, catalog, self._settling, clock, checks).operations,
             **self.signing.operations,
-            **Capacity(providers, clock).operations,
+            **self.capacity.operations,
             **settings.operations,
             **Durable(catalog).operations,
             **self.invoking_async.operations,

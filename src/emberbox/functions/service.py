@@ -95,6 +95,7 @@ class FunctionsService:
                 roles,
                 clock,
                 self.resources.signing,
+                self.resources.capacity,
                 timeout_max_s,
             ).operations,
             **Layering(layers, packages, code, self.downloads, clock).operations,

@@ -31,8 +31,6 @@ _UNBUILT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "Runtime": (lambda value: value != "custom", "use provided.al2023 for a runtime of your own."),
     "RuntimeConfig": (_nothing, _LEAVE_OUT),
     "DurableConfig": (_nothing, _LEAVE_OUT),
-    "CapacityProviderConfig": (_nothing, _LEAVE_OUT),
-    "AcceleratorConfig": (_nothing, _LEAVE_OUT),
 }
 """Member -> whether a value asks for nothing, and what to do instead."""
 

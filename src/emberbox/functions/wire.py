@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from emberbox.functions.file_systems import check_file_system
+from emberbox.functions.managed import NO_EFFECT, shown_managed, with_managed
 from emberbox.functions.optional import SETTINGS, check_optional, shown_optional, with_image
 from emberbox.functions.stamps import timestamp
 from emberbox.functions.unbuilt import refuse_unbuilt
@@ -88,6 +89,7 @@ def with_settings(
     if layers is not None:
         changes["layers"] = layers
     changes["image"] = with_image(function.image, params)
+    changes["managed"] = with_managed(function.managed, params)
     after = replace(function, **changes, logging=_with_logging(function.logging, params))
     check_together(after)
     check_snap_start(after)
@@ -115,7 +117,7 @@ def configuration(function: FunctionVersion, qualifier: str | None = None) -> Pa
         "TracingConfig": {"Mode": function.tracing_mode},
         "RevisionId": function.revision_id,
         "State": function.state.value,
-        "StateReason": function.state_reason,
+        "StateReason": function.state_reason or (NO_EFFECT if function.managed else None),
         "StateReasonCode": function.state_reason_code,
         "LastUpdateStatus": function.update_status.value if function.update_status else None,
         "LastUpdateStatusReason": function.update_reason,
@@ -131,6 +133,7 @@ def configuration(function: FunctionVersion, qualifier: str | None = None) -> Pa
         ),
         "LoggingConfig": _logging(function.logging),
         **shown_optional(function),
+        **shown_managed(function.managed),
     }
     return {member: value for member, value in shown.items() if value is not None}
 

@@ -85,6 +85,19 @@ class Vpc:
 
 
 @dataclass(frozen=True, slots=True)
+class Managed:
+    """`CapacityProviderConfig`, and the accelerator's memory in GB if one was asked for.
+
+    There are no managed instances here: it is kept and shown, and the function runs as any other.
+    """
+
+    provider_arn: str
+    max_concurrency: int | None = None
+    memory_gib_per_vcpu: float | None = None
+    accelerator_gb: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """A container image and what a function changes of it; None and empty are the image's own."""
 
@@ -156,6 +169,7 @@ class FunctionVersion:
     source_directory: str = ""
     tenant_isolation: str = ""
     file_system: FileSystem | None = None
+    managed: Managed | None = None
 
     @property
     def is_traced(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from json import dumps, loads
 from typing import Any, Final
 
-from emberbox.model.function import FileSystem, FunctionVersion, Image, Layer, Vpc
+from emberbox.model.function import FileSystem, FunctionVersion, Image, Layer, Managed, Vpc
 
 _SETTINGS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
     "layers": (
@@ -19,6 +19,7 @@ _SETTINGS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]
     "source_directory": (str, str),
     "tenant_isolation": (str, str),
     "file_system": (asdict, lambda system: FileSystem(**system)),
+    "managed": (asdict, lambda managed: Managed(**managed)),
     "image": (asdict, lambda image: Image(**_tuples(image))),
 }
 """Field of `FunctionVersion` -> how it is written, and how it is read."""

@@ -240,8 +240,6 @@ async def test_bad_code_is_refused(api, code, message):
         ("Runtime", "custom"),
         ("RuntimeConfig", {"RuntimeArn": "a", "RuntimeAlias": "b"}),
         ("DurableConfig", {"RetentionPeriodInDays": 14}),
-        ("CapacityProviderConfig", {"LambdaManagedInstancesCapacityProviderConfig": {"x": 1}}),
-        ("AcceleratorConfig", {"AcceleratorMemorySize": 3}),
     ],
 )
 async def test_what_is_not_built_is_refused(api, member, value):

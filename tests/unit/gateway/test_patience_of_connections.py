@@ -12,13 +12,13 @@ from emberbox.gateway.connection import Serving
 from emberbox.gateway.pages import PlainResponse
 
 PIECE = b"x" * 16_384
-PIECES = 400
+PIECES = 1_600
 
 
 @pytest.fixture
 async def address(monkeypatch):
     """Where a gateway with one long page listens; it looks for stuck clients all the time."""
-    monkeypatch.setattr(connection, "_KEEP_ALIVE_S", 0.3)
+    monkeypatch.setattr(connection, "_KEEP_ALIVE_S", 0.15)
 
     async def long_page(_request):
         async def body():

@@ -44,11 +44,15 @@ def _layer(value: Any, place: Place, params: Params) -> str:
 
 
 def _made_of(_place: Place, params: Params) -> Iterable[Need]:
-    """What a function is given: its role is passed to Lambda, its layers are read."""
+    """What a function is given: its role is passed to Lambda, its layers are read,
+    its capacity provider is passed on."""
     if params.get("Role"):
         yield Need("iam:PassRole", str(params["Role"]), {"iam:passedtoservice": (_SERVICE,)})
     for layer in params.get("Layers") or ():
         yield Need("lambda:GetLayerVersion", str(layer))
+    config = params.get("CapacityProviderConfig") or {}
+    for given in config.values():
+        yield Need("lambda:PassCapacityProvider", str(given["CapacityProviderArn"]))
 
 
 def _permission(place: Place, params: Params) -> Iterable[Need]:

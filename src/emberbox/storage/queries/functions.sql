@@ -70,6 +70,11 @@ SELECT DISTINCT package_id FROM functions WHERE package_id <> '';
 -- name: functions_layers
 SELECT DISTINCT settings FROM functions WHERE settings LIKE '%"layers"%';
 
+-- name: functions_managed
+SELECT * FROM functions
+WHERE account = :account AND region = :region AND settings LIKE '%"managed"%'
+ORDER BY name, CAST(version AS INTEGER);
+
 -- name: functions_unsettled
 SELECT * FROM functions WHERE state = :state OR update_status = :update_status;
 
