@@ -1,7 +1,6 @@
 """XML values of the AWS XML protocols <-> parameters; used by query (answers) and rest-xml."""
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 from emberbox.gateway.scalars import ISO8601, check, read_text, write_text
@@ -54,29 +53,44 @@ def decode_fields(shape: Shape, element: Element, depth: int = 0) -> dict[str, A
 
 def encode(
     shape: Shape, value: Any, name: str, *, namespace: str = "", depth: int = 0
-) -> Iterator[str]:
+) -> list[str]:
     """The pieces of the element `name` for an output value."""
+    out: list[str] = []
+    _write(out, shape, value, name, depth, namespace)
+    return out
+
+
+def encode_fields(shape: Shape, value: Any, *, depth: int = 0) -> list[str]:
+    """The elements of a structure's members; None means absent."""
+    out: list[str] = []
+    _write_fields(out, shape, value, depth)
+    return out
+
+
+def _write(
+    out: list[str], shape: Shape, value: Any, name: str, depth: int, namespace: str = ""
+) -> None:
     if depth > DEPTH_MAX:
         raise OutputError(f"{shape.name} is nested too deeply")
-    opening = f"<{name}{_namespaces(shape, namespace)}{_attributes(shape, value)}>"
+    spaces = _namespaces(shape, namespace) if namespace or shape.xml_namespace else ""
     match shape.type:
         case "structure":
-            yield opening
-            yield from encode_fields(shape, value, depth=depth)
+            out.append(f"<{name}{spaces}{_attributes(shape, value)}>")
+            _write_fields(out, shape, value, depth)
         case "list":
-            yield opening
-            yield from _encode_items(shape, value, shape.member.wire_name or "member", depth)
+            out.append(f"<{name}{spaces}>")
+            _write_items(out, shape, value, shape.member.wire_name or "member", depth)
         case "map":
-            yield opening
-            yield from _encode_entries(shape, value, "entry", depth)
+            out.append(f"<{name}{spaces}>")
+            _write_entries(out, shape, value, "entry", depth)
         case _:
-            yield opening
-            yield escape(write_text(shape, value, ISO8601))
-    yield f"</{name}>"
+            text = escape(write_text(shape, value, ISO8601))
+            out.append(f"<{name}{spaces}>{text}</{name}>")
+            return
+    out.append(f"</{name}>")
 
 
-def encode_fields(shape: Shape, value: Any, *, depth: int = 0) -> Iterator[str]:
-    """The elements of a structure's members; None means absent."""
+def _write_fields(out: list[str], shape: Shape, value: Any, depth: int) -> None:
     if not value.keys() <= shape.members.keys():
         strangers = sorted(value.keys() - shape.members.keys())
         raise OutputError(f"{shape.name} has no members {strangers}")
@@ -86,11 +100,11 @@ def encode_fields(shape: Shape, value: Any, *, depth: int = 0) -> Iterator[str]:
             continue
         name = _field_name(member_shape, wire_name)
         if member_shape.flattened and member_shape.type == "list":
-            yield from _encode_items(member_shape, given, name, depth)
+            _write_items(out, member_shape, given, name, depth)
         elif member_shape.flattened and member_shape.type == "map":
-            yield from _encode_entries(member_shape, given, name, depth)
+            _write_entries(out, member_shape, given, name, depth)
         else:
-            yield from encode(member_shape, given, name, depth=depth + 1)
+            _write(out, member_shape, given, name, depth + 1)
 
 
 def _field_name(shape: Shape, wire_name: str) -> str:
@@ -133,18 +147,19 @@ def _attribute(element: Element, name: str) -> str | None:
     return None
 
 
-def _encode_items(shape: Shape, value: Any, name: str, depth: int) -> Iterator[str]:
+def _write_items(out: list[str], shape: Shape, value: Any, name: str, depth: int) -> None:
+    member = shape.member
     for each in check(value, (list, tuple)):
-        yield from encode(shape.member, each, name, depth=depth + 1)
+        _write(out, member, each, name, depth + 1)
 
 
-def _encode_entries(shape: Shape, value: Any, name: str, depth: int) -> Iterator[str]:
+def _write_entries(out: list[str], shape: Shape, value: Any, name: str, depth: int) -> None:
     key_name = shape.key.wire_name or "key"
     value_name = shape.value.wire_name or "value"
     for key, each in value.items():
-        yield f"<{name}><{key_name}>{escape(check(key, str))}</{key_name}>"
-        yield from encode(shape.value, each, value_name, depth=depth + 1)
-        yield f"</{name}>"
+        out.append(f"<{name}><{key_name}>{escape(check(key, str))}</{key_name}>")
+        _write(out, shape.value, each, value_name, depth + 1)
+        out.append(f"</{name}>")
 
 
 def _namespaces(shape: Shape, namespace: str) -> str:
@@ -155,8 +170,6 @@ def _namespaces(shape: Shape, namespace: str) -> str:
 
 
 def _attributes(shape: Shape, value: Any) -> str:
-    if shape.type != "structure":
-        return ""
     return "".join(
         f' {name}="{escape(check(value[member], str)).translate(_ATTRIBUTE_ESCAPES)}"'
         for member, name, member_shape in shape.fields
