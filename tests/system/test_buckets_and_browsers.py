@@ -277,3 +277,30 @@ def test_users_do_with_buckets_what_their_policies_allow(guarded):
         asked = {"Bucket": "shared", "Key": key, "Body": b""}
         assert user.denied("s3", "put_object", **asked)[0] == "AccessDenied"
     assert user.denied("s3", "list_objects_v2", Bucket="shared")[0] == "AccessDenied"
+
+
+def test_a_user_lists_and_puts_only_as_conditions_say(guarded):
+    """Below a prefix, and encrypted as asked; an old version needs a right of its own."""
+    s3 = guarded.as_root.client("s3")
+    s3.create_bucket(Bucket="conditions")
+    s3.put_bucket_versioning(Bucket="conditions", VersioningConfiguration={"Status": "Enabled"})
+    old = s3.put_object(Bucket="conditions", Key="home/k", Body=b"old")["VersionId"]
+    s3.put_object(Bucket="conditions", Key="home/k", Body=b"new")
+    objects = "arn:aws:s3:::conditions/*"
+    below = {"StringLike": {"s3:prefix": "home/*"}}
+    plain = {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}}
+    user = guarded.user(
+        "conditional",
+        allow("s3:ListBucket", "arn:aws:s3:::conditions", Condition=below),
+        allow(["s3:GetObject", "s3:PutObject"], objects),
+        {"Effect": "Deny", "Action": "s3:PutObject", "Resource": objects, "Condition": plain},
+    )
+    put = {"Bucket": "conditions", "Key": "home/p", "ServerSideEncryption": "aws:kms"}
+
+    assert user.may("s3", "list_objects_v2", Bucket="conditions", Prefix="home/")["KeyCount"] == 1
+    assert user.denied("s3", "list_objects_v2", Bucket="conditions")[0] == "AccessDenied"
+    user.may("s3", "put_object", **put, Body=b"")
+    assert user.denied("s3", "put_object", **(put | {"ServerSideEncryption": "AES256"}))
+    user.may("s3", "copy_object", **put, CopySource="conditions/home/k")
+    source = {"Bucket": "conditions", "Key": "home/k", "VersionId": old}
+    assert "GetObjectVersion" in user.denied("s3", "copy_object", **put, CopySource=source)[1]

@@ -8,7 +8,7 @@ from emberbox.storage.database import Database, Transaction
 from emberbox.storage.s3_blobs import leave, take
 from emberbox.storage.s3_buckets import bucket_in
 from emberbox.storage.s3_notices import Notices
-from emberbox.storage.s3_objects import Check, add
+from emberbox.storage.s3_objects import Check, add, found
 from emberbox.storage.s3_records import (
     Bucket,
     MultipartUpload,
@@ -118,6 +118,11 @@ class UploadStore:
             return made
 
         return await self._database.write(work)
+
+    async def completed(self, bucket: Bucket, key: str, etag: str) -> ObjectVersion | None:
+        """The object of a key, if its entity tag is that of parts that were put together."""
+        made = await self._database.read(lambda tx: found(tx, bucket.id, key, None))
+        return made if made is not None and made.etag == etag else None
 
     async def abort(self, bucket: Bucket, key: str, upload: str) -> None:
         """Forget an upload and its parts; UploadMissingError."""

@@ -220,3 +220,41 @@ def test_tags_of_objects_have_keys_of_their_own():
     assert tags_context({"Bucket": "b", "Key": "k", "Tagging": "Team=red"}) == expected
     assert tags_context({"Bucket": "b", "Key": "k", "Tagging": document}) == expected
     assert tags_context({"Bucket": "b", "Tagging": document}) == {}
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "context"),
+    [
+        (
+            "ListObjectsV2",
+            {"Prefix": "home/", "Delimiter": "/", "MaxKeys": 5},
+            {"s3:prefix": ("home/",), "s3:delimiter": ("/",), "s3:max-keys": ("5",)},
+        ),
+        ("ListObjectsV2", {"Prefix": ""}, {"s3:prefix": ("",)}),
+        ("ListObjectsV2", {}, {}),
+        (
+            "PutObject",
+            {"Key": "k", "ServerSideEncryption": "aws:kms", "ACL": "private"},
+            {"s3:x-amz-server-side-encryption": ("aws:kms",), "s3:x-amz-acl": ("private",)},
+        ),
+        (
+            "PutObject",
+            {"Key": "k", "Tagging": "Team=a&b="},
+            {
+                "s3:requestobjecttag/team": ("a",),
+                "s3:requestobjecttag/b": ("",),
+                "s3:requestobjecttagkeys": ("Team", "b"),
+            },
+        ),
+        (
+            "PutObjectTagging",
+            {"Key": "k", "Tagging": {"TagSet": [{"Key": "Team", "Value": "a"}]}},
+            {"s3:requestobjecttag/team": ("a",), "s3:requestobjecttagkeys": ("Team",)},
+        ),
+        ("GetObject", {"Key": "k", "VersionId": "v"}, {"s3:versionid": ("v",)}),
+    ],
+)
+def test_what_a_request_to_a_bucket_says_can_be_a_condition(operation, params, context):
+    """Policies may ask for prefixes, encryption, tags: what is not said is no key."""
+    for need in ACCESS["s3"].needs(operation, HERE, {"Bucket": "b", **params}):
+        assert need.context == context

@@ -524,3 +524,19 @@ async def test_bytes_without_metadata_go_at_once(start, caller, tmp_path):
         await s3("PutObject", Bucket=BUCKET, Key="a", Body=Stream(BIG))
 
     assert files(tmp_path) == []
+
+
+async def test_an_upload_may_be_completed_again(s3):
+    """By a client that has not heard the answer: it gets the same one, and no second version."""
+    await s3("PutBucketVersioning", VersioningConfiguration={"Status": "Enabled"})
+    made = await s3("CreateMultipartUpload", Key="k")
+    named = {"Key": "k", "UploadId": made["UploadId"]}
+    part = await s3("UploadPart", **named, PartNumber=1, Body=b"x")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    first = await s3("CompleteMultipartUpload", **named, MultipartUpload=parts)
+
+    assert await s3("CompleteMultipartUpload", **named, MultipartUpload=parts) == first
+    assert len((await s3("ListObjectVersions"))["Versions"]) == 1
+    parts["Parts"][0]["ETag"] = "0" * 32
+    refused = await s3.refused("CompleteMultipartUpload", **named, MultipartUpload=parts)
+    assert refused == ("NoSuchUpload", 404)

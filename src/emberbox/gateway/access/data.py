@@ -1,8 +1,8 @@
 """Queues, topics, streams, tables, buckets: services that hold what functions work on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from emberbox.gateway.access.needs import Access, Need, Place, itself, named
 from emberbox.model.request import Params
@@ -231,9 +231,49 @@ def _versioned(action: str) -> Any:
     return needs
 
 
+_CONDITIONS = {
+    "ACL": "s3:x-amz-acl",
+    "CopySource": "s3:x-amz-copy-source",
+    "Delimiter": "s3:delimiter",
+    "GrantFullControl": "s3:x-amz-grant-full-control",
+    "GrantRead": "s3:x-amz-grant-read",
+    "GrantReadACP": "s3:x-amz-grant-read-acp",
+    "GrantWrite": "s3:x-amz-grant-write",
+    "GrantWriteACP": "s3:x-amz-grant-write-acp",
+    "MaxKeys": "s3:max-keys",
+    "MetadataDirective": "s3:x-amz-metadata-directive",
+    "ObjectLockLegalHoldStatus": "s3:object-lock-legal-hold",
+    "ObjectLockMode": "s3:object-lock-mode",
+    "ObjectOwnership": "s3:x-amz-object-ownership",
+    "Prefix": "s3:prefix",
+    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "ServerSideEncryption": "s3:x-amz-server-side-encryption",
+    "StorageClass": "s3:x-amz-storage-class",
+    "VersionId": "s3:versionid",
+}
+
+
+def _conditions(params: Params) -> dict[str, Sequence[str]]:
+    """The keys of S3 that a request has a value for."""
+    found: dict[str, Sequence[str]] = {
+        key: (str(params[member]),)
+        for member, key in _CONDITIONS.items()
+        if params.get(member) is not None
+    }
+    tags = params.get("Tagging")
+    if isinstance(tags, str):
+        pairs = parse_qsl(tags, keep_blank_values=True)
+    else:
+        listed = (tags or {}).get("TagSet") or ()
+        pairs = [(str(each.get("Key")), str(each.get("Value"))) for each in listed]
+    found |= {f"s3:requestobjecttag/{name.lower()}": (value,) for name, value in pairs}
+    return found | ({"s3:requestobjecttagkeys": tuple(name for name, _ in pairs)} if pairs else {})
+
+
 S3 = Access(
     "s3",
     {"Bucket": _object},
+    conditions=_conditions,
     actions={
         "HeadBucket": "ListBucket",
         "ListObjects": "ListBucket",

@@ -5,7 +5,7 @@ Source: the Service Authorization Reference.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from emberbox.model.request import Params
@@ -48,7 +48,8 @@ class Access:
     `members` are looked at in their order and the first that is there decides; a list names one
     resource with each element. `actions` are operations whose action has another name. `without`
     are operations that touch no resource of their own, whose policies say `*`; `free` need nobody's
-    permission. An operation that no part of the table knows is refused.
+    permission. An operation that no part of the table knows is refused. `conditions` are the
+    condition keys that a request's members stand for, whatever it needs.
     """
 
     prefix: str
@@ -58,6 +59,7 @@ class Access:
     free: frozenset[str] = frozenset()
     more: Mapping[str, More] = field(default_factory=dict)
     instead: Mapping[str, More] = field(default_factory=dict)
+    conditions: Callable[[Params], Mapping[str, Sequence[str]]] | None = None
 
     def knows(self, operation: str, members: Iterable[str]) -> bool:
         """Whether the table has an answer for an operation with these members."""
@@ -66,6 +68,13 @@ class Access:
 
     def needs(self, operation: str, place: Place, params: Params) -> list[Need]:
         """What the caller needs; empty for what nobody needs permission for."""
+        found = self._needs(operation, place, params)
+        if self.conditions is None:
+            return found
+        context = self.conditions(params)
+        return [replace(need, context={**context, **need.context}) for need in found]
+
+    def _needs(self, operation: str, place: Place, params: Params) -> list[Need]:
         if operation in self.free:
             return []
         if operation in self.instead:

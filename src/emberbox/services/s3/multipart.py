@@ -45,6 +45,7 @@ from emberbox.storage.s3_records import (
     Facts,
     MultipartUpload,
     NewObject,
+    ObjectVersion,
     UploadedPart,
 )
 from emberbox.storage.s3_uploads import UploadMissingError, UploadStore
@@ -214,12 +215,19 @@ class Multipart:
         return output
 
     async def complete_multipart_upload(self, context: RequestContext, params: Params) -> Params:
-        """Make the object of the parts that are named."""
+        """Make the object of the parts that are named; to say so again is no error."""
         bucket = self._access.bucket(context, params)
         named = (params.get("MultipartUpload") or {}).get("Parts") or []
         if not 0 < len(named) <= _PARTS_MAX:
             raise malformed_xml()
-        upload = await self._upload(bucket, params)
+        try:
+            upload = await self._upload(bucket, params)
+        except CallerError:
+            # A client that has not heard the answer asks again, also after the server was killed.
+            again = await self._uploads.completed(bucket, params["Key"], _etag_of(named))
+            if again is None:
+                raise
+            return self._completed(context, bucket, again)
 
         def assemble(parts: Mapping[int, UploadedPart]) -> NewObject:
             return _assembled(upload, _chosen(named, parts, upload), params)
@@ -237,6 +245,9 @@ class Multipart:
             raise no_such_upload(upload.id) from None
         except BucketMissingError:
             raise no_such_bucket(bucket.name) from None
+        return self._completed(context, bucket, made)
+
+    def _completed(self, context: RequestContext, bucket: Bucket, made: ObjectVersion) -> Params:
         return {
             "Location": f"{context.endpoint}/{bucket.name}/{made.key}",
             "Bucket": bucket.name,
@@ -316,6 +327,21 @@ def _invalid_part(upload: MultipartUpload, number: int) -> CallerError:
     return CallerError("InvalidPart", text, status=400, fields=fields)
 
 
+def _etag_of(named: Sequence[Params]) -> str:
+    """The entity tag of the parts that a client names; empty if it names some by none."""
+    try:
+        return _etag([str(each.get("ETag") or "").strip().strip('"') for each in named])
+    except ValueError:
+        return ""
+
+
+def _etag(parts: Sequence[str]) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    for part in parts:
+        digest.update(bytes.fromhex(part))
+    return f"{digest.hexdigest()}-{len(parts)}"
+
+
 def _assembled(upload: MultipartUpload, parts: Sequence[UploadedPart], params: Params) -> NewObject:
     size = sum(part.size for part in parts)
     announced = params.get("MpuObjectSize")
@@ -325,9 +351,6 @@ def _assembled(upload: MultipartUpload, parts: Sequence[UploadedPart], params: P
             f"computed: {size}"
         )
     facts, algorithm, kind = upload.facts, upload.facts["algorithm"], upload.facts["type"]
-    digest = hashlib.md5(usedforsecurity=False)
-    for part in parts:
-        digest.update(bytes.fromhex(part.etag))
     listed = [
         (checksums.read_checksum(algorithm, part.checksums[algorithm]), part.size) for part in parts
     ]
@@ -343,7 +366,7 @@ def _assembled(upload: MultipartUpload, parts: Sequence[UploadedPart], params: P
     return NewObject(
         upload.key,
         size,
-        f"{digest.hexdigest()}-{len(parts)}",
+        _etag([part.etag for part in parts]),
         Facts(
             headers=facts["headers"],
             metadata=facts["metadata"],
