@@ -5,12 +5,13 @@ A put whose transaction is committed is whole and durable: its bytes were synced
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from emberbox.errors import CallerError
+from emberbox.storage.blob_files import SMALL_BYTES
 from emberbox.storage.database import Database, Transaction
-from emberbox.storage.s3_blobs import leave, take
+from emberbox.storage.s3_blobs import BlobGoneError, leave, take
 from emberbox.storage.s3_buckets import bucket_in
 from emberbox.storage.s3_notices import Notices, note
 from emberbox.storage.s3_records import (
@@ -27,6 +28,7 @@ from emberbox.storage.s3_walking import Place, Walk, walk
 
 _FAR: Final = 1 << 62
 _VERSION_BYTES: Final = 24
+_BODIES_MAX: Final = 32
 
 Check = Callable[[ObjectVersion | None], None]
 """CallerError unless what is there now may be changed."""
@@ -46,15 +48,25 @@ class ObjectStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def find(self, bucket: Bucket, key: str, version: str | None) -> ObjectVersion | None:
-        """A version by its id, or the latest one, which may be a delete marker."""
-        return await self.database.read(lambda tx: found(tx, bucket.id, key, version))
+    async def find(
+        self, bucket: Bucket, key: str, version: str | None, *, whole: bool = False
+    ) -> ObjectVersion | None:
+        """A version by its id, or the latest one, which may be a delete marker.
+
+        `whole` is with the small blobs that it is made of, which go when it is replaced.
+        """
+
+        def work(tx: Transaction) -> ObjectVersion | None:
+            there = found(tx, bucket.id, key, version)
+            return there if there is None or not whole else _with_bodies(tx, there)
+
+        return await self.database.read(work)
 
     async def body(self, blob: str) -> bytes | None:
-        """A small blob's bytes; None if they are in a file. LookupError if it is gone."""
+        """A small blob's bytes; None if they are in a file. BlobGoneError if it is gone."""
         row = await self.database.read(lambda tx: tx.one("blob_body", id=blob))
         if row is None:
-            raise LookupError(blob)
+            raise BlobGoneError(blob)
         body: bytes | None = row["body"]
         return body
 
@@ -179,6 +191,13 @@ def found(tx: Transaction, bucket: int, key: str, version: str | None) -> Object
     else:
         row = tx.one("object_version", bucket=bucket, key=key, version=version)
     return None if row is None else version_of(row, bucket)
+
+
+def _with_bodies(tx: Transaction, version: ObjectVersion) -> ObjectVersion:
+    small = [piece.blob for piece in version.pieces if piece.size <= SMALL_BYTES]
+    rows = {name: tx.one("blob_body", id=name) for name in small[:_BODIES_MAX]}
+    bodies = {name: row["body"] for name, row in rows.items() if row and row["body"] is not None}
+    return replace(version, bodies=bodies)
 
 
 def add(

@@ -73,7 +73,8 @@ class Facts:
 class ObjectVersion:
     """A version of an object, or a delete marker. `number` grows with each version of any object.
 
-    `etag` is without quotes.
+    `etag` is without quotes. `bodies` are small blobs among the pieces, by name, where the version
+    was asked for with them.
     """
 
     number: int
@@ -88,6 +89,7 @@ class ObjectVersion:
     storage_class: str
     facts: Facts
     pieces: tuple[Piece, ...] = ()
+    bodies: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,16 @@ import pytest
 
 from emberbox.clock import ManualClock
 from emberbox.errors import CallerError, PlatformError
-from emberbox.model.request import Reply
+from emberbox.model.request import Reply, RequestContext
 from emberbox.services.s3.blobs import Whole
+from emberbox.services.s3.copying import settled
+from emberbox.services.s3.keeping import small
 from emberbox.services.s3.service import S3Service
+from emberbox.storage.s3_blobs import BlobGoneError
+from emberbox.storage.s3_objects import ObjectStore
 
 BUCKET = "bucket"
+ACCOUNT = "123456789012"
 BIG = bytes(range(256)) * 1_024
 
 
@@ -540,3 +545,44 @@ async def test_an_upload_may_be_completed_again(s3):
     parts["Parts"][0]["ETag"] = "0" * 32
     refused = await s3.refused("CompleteMultipartUpload", **named, MultipartUpload=parts)
     assert refused == ("NoSuchUpload", 404)
+
+
+async def test_what_is_replaced_while_it_is_read_is_read_whole(start, caller):
+    """Small objects, and large ones whose last part is small: these bytes are in the database."""
+    service = await start()
+    s3 = caller(service)
+    await s3("CreateBucket", Bucket=BUCKET)
+    named = {"Bucket": BUCKET, "Key": "k"}
+    made = await s3("CreateMultipartUpload", **named)
+    upload = {**named, "UploadId": made["UploadId"]}
+    bodies = [b"a" * (5 << 20), b"end"]
+    tags = [
+        (await s3("UploadPart", **upload, PartNumber=number, Body=Stream(body)))["ETag"]
+        for number, body in enumerate(bodies, start=1)
+    ]
+    parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, start=1)]
+    await s3("CompleteMultipartUpload", **upload, MultipartUpload={"Parts": parts})
+    context = RequestContext(ACCOUNT, "us-east-1", "r", "s3", "GetObject", "", "")
+    stream = (await service.operations["GetObject"](context, named))["Body"]
+    begin = await anext(stream)
+    await s3("PutObject", **named, Body=Stream(b"small"))
+    rest = [piece async for piece in stream]
+    store, bucket = ObjectStore(service.buckets.database), service.buckets.get(BUCKET)
+    seen = await store.find(bucket, "k", None, whole=True)
+    await s3("PutObject", **named, Body=Stream(b"other"))
+
+    assert begin + b"".join(rest) == b"".join(bodies)
+    assert small(seen) == b"small"
+
+
+async def test_a_copy_is_made_of_what_is_there_now():
+    """Again, if its source was replaced before it was made."""
+    tries = iter([BlobGoneError("b"), FileNotFoundError(), {"made": True}])
+
+    async def copy():
+        each = next(tries)
+        if isinstance(each, Exception):
+            raise each
+        return each
+
+    assert await settled(copy) == {"made": True}

@@ -33,9 +33,10 @@ class Blobs:
         """An object's bytes, one more than `max_bytes` at most; CallerError in S3's words."""
         place = self._access.source(context, bucket, key, None)
         asked = {"Key": key} | ({"VersionId": version} if version else {})
-        found = await self._reading.version(place, asked)
+        found = await self._reading.version(place, asked, whole=True)
         end = min(found.size, max_bytes + 1)
-        return b"".join([data async for data in self._keeper.read(found.pieces, 0, end)])
+        read = self._keeper.read(found.pieces, 0, end, found.bodies)
+        return b"".join([data async for data in read])
 
     async def deliver(self, delivery: Delivery) -> None:
         """A bucket as the destination of what is told of a failed invocation."""

@@ -4,10 +4,12 @@ The bytes are not copied: both objects share them, and they are removed with the
 They are read only where a checksum has to be computed that the source has not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from emberbox.clock import Clock, utc
+from emberbox.errors import PlatformError
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.model.s3_conditions import Verdict, judge_read
 from emberbox.model.s3_keys import copy_source
@@ -19,7 +21,6 @@ from emberbox.services.s3.errors import (
     invalid_argument,
     invalid_request,
     no_such_bucket,
-    no_such_key,
 )
 from emberbox.services.s3.keeping import Keeper
 from emberbox.services.s3.object_facts import (
@@ -41,6 +42,7 @@ from emberbox.storage.s3_objects import ObjectStore
 from emberbox.storage.s3_records import Bucket, Facts, NewObject, ObjectVersion, Piece
 
 _COPY_MAX = 5 << 30
+_TRIES = 20
 _CONDITIONS = ("IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince")
 
 
@@ -64,7 +66,7 @@ class Sources:
         name, key, version_id = parse_source(params["CopySource"])
         bucket = self._access.source(context, name, key, params.get("ExpectedSourceBucketOwner"))
         asked = {"Key": key} | ({"VersionId": version_id} if version_id else {})
-        version = await self._reading.version(bucket, asked)
+        version = await self._reading.version(bucket, asked, whole=True)
         conditions = {
             each: params[f"CopySource{each}"]
             for each in _CONDITIONS
@@ -76,10 +78,11 @@ class Sources:
         return Source(bucket, version)
 
     async def digests(
-        self, pieces: Sequence[Piece], size: int, algorithms: Sequence[str]
+        self, version: ObjectVersion, pieces: Sequence[Piece], algorithms: Sequence[str]
     ) -> dict[str, bytes]:
-        """Checksums of bytes that are here, MD5 among them."""
-        return await self._keeper.digests(pieces, size, algorithms)
+        """Checksums of pieces of a source, MD5 among them."""
+        size = sum(piece.size for piece in pieces)
+        return await self._keeper.digests(pieces, size, algorithms, version.bodies)
 
 
 class Copying:
@@ -108,6 +111,9 @@ class Copying:
 
     async def copy_object(self, context: RequestContext, params: Params) -> Params:
         """A new object of the bytes of another one."""
+        return await settled(lambda: self._copy(context, params))
+
+    async def _copy(self, context: RequestContext, params: Params) -> Params:
         bucket = self._access.bucket(context, params)
         check_key(params["Key"])
         refuse_unbuilt(params)
@@ -138,8 +144,6 @@ class Copying:
                     write_condition(params),
                     self._teller.notices(context, "ObjectCreated:Copy"),
                 )
-            except BlobGoneError:
-                raise no_such_key(version.key) from None
             except BucketMissingError:
                 raise no_such_bucket(bucket.name) from None
         output: Params = {
@@ -164,7 +168,7 @@ class Copying:
         is_whole = "-" not in version.etag
         if is_whole and algorithm in have and version.facts.checksum_type == checksums.FULL:
             return version.etag, {algorithm: have[algorithm]}
-        found = await self._sources.digests(version.pieces, version.size, [algorithm])
+        found = await self._sources.digests(version, version.pieces, [algorithm])
         return found["MD5"].hex(), {algorithm: checksums.text_of(found[algorithm])}
 
     def _facts(
@@ -209,6 +213,14 @@ class Copying:
                 "without changing the object's metadata, storage class, website redirect location "
                 "or encryption attributes."
             )
+
+
+async def settled(copy: Callable[[], Awaitable[Params]]) -> Params:
+    """What a copy answers; made again of what is there now if its source goes before it is made."""
+    for _ in range(_TRIES):
+        with suppress(BlobGoneError, FileNotFoundError):
+            return await copy()
+    raise PlatformError("the source changes faster than it can be copied")
 
 
 def parse_source(text: str) -> tuple[str, str, str | None]:

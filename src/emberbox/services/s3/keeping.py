@@ -12,6 +12,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Seq
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from emberbox.errors import EmberboxError
@@ -20,7 +21,7 @@ from emberbox.storage.blob_files import SMALL_BYTES, BlobFiles, BlobWriter
 from emberbox.storage.database import Change, Database, Transaction
 from emberbox.storage.s3_blobs import GARBAGE
 from emberbox.storage.s3_objects import ObjectStore
-from emberbox.storage.s3_records import Piece
+from emberbox.storage.s3_records import ObjectVersion, Piece
 
 log = logging.getLogger("emberbox.s3")
 
@@ -28,6 +29,7 @@ _BATCH_BYTES: Final = 1 << 20
 _THREADS: Final = 4
 _SWEPT_AT_ONCE: Final = 1_000
 _SWEEP_PAUSE_S: Final = 1.0
+_NO_BODIES: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,34 +166,39 @@ class Keeper:
             if self._is_held:
                 self._wake.set()
 
-    async def small(self, pieces: Sequence[Piece]) -> bytes | None:
-        """All bytes if they are one small body; LookupError if it is gone, None if it is larger."""
-        if not pieces:
-            return b""
-        piece = pieces[0]
-        if len(pieces) > 1 or piece.size > SMALL_BYTES:
-            return None
-        body = await self._objects.body(piece.blob)
-        return None if body is None else body[piece.start : piece.start + piece.size]
+    async def read(
+        self,
+        pieces: Sequence[Piece],
+        start: int,
+        end: int,
+        bodies: Mapping[str, bytes] = _NO_BODIES,
+    ) -> AsyncIterator[bytes]:
+        """Bytes from `start` up to `end`, in pieces; `bodies` are small blobs that are at hand.
 
-    async def read(self, pieces: Sequence[Piece], start: int, end: int) -> AsyncIterator[bytes]:
-        """Bytes from `start` up to `end`, in pieces; LookupError or OSError if they are gone."""
+        BlobGoneError or OSError if the others are gone.
+        """
         with self.using(pieces):
             for piece in cut(pieces, start, end):
-                async for data in self._read_one(piece):
+                async for data in self._read_one(piece, bodies):
                     yield data
 
     async def digests(
-        self, pieces: Sequence[Piece], size: int, algorithms: Sequence[str]
+        self,
+        pieces: Sequence[Piece],
+        size: int,
+        algorithms: Sequence[str],
+        bodies: Mapping[str, bytes] = _NO_BODIES,
     ) -> dict[str, bytes]:
-        """Checksums of bytes that are here, MD5 among them; LookupError or OSError as `read`."""
+        """Checksums of bytes that are here, MD5 among them; errors as of `read`."""
         loop, digests = asyncio.get_running_loop(), Digests(algorithms)
-        async for data in self.read(pieces, 0, size):
+        async for data in self.read(pieces, 0, size, bodies):
             await loop.run_in_executor(self._pool, digests.update, data)
         return digests.finish()
 
-    async def _read_one(self, piece: Piece) -> AsyncIterator[bytes]:
-        body = await self._objects.body(piece.blob)
+    async def _read_one(self, piece: Piece, bodies: Mapping[str, bytes]) -> AsyncIterator[bytes]:
+        body = bodies.get(piece.blob)
+        if body is None:
+            body = await self._objects.body(piece.blob)
         if body is not None:
             yield body[piece.start : piece.start + piece.size]
             return
@@ -269,3 +276,12 @@ def _finish(writer: BlobWriter, digests: Digests, data: bytes) -> Received:
 
 async def _no_result(work: "asyncio.Future[Any]") -> None:
     await asyncio.wait({work})
+
+
+def small(version: ObjectVersion) -> bytes | None:
+    """All bytes of a version that was asked for with its small blobs, if it is one of these."""
+    if not version.pieces:
+        return b""
+    piece = version.pieces[0]
+    body = version.bodies.get(piece.blob) if len(version.pieces) == 1 else None
+    return None if body is None else body[piece.start : piece.start + piece.size]

@@ -15,13 +15,12 @@ from emberbox.model.s3_conditions import UnsatisfiableError, etag_matches, read_
 from emberbox.services.s3 import checksums
 from emberbox.services.s3.access import Access
 from emberbox.services.s3.acl import canned
-from emberbox.services.s3.copying import Sources
+from emberbox.services.s3.copying import Sources, settled
 from emberbox.services.s3.errors import (
     invalid_argument,
     invalid_request,
     malformed_xml,
     no_such_bucket,
-    no_such_key,
     no_such_upload,
 )
 from emberbox.services.s3.keeping import Keeper, cut
@@ -38,7 +37,6 @@ from emberbox.services.s3.object_facts import (
 )
 from emberbox.services.s3.putting import Arrivals, write_condition
 from emberbox.services.s3.telling import Teller
-from emberbox.storage.s3_blobs import BlobGoneError
 from emberbox.storage.s3_buckets import BucketMissingError
 from emberbox.storage.s3_records import (
     Bucket,
@@ -167,6 +165,9 @@ class Multipart:
 
     async def upload_part_copy(self, context: RequestContext, params: Params) -> Params:
         """A part of the bytes of an object, or of a range of them."""
+        return await settled(lambda: self._copy_part(context, params))
+
+    async def _copy_part(self, context: RequestContext, params: Params) -> Params:
         bucket = self._access.bucket(context, params)
         upload = await self._upload(bucket, params)
         source = await self._sources.find(context, params)
@@ -187,7 +188,7 @@ class Multipart:
         pieces = tuple(cut(version.pieces, start, end))
         algorithm = upload.facts["algorithm"]
         with self._keeper.using(version.pieces):
-            found = await self._sources.digests(pieces, end - start, [algorithm])
+            found = await self._sources.digests(version, pieces, [algorithm])
             part = UploadedPart(
                 params["PartNumber"],
                 found["MD5"].hex(),
@@ -200,8 +201,6 @@ class Multipart:
                 await self._uploads.put_part(bucket, upload, part, {})
             except UploadMissingError:
                 raise no_such_upload(upload.id) from None
-            except BlobGoneError:
-                raise no_such_key(version.key) from None
         sums = part.checksums if upload.facts["named"] else {}
         output: Params = {
             "CopyPartResult": {

@@ -21,7 +21,7 @@ from emberbox.services.s3.errors import (
     no_such_key,
     no_such_version,
 )
-from emberbox.services.s3.keeping import Keeper
+from emberbox.services.s3.keeping import Keeper, small
 from emberbox.services.s3.object_facts import expiration, refuse_unbuilt, shown, shown_checksums
 from emberbox.storage.s3_objects import ObjectStore
 from emberbox.storage.s3_records import Bucket, ObjectVersion
@@ -82,7 +82,7 @@ class Reading:
         """The same without the bytes."""
         bucket = self._access.bucket(context, params)
         refuse_unbuilt(params)
-        version = await self.version(bucket, params)
+        version = await self.version(bucket, params, whole=context.operation == "GetObject")
         judged = judge_read(params, version.etag, utc(int(version.modified)))
         output = shown(bucket, version) | expiration(bucket, version)
         if judged.verdict is Verdict.FAILED:
@@ -126,10 +126,15 @@ class Reading:
             output["ObjectParts"] = _parts_shown(version.facts.parts, params)
         return output
 
-    async def version(self, bucket: Bucket, params: Params) -> ObjectVersion:
-        """The version that a request names; CallerError if it is none that can be read."""
+    async def version(
+        self, bucket: Bucket, params: Params, *, whole: bool = False
+    ) -> ObjectVersion:
+        """The version that a request names; CallerError if it is none that can be read.
+
+        `whole` as of `ObjectStore.find`.
+        """
         key, asked = params["Key"], params.get("VersionId")
-        found = await self._objects.find(bucket, key, asked)
+        found = await self._objects.find(bucket, key, asked, whole=whole)
         if found is None:
             raise no_such_key(key) if asked is None else no_such_version(key, asked)
         if not found.is_marker:
@@ -149,10 +154,10 @@ class Reading:
         )
 
     async def _body(self, version: ObjectVersion, span: Span) -> bytes | AsyncIterator[bytes]:
-        small = await self._keeper.small(version.pieces)
-        if small is not None:
-            return small[span.start : span.end]
-        stream = self._keeper.read(version.pieces, span.start, span.end)
+        body = small(version)
+        if body is not None:
+            return body[span.start : span.end]
+        stream = self._keeper.read(version.pieces, span.start, span.end, version.bodies)
         first = await anext(stream, b"")
         return _chained(first, stream)
 

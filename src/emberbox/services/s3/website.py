@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from emberbox.errors import CallerError
 from emberbox.services.s3.errors import no_such_bucket
-from emberbox.services.s3.keeping import Keeper
+from emberbox.services.s3.keeping import Keeper, small
 from emberbox.storage.s3_buckets import BucketStore
 from emberbox.storage.s3_objects import ObjectStore
 from emberbox.storage.s3_records import Bucket, ObjectVersion
@@ -98,7 +98,7 @@ class Website:
         return _error_page(404, CallerError("NoSuchKey", text, status=404))
 
     async def _latest(self, bucket: Bucket, key: str) -> ObjectVersion | None:
-        found = await self._objects.find(bucket, key, None)
+        found = await self._objects.find(bucket, key, None, whole=True)
         return None if found is None or found.is_marker else found
 
     async def _object(self, version: ObjectVersion, status: int) -> SiteAnswer:
@@ -110,10 +110,11 @@ class Website:
             (name, str(facts[member])) for member, name in _HEADERS.items() if member in facts
         ]
         headers += [("etag", f'"{version.etag}"'), ("content-length", str(version.size))]
-        small = await self._keeper.small(version.pieces)
-        if small is None:
-            return SiteAnswer(status, headers, self._keeper.read(version.pieces, 0, version.size))
-        return SiteAnswer(status, headers, small)
+        body = small(version)
+        if body is not None:
+            return SiteAnswer(status, headers, body)
+        rest = self._keeper.read(version.pieces, 0, version.size, version.bodies)
+        return SiteAnswer(status, headers, rest)
 
 
 def _rule(site: Mapping[str, Any], key: str, status: int) -> Mapping[str, Any] | None:
