@@ -91,6 +91,11 @@ class Environment:
         return self._machine.state
 
     @property
+    def is_empty(self) -> bool:
+        """Whether INIT has failed, and is run again within the next invocation."""
+        return self._machine.state is State.EMPTY
+
+    @property
     def is_available(self) -> bool:
         """Whether `invoke` may be called."""
         return self._machine.state in (State.IDLE, State.EMPTY)

@@ -376,6 +376,8 @@ class _Resident:
     def on_available(self, environment: Environment) -> None:
         """INIT has ended, or an invocation or a reset."""
         self._count_started(environment)
+        if not environment.is_empty:
+            self._place.leave()
         self._fleet.became_available(environment, self.pool)
 
     def on_report(
@@ -392,6 +394,7 @@ class _Resident:
 
     def on_stopped(self, environment: Environment, reason: str) -> None:
         """The environment is gone."""
+        self._place.leave()
         if not self._started:
             self._count_started(environment, failed=True)
             if environment.is_image_broken:
@@ -406,7 +409,6 @@ class _Resident:
         if self._started:
             return
         self._started = True
-        self._place.leave()
         if environment.beginning.is_provisioned:
             self._fleet.ahead_started(self.pool, environment, failed=failed)
         else:

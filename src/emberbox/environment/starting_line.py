@@ -19,6 +19,11 @@ _INIT_S: Final = 0.1
 """How long an environment that initialises keeps its place while processors are free: longer ones
 mostly wait for others."""
 
+_SLOW_S: Final = 2.0
+"""An INIT that took longer than this on a busy machine was one of too many."""
+
+_FEWER: Final = 0.7
+_LEAST: Final = 2
 _BUSY: Final = 2
 """So many processes that want to run for each processor are more than it can serve at once."""
 
@@ -41,12 +46,13 @@ class Place:
     def __init__(self, line: "StartingLine", key: Hashable) -> None:
         self._line: StartingLine | None = line
         self._key = key
+        self._began = asyncio.get_running_loop().time()
 
     def leave(self) -> None:
         """The next may start."""
         line, self._line = self._line, None
         if line is not None:
-            line.vacate(self._key)
+            line.vacate(self._key, asyncio.get_running_loop().time() - self._began)
 
     def leave_soon(self) -> None:
         """The sandbox is there: the place is kept for INIT, longer only on a busy machine."""
@@ -65,8 +71,9 @@ class Place:
 class StartingLine:
     """So many start at once as `places` says.
 
-    `is_busy` says whether the machine has more to do than it can. One function may have all
-    places but one, so that none can keep all others out for as long as its INIT may be.
+    On a busy machine, where places are kept, starts that take long make them fewer, quick ones
+    more again. `is_busy` says whether the machine has more to do than it can. One function may have
+    all places but one, so that none can keep all others out for as long as its INIT may be.
     """
 
     def __init__(
@@ -74,15 +81,17 @@ class StartingLine:
         places: int = _PER_PROCESSOR * (os.cpu_count() or 1),
         is_busy: Callable[[], bool] = machine_is_busy,
     ) -> None:
-        self._free = places
-        self._most = max(1, places - 1)
+        self._places = places
+        self._now = float(places)
+        self._lessened = 0.0
+        self._taken = 0
         self._held: Counter[Hashable] = Counter()
         self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
         self.is_busy = is_busy
 
     async def turn(self, key: Hashable) -> Place:
         """A place as soon as one is free, and it is the turn of `key`."""
-        if self._free and self._held[key] < self._most:
+        if self._may_start(key):
             self._take(key)
             return Place(self, key)
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -91,26 +100,42 @@ class StartingLine:
             await mine
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled():
-                self.vacate(key)
+                self.vacate(key, 0.0)
             raise
         return Place(self, key)
 
-    def vacate(self, key: Hashable) -> None:
-        """A place is free: it is the next function's that may have one."""
-        self._free += 1
+    def vacate(self, key: Hashable, kept_s: float) -> None:
+        """A place was left after so long: it is the next function's that may have one."""
+        self._learn(kept_s)
+        self._taken -= 1
         self._held[key] -= 1
         if not self._held[key]:
             del self._held[key]
         for waiting in list(self._lines):
-            if self._held[waiting] < self._most and self._let_start(waiting):
-                return
+            if self._may_start(waiting):
+                self._let_start(waiting)
 
     def _take(self, key: Hashable) -> None:
-        self._free -= 1
+        self._taken += 1
         self._held[key] += 1
 
-    def _let_start(self, key: Hashable) -> bool:
-        """Whether there was one that still waits; its function goes behind the others."""
+    def _may_start(self, key: Hashable) -> bool:
+        places = int(self._now)
+        return self._taken < places and self._held[key] < max(1, places - 1)
+
+    def _learn(self, kept_s: float) -> None:
+        """Fewer places after a slow start, but not again for each of those that were slow together;
+        one more after a round of quick ones."""
+        if kept_s <= _SLOW_S:
+            self._now = min(self._places, self._now + 1 / self._now)
+            return
+        now = asyncio.get_running_loop().time()
+        if now - self._lessened > _SLOW_S:
+            self._lessened = now
+            self._now = max(min(_LEAST, self._places), self._now * _FEWER)
+
+    def _let_start(self, key: Hashable) -> None:
+        """The next of a function that still waits; its function goes behind the others."""
         line = self._lines.pop(key)
         while line:
             mine = line.popleft()
@@ -120,5 +145,4 @@ class StartingLine:
                 self._lines[key] = line
             self._take(key)
             mine.set_result(None)
-            return True
-        return False
+            return

@@ -196,6 +196,41 @@ async def test_on_a_busy_machine_a_place_is_kept_until_init_has_ended():
     place.look()
 
 
+async def test_slow_starts_make_the_places_fewer_and_quick_ones_more_again():
+    """Never fewer than two, never more than there are; slow ones of one moment count once."""
+    line = StartingLine(8, lambda: True)
+
+    async def room():
+        """How many may start now."""
+        tasks = [asyncio.ensure_future(line.turn(n)) for n in range(20)]
+        await asyncio.sleep(0)
+        started = [task.result() for task in tasks if task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in started:
+            line._taken -= 1
+        line._held.clear()
+        return len(started)
+
+    def slow(count):
+        for number in range(count):
+            line._take(number)
+            line.vacate(number, 9.0)
+
+    assert await room() == 8
+    slow(3)
+    assert await room() == 5
+    for _ in range(20):
+        line._lessened = 0.0
+        slow(1)
+    assert await room() == 2
+    for number in range(60):
+        line._take(number)
+        line.vacate(number, 0.1)
+    assert await room() == 8
+
+
 async def test_no_function_has_all_places():
     """However long it initialises, another can start beside it."""
     line = StartingLine(3, lambda: True)
