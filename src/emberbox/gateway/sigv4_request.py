@@ -31,6 +31,7 @@ _PLAIN_PATH: Final = re.compile(rb"(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+/?")
 _ABSOLUTE: Final = re.compile(rb"https?://[^/?]*", re.IGNORECASE)
 _HEADERS_MAX: Final = 128
 _KEYS_CACHED: Final = 4_096
+_NAMES_CACHED: Final = 256
 
 Headers = Mapping[bytes, bytes]
 """Header names in lower case -> value; repeated ones joined with commas."""
@@ -132,18 +133,30 @@ def _claim(
     token: bytes | None,
     expires_s: int | None,
 ) -> Claim:
+    key, date, region, service = _credential(credential)
+    names = _signed_names(signed)
+    if _SIGNATURE.fullmatch(signature) is None:
+        raise SignatureError(Fault.INCOMPLETE, "Signature")
+    if _TIMESTAMP.fullmatch(timestamp) is None or not timestamp.startswith(date):
+        raise SignatureError(Fault.INCOMPLETE, "X-Amz-Date")
+    return Claim(key, date, region, service, names, signature, timestamp, token, expires_s)
+
+
+@lru_cache(_KEYS_CACHED)
+def _credential(credential: bytes) -> tuple[str, bytes, bytes, bytes]:
+    """Access key, date, region and service; a client says the same in all requests of a day."""
     found = _CREDENTIAL.fullmatch(credential)
     if found is None:
         raise SignatureError(Fault.INCOMPLETE, "Credential")
-    names = tuple(signed.split(b";")) if signed else ()
+    return found[1].decode("latin-1"), found[2], found[3], found[4]
+
+
+@lru_cache(_NAMES_CACHED)
+def _signed_names(signed: bytes) -> tuple[bytes, ...]:
+    names = tuple(signed.split(b";"))
     if b"host" not in names or len(names) > _HEADERS_MAX:
         raise SignatureError(Fault.INCOMPLETE, "SignedHeaders")
-    if _SIGNATURE.fullmatch(signature) is None:
-        raise SignatureError(Fault.INCOMPLETE, "Signature")
-    if _TIMESTAMP.fullmatch(timestamp) is None or not timestamp.startswith(found[2]):
-        raise SignatureError(Fault.INCOMPLETE, "X-Amz-Date")
-    key = found[1].decode("latin-1")
-    return Claim(key, found[2], found[3], found[4], names, signature, timestamp, token, expires_s)
+    return names
 
 
 def _timestamp(headers: Headers) -> bytes:
@@ -200,10 +213,10 @@ def check_signature(
 
     `target` is the request target as it came, `payload` what stands for the body in the signature.
     """
-    signed = frozenset(claim.signed_headers)
+    names = claim.signed_headers
     for name in headers:
         # What is not signed, somebody on the way may have added.
-        if name.startswith(b"x-amz-") and name not in signed:
+        if name.startswith(b"x-amz-") and name not in names:
             raise SignatureError(Fault.MISMATCH, name.decode("latin-1"))
     path, _, query = target.partition(b"?")
     text = b"\n".join(
@@ -211,9 +224,9 @@ def check_signature(
             method,
             _canonical_path(path, claim.service),
             _canonical_query(query, is_presigned=claim.expires_s is not None) if query else b"",
-            *[_header_line(name, headers) for name in claim.signed_headers],
+            *[_header_line(name, headers) for name in names],
             b"",
-            b";".join(claim.signed_headers),
+            b";".join(names),
             payload,
         )
     )
