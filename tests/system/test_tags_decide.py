@@ -91,12 +91,32 @@ def signing_configs(root):
 def test_the_tags_of_what_is_touched_decide(here, red, made):
     """Only what belongs to one's own team can be used, and only as long as it does."""
     (service, operation, own), (_, _, others) = made(here.as_root)
+    assert own != others
 
     red.may(service, operation, **own)
 
     code, message, _ = red.denied(service, operation, **others)
     assert code in {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
     assert "no identity-based policy allows" in message
+
+
+def test_sessions_of_roles_are_given_by_their_tags(here):
+    """IAM has a key of its own for tags, which means the same."""
+    tagged = {"StringEquals": {"iam:ResourceTag/crew": "night"}}
+    guard = here.user("guard", allow("sts:AssumeRole", Condition=tagged))
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    for crew in ("night", "day"):
+        tags = [{"Key": "crew", "Value": crew}]
+        here.as_root.may("iam", "create_role", RoleName=f"crew-{crew}", Tags=tags,
+                         AssumeRolePolicyDocument=document(trust))  # fmt: skip
+
+    guard.assume(f"arn:aws:iam::{ACCOUNT}:role/crew-night")
+    day = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/crew-day", "RoleSessionName": "me"}
+    assert guard.denied("sts", "assume_role", **day)[0] == "AccessDenied"
 
 
 def test_a_change_of_tags_counts_at_once(here, red):

@@ -111,8 +111,9 @@ class ResourceTags:
         listing = _LISTINGS[of](arn) if of in _LISTINGS else None
         if listing is None:
             return {}
-        region = parts[3] or "us-east-1"
-        return _resource_tags(await self._listed(of, *listing, account, region))
+        tags = await self._listed(of, *listing, account, parts[3] or "us-east-1")
+        own = {f"iam:resourcetag/{key.lower()}": (value,) for key, value in tags.items()}
+        return _resource_tags(tags) | (own if of == "iam" else {})
 
     async def _of_lambda(self, arn: str, parts: Sequence[str]) -> Mapping[str, str]:
         kind, _, rest = parts[5].partition(":")
