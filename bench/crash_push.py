@@ -36,7 +36,7 @@ _PART = 5 << 20
 _SIZES = (0, 100, 60_000, _PART + 1)
 _UPLOADERS = 2
 _LIFE_S = (0.5, 2.5)
-_AHEAD_S = (1, 6)
+_AHEAD_S = (2, 8)
 _PATIENCE_S = 120.0
 
 
@@ -96,14 +96,16 @@ class Clients:
 
     def _schedule(self) -> None:
         number = str(next(self._numbers))
-        at = datetime.now(UTC) + timedelta(seconds=self._choice.randint(*_AHEAD_S))
+        ahead = timedelta(seconds=self._choice.randint(*_AHEAD_S))
+        at = (datetime.now(UTC) + ahead).replace(microsecond=0)
         self._scheduler.create_schedule(
             Name=f"s{number}",
             ScheduleExpression=at.strftime("at(%Y-%m-%dT%H:%M:%S)"),
             FlexibleTimeWindow={"Mode": "OFF"},
             Target={"Arn": f"{_ARN}schedules", "RoleArn": _ROLE, "Input": json.dumps(number)},
         )
-        self._ledger.schedules.add(number)
+        if datetime.now(UTC) < at:  # one whose moment has passed when it is made never runs
+            self._ledger.schedules.add(number)
 
 
 def _until_gone(work: Callable[[], None]) -> None:
