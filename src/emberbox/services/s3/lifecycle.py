@@ -9,6 +9,7 @@ from typing import Final
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.model.s3_lifecycle import Act, Facts, Rule, act, prefix_of, upload_is_due
+from emberbox.rounds import Trouble, until_done
 from emberbox.services.s3.deleting import check_lock
 from emberbox.services.s3.object_facts import rules_of
 from emberbox.services.s3.telling import Teller
@@ -66,15 +67,12 @@ class Lifecycle:
         return count
 
     async def _work(self) -> None:
+        trouble = Trouble(log, "lifecycles wait")
         while True:
             await asyncio.sleep(_PAUSE_S)
-            try:
-                count = await self.run()
-            except Exception:
-                log.exception("lifecycles wait")
-            else:
-                if count:
-                    log.info("%d versions and uploads were removed by lifecycles", count)
+            count = await until_done(self.run, trouble)
+            if count:
+                log.info("%d versions and uploads were removed by lifecycles", count)
 
     async def _expire(self, bucket: Bucket, rules: Sequence[Rule]) -> int:
         now, count = self._clock.now(), 0

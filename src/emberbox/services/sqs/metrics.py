@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Final
 
 from emberbox.clock import Clock
-from emberbox.errors import EmberboxError
 from emberbox.model.metrics import Dimension, SeriesKey
+from emberbox.rounds import Trouble, until_done
 from emberbox.services.sqs.broker import Broker
 from emberbox.storage.queue_records import Queue, QueueKey
 
@@ -76,12 +76,10 @@ class QueueMetrics:
                 self._add(_series(queue.key, name), groups)
 
     async def _keep_looking(self) -> None:
+        trouble = Trouble(log, "queues cannot be counted")
         while True:
             await asyncio.sleep(_EVERY_S)
-            try:
-                await self.look()
-            except EmberboxError as error:
-                log.warning("queues could not be counted: %s", error)
+            await until_done(self.look, trouble)
 
 
 @lru_cache(8_192)
