@@ -3,7 +3,7 @@
 A page is copied as soon as one side writes to it, and Python writes to every object that it looks
 at: it counts references. Objects whose counter has the value of an immortal one (PEP 683, Python
 3.12 and later) are not counted. All that is there before the first fork becomes immortal: it would
-live as long as the process anyway.
+live as long as the process anyway. What is made later is kept apart from it.
 """
 
 import ctypes
@@ -12,6 +12,12 @@ import sys
 import types
 
 _IMMORTAL = 0xFFFFFFFF
+# Nearly all objects have more than 32 bytes; bytes objects, which fill the gaps, have.
+_STEP, _SMALL_MIN, _SMALL_MAX = 16, 48, 512
+_BLOCKS_MAX = 20_000
+_POOL_BYTES, _POOL_HEADER_BYTES = 16_384, 48
+_LARGE_MAX = 65_536
+_FILLINGS = []
 _CODE_PARTS = (
     "co_consts",
     "co_exceptiontable",
@@ -27,7 +33,10 @@ def keep_shared():
     """Call it last before the first fork: what is made later is counted as usual."""
     gc.collect()
     if _has_immortals():
-        _make_immortal(_reachable(gc.get_objects()))
+        found = _reachable(gc.get_objects())
+        _make_immortal(found)
+        found.clear()
+        _fill_gaps()
     # Collections would touch, and so copy, every page.
     gc.freeze()
     gc.disable()
@@ -60,6 +69,34 @@ def _reachable(objects):
                 found[id(each)] = each
                 unseen.append(each)
     return found
+
+
+def _fill_gaps():
+    """What a sandbox allocates shall lie on pages of its own, not between what is shared.
+
+    Python's allocator fills the pools of a size before it begins another one, whose first block
+    lies behind its header. Blocks that are larger are the C library's: those below the end of its
+    heap are gaps.
+    """
+    for size in range(_SMALL_MIN, _SMALL_MAX + 1, _STEP):
+        for _ in range(_BLOCKS_MAX):
+            filling = _block(size)
+            if id(filling) % _POOL_BYTES == _POOL_HEADER_BYTES:
+                break
+            _FILLINGS.append(filling)
+    end = id(_block(_LARGE_MAX))
+    size = _LARGE_MAX // 2
+    while size > _SMALL_MAX:
+        filling = _block(size)
+        if id(filling) < end:
+            _FILLINGS.append(filling)
+        else:
+            size //= 2
+
+
+def _block(size):
+    """An object that takes so many bytes."""
+    return bytes(size - sys.getsizeof(b""))
 
 
 def _make_immortal(found):
