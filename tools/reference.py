@@ -27,6 +27,7 @@ from emberbox.services.scheduler.service import SchedulerService
 from emberbox.services.sns.service import SnsService
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sts.service import StsService
+from emberbox.services.xray.service import XRayService
 from tools import lambda_operations
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
@@ -110,6 +111,7 @@ def services() -> list[Any]:
         SchedulerService(nothing, nothing, nothing),
         StsService(nothing, nothing, nothing, nothing, nothing),
         AutoScalingService(nothing, nothing, nothing, nothing),
+        XRayService(nothing, nothing, nothing),
     ]
 
 

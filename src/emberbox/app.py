@@ -42,6 +42,7 @@ from emberbox.parts.push_rights import push_rights
 from emberbox.parts.resource_policies import topic_policies
 from emberbox.parts.sandboxes import begin_sandboxes, open_sandboxes
 from emberbox.parts.topic_rights import topic_rights
+from emberbox.parts.traces import open_traces
 from emberbox.parts.usage import open_usage, recursion_counter, throttle_counter
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.settings import AuthMode, Settings
@@ -110,6 +111,8 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             ground, writer, packages, identities, objects, messaging, environments
         )
         front_door = FrontDoor(catalog, environments.fleet, ground.clock, _limits(settings))
+        traces = open_traces(ground, identities)
+        traces.connect(environments.fleet, front_door.tracing)
         autoscaling = await open_autoscaling(ground, state, functions, catalog, environments.fleet)
         front = Front(
             backend,
@@ -123,6 +126,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             objects,
             events,
             autoscaling,
+            traces,
             environments.credentials,
             front_door,
         )

@@ -17,6 +17,7 @@ PAGES = [
     "docs/how-to/let-events-wake-a-function.md",
     "docs/how-to/feed-a-function-from-a-queue.md",
     "docs/how-to/release-with-versions.md",
+    "docs/how-to/trace-calls.md",
     "docs/how-to/watch-a-log.md",
 ]
 

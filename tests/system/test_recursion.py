@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -190,8 +191,10 @@ def test_a_synchronous_loop_is_refused_and_traces_go_on(boto, make_function):
         seen.append(traced(X_Amzn_Trace_Id=seen[-1]))
     w3c = traced(traceparent=f"00-{root[2:].replace('-', '')}-53995c3f42cd8ad8-01")
 
-    assert seen[0].startswith(f"{trace};Lineage=1:")
-    assert w3c == seen[0]
+    # A trace that is recorded has the function's own segment as its parent from here on.
+    own = f"Root={root};Parent=[0-9a-f]{{16}};Sampled=1;Lineage=1:"
+    assert re.match(own, seen[0])
+    assert re.match(own, w3c)
     with pytest.raises(ClientError) as refused:
         traced(X_Amzn_Trace_Id=seen[-1])
     assert refused.value.response["Error"]["Code"] == "RecursiveInvocationException"

@@ -53,6 +53,16 @@ def chalice_in(place, environment, config):
     return run
 
 
+def python_packages(*requirements):
+    """The directory that Python packages are installed in, to go into a function's code."""
+    place = CACHE / ("packages-" + "-".join(requirements).replace("==", "-"))
+    with _locked(place):
+        if not place.exists():
+            pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(place)]
+            _run([*pip, *requirements], place)
+    return place
+
+
 def node_tool(requirement, *others):
     """The directory of programs of an npm package."""
     if shutil.which("npm") is None:

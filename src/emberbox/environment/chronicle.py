@@ -18,6 +18,7 @@ from emberbox.model.invocation import Failure
 from emberbox.model.report import Measurement
 from emberbox.model.system_log import is_written
 from emberbox.model.telemetry import Subscription, event, instant
+from emberbox.model.trace import SAMPLED
 
 
 class Chronicle:
@@ -184,7 +185,10 @@ class Chronicle:
     def report(self, current: CurrentInvocation, measured: Measurement, *, failed: bool) -> None:
         """END and REPORT."""
         self._line(report.end(measured.request_id))
-        self._line(report.report(measured))
+        line = report.report(measured)
+        if SAMPLED in current.invocation.trace:
+            line += report.traced(current.invocation.trace)
+        self._line(line)
         if not self.is_told:
             return
         metrics: dict[str, object] = {

@@ -4,7 +4,9 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from emberbox.environment.daemon_port import DaemonPort
 from emberbox.isolation.sandbox import Sandbox
+from emberbox.model.xray.segments import Segment
 
 Serve = Callable[[], asyncio.Protocol]
 
@@ -16,19 +18,34 @@ class Doors:
         self._servers: list[asyncio.Server] = []
         self._watched: set[socket.socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._daemon: DaemonPort | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def open(self, sandbox: Sandbox, runtime: Serve, endpoint: Serve) -> None:
-        """Serve the Runtime API and our AWS endpoint inside; OSError if a socket is gone."""
+    async def open(
+        self,
+        sandbox: Sandbox,
+        runtime: Serve,
+        endpoint: Serve,
+        segments: Callable[[Segment], None] | None = None,
+    ) -> None:
+        """Serve the Runtime API and our AWS endpoint inside; OSError if a socket is gone.
+
+        `segments` hears what X-Ray's daemon would get.
+        """
         if sandbox.runtime_socket is not None:
             server = await self._loop.create_unix_server(runtime, sock=sandbox.runtime_socket)
             self._servers.append(server)
         self._watch(sandbox.runtime_api, runtime)
         if sandbox.door is not None:
             self._watch(sandbox.door, endpoint)
+        if sandbox.traces is not None and segments is not None:
+            self._daemon = DaemonPort(sandbox.traces, segments)
 
     def close(self) -> None:
         """Serve no more."""
+        if self._daemon is not None:
+            self._daemon.close()
+            self._daemon = None
         for door in self._watched:
             self._loop.remove_reader(door)
         self._watched.clear()

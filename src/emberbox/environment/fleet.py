@@ -7,6 +7,7 @@ changed, and runs invocations on them.
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from emberbox.clock import Clock
@@ -26,6 +27,7 @@ from emberbox.model.function import FunctionVersion
 from emberbox.model.invocation import Invocation, Outcome
 from emberbox.model.provisioned import Allocation
 from emberbox.model.report import Measurement
+from emberbox.model.xray.segments import Segment
 from emberbox.telemetry.logs import LogSink
 
 _TICK_S = 1.0
@@ -47,6 +49,10 @@ class FleetSettings:
 
 Reported = Callable[[FunctionVersion, Invocation, Measurement], None]
 """Hears what each invocation used."""
+
+
+HeardSegment = Callable[[FunctionVersion, Segment], None]
+"""Hears of each segment of a trace that a function sends to X-Ray's daemon."""
 
 
 class RanProvisioned(Protocol):
@@ -102,6 +108,7 @@ class Fleet:
         self._templates = templates
         self.reported = reported
         self.ran_provisioned: RanProvisioned | None = None
+        self.heard_segment: HeardSegment | None = None
         self._growth = growth
         self._line = StartingLine()
         self._pools = Pools()
@@ -251,7 +258,9 @@ class Fleet:
         pool.all.add(environment)
         self._owners[environment] = resident
         try:
-            await resident.doors.open(sandbox, environment.connection, self._door(function))
+            segments = partial(self.heard_segment, function) if self.heard_segment else None
+            door = self._door(function)
+            await resident.doors.open(sandbox, environment.connection, door, segments)
             environment.start()
         except (OSError, EmberboxError) as error:
             sandbox.destroy(f"it could not be set up: {error}")

@@ -20,9 +20,10 @@ from emberbox.runtimes.registry import RUNTIMES, runtime_version_arn
 _MB = 1 << 20
 _OURS = {
     "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-    "AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1:2000",
 }
 """What a function's own configuration may replace, besides the standard variables."""
+_NO_DAEMON = "169.254.100.1:2000"
+"""AWS's address of X-Ray's daemon; where nobody listens, SDKs still want one."""
 _SOCKET = "_EMBERBOX_RUNTIME_SOCKET"
 _WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
@@ -169,13 +170,17 @@ class HostPlanner:
 
 
 def _endpoint(addresses: Addresses) -> dict[str, str]:
-    """A function may name another endpoint, so this comes before its own variables."""
-    return {"AWS_ENDPOINT_URL": f"http://{addresses.endpoint}"} if addresses.endpoint else {}
+    """A function may name other endpoints, so this comes before its own variables."""
+    found = {"AWS_ENDPOINT_URL": f"http://{addresses.endpoint}"} if addresses.endpoint else {}
+    return {**found, "AWS_XRAY_DAEMON_ADDRESS": addresses.traces or _NO_DAEMON}
 
 
 def _places(addresses: Addresses, fixed: Mapping[str, str]) -> dict[str, str]:
     """Where this sandbox has things; the socket only for languages whose runtime knows it."""
+    host, _, port = (addresses.traces or _NO_DAEMON).rpartition(":")
     places = {
+        "_AWS_XRAY_DAEMON_ADDRESS": host,
+        "_AWS_XRAY_DAEMON_PORT": port,
         "AWS_LAMBDA_RUNTIME_API": addresses.runtime_api,
         "LAMBDA_TASK_ROOT": addresses.task_root,
         "PWD": addresses.task_root,
@@ -209,8 +214,6 @@ def _fixed_variables(function: FunctionVersion) -> dict[str, str]:
         "AWS_REGION": function.region,
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "SHLVL": "0",
-        "_AWS_XRAY_DAEMON_ADDRESS": "169.254.100.1",
-        "_AWS_XRAY_DAEMON_PORT": "2000",
         "_HANDLER": function.handler,
     }
 

@@ -135,6 +135,8 @@ async def run_event(front_door: FrontDoor, event: QueuedEvent) -> Ran:
             trace=event.trace or None,
             is_synchronous=False,
             tenant=event.tenant or None,
+            accepted=event.accepted,
+            attempt=event.attempts + 1,
         )
     )
     return Ran(answer.payload, answer.executed_version or LATEST, answer.failed)

@@ -4,7 +4,6 @@ Source: API reference of Lambda, operation Invoke; the literals are the service'
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -15,46 +14,36 @@ from emberbox.entropy import Entropy
 from emberbox.environment.fleet import Fleet, StaleFunctionError
 from emberbox.errors import CallerError, PlatformError
 from emberbox.invoke.admission import Admission, Admitted, Limits, Reservations
+from emberbox.invoke.asking import reference_of, violation, wants_tail
 from emberbox.invoke.cross_account import check_invoke
 from emberbox.invoke.payloads import checked_payload, client_context, too_large
 from emberbox.invoke.peaks import Most
 from emberbox.invoke.recursion import check_loop
+from emberbox.invoke.tracing import Tracing
 from emberbox.invoke.turns import Turn, Turns, Versions
 from emberbox.invoke.waiting_room import WaitingRoom
 from emberbox.model.async_invocation import EVENT_PAYLOAD_MAX_BYTES, QueuedEvent
 from emberbox.model.function import FunctionVersion, State
 from emberbox.model.invocation import Invocation, Outcome, ResponseSink
-from emberbox.model.names import (
-    BadNameError,
-    FunctionReference,
-    function_arn,
-    is_qualifier,
-    parse_function_reference,
-)
+from emberbox.model.names import FunctionReference, function_arn
 from emberbox.model.snapstart import not_ready
 from emberbox.model.tenancy import check_tenant
 from emberbox.model.throttling import THROTTLED
-from emberbox.model.trace import LOOPS_MAX, entered, trace_of
+from emberbox.model.trace import LOOPS_MAX, SAMPLED, entered, is_trace, trace_of
 from emberbox.storage.hot_code import HotCode
 
 _PENDING_WAIT_S = 5.0
 _STALE_TRIES = 5
-_SHOWN_MAX = 4_096
 _REFERENCES = 4_096
 _ENTROPY = Entropy()
-_TRACE = re.compile(r"[\x21-\x7e]{1,512}\Z")
-_NAME_PATTERN = (
-    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?"
-    r"(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
-)
-_QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 
 
 class InvokeRequest(NamedTuple):
     """One Invoke call as it arrived, header values undecoded.
 
     With a `sink`, a response that the function streams goes there as it comes. `is_synchronous`
-    says that a client waits for it, not one of our queues: such requests have a rate.
+    says that a client waits for it, not one of our queues: such requests have a rate. An event of a
+    queue says when it was `accepted` (epoch seconds) and which `attempt` this is.
     """
 
     account: str
@@ -70,6 +59,8 @@ class InvokeRequest(NamedTuple):
     sink: ResponseSink | None = None
     is_synchronous: bool = True
     tenant: str | None = None
+    accepted: float = 0.0
+    attempt: int = 1
 
 
 class InvokeAnswer(NamedTuple):
@@ -126,6 +117,7 @@ class FrontDoor:
         self._admission = Admission(catalog, limits.concurrency, limits.rate)
         self._room = WaitingRoom(self._admission, limits.wait_s)
         self._waiting = _Waiting()
+        self.tracing = Tracing(clock)
         self.is_draining = False
         self.throttled: Callable[[tuple[str, str, str]], None] = _nobody_counts
         self.recursive: Callable[[tuple[str, str, str]], None] = _nobody_counts
@@ -155,11 +147,13 @@ class FrontDoor:
 
         CallerError for what AWS refuses. `done` is called later, once. After False, use `invoke`.
         """
-        reference = _reference(request.function, request.qualifier)
+        reference = reference_of(request.function, request.qualifier)
         turn = self._at_hand(request, reference)
         if turn is None:
             return False
         function = turn.function
+        if self.tracing.concerns(function, request.trace):
+            return False
         invocation = self._invocation(request, reference, function)
         if self._room.must_wait(function.key):
             return False
@@ -209,10 +203,7 @@ class FrontDoor:
         context, key = request.client_context, function.key
         if request.tenant is not None or function.tenant_isolation:
             check_tenant(function, request.tenant)
-        given = trace_of(
-            request.trace, self._clock.now(), _ENTROPY.hex(40), sampled=function.is_traced
-        )
-        trace, loops = entered(given, key)
+        trace, loops = entered(self._trace(request, function), key)
         if loops >= LOOPS_MAX:
             self._check_loop(key, loops)
         arn = function_arn(function.account, function.region, function.name, reference.qualifier)
@@ -223,10 +214,19 @@ class FrontDoor:
             arn,
             trace,
             client_context(context) if context else None,
-            _wants_tail(request.log_type),
+            wants_tail(request.log_type),
             request.sink,
             request.tenant or "",
         )
+
+    def _trace(self, request: InvokeRequest, function: FunctionVersion) -> str:
+        """The trace of an invocation; recorded, if that is wanted and nobody has said otherwise."""
+        if not function.is_traced:
+            return trace_of(request.trace, self._clock.now(), _ENTROPY.hex(40), sampled=False)
+        if request.trace and is_trace(request.trace):
+            return self.tracing.decided(function, request.trace)
+        sampled = self.tracing.samples(function)
+        return trace_of(None, self._clock.now(), _ENTROPY.hex(40), sampled=sampled)
 
     def _check_loop(self, key: tuple[str, str, str], loops: int) -> None:
         try:
@@ -237,7 +237,7 @@ class FrontDoor:
 
     async def invoke(self, request: InvokeRequest) -> InvokeAnswer:
         """Serve one Invoke call; CallerError for what AWS refuses."""
-        reference = _reference(request.function, request.qualifier)
+        reference = reference_of(request.function, request.qualifier)
         turn = await self._resolve(request, reference)
         function = turn.function
         if request.invocation_type == "Event" and request.sink is None:
@@ -245,6 +245,28 @@ class FrontDoor:
         if request.invocation_type != "RequestResponse":
             return _other_type(request)
         invocation = self._invocation(request, reference, function)
+        trace = invocation.trace
+        if SAMPLED not in trace:
+            return await self._admit_and_run(request, reference, turn, invocation)
+        seen = self.tracing.begin(
+            request.request_id, trace, accepted=request.accepted, attempt=request.attempt
+        )
+        invocation = invocation._replace(trace=seen)
+        try:
+            answer = await self._admit_and_run(request, reference, turn, invocation)
+        except BaseException as error:
+            self.tracing.refused(function, request.request_id, error)
+            raise
+        return answer._replace(trace=trace)
+
+    async def _admit_and_run(
+        self,
+        request: InvokeRequest,
+        reference: FunctionReference,
+        turn: Turn,
+        invocation: Invocation,
+    ) -> InvokeAnswer:
+        function = turn.function
         admitted = await self._admit_in_time(request, function.key)
         self._turns.taken(turn)
         try:
@@ -269,7 +291,7 @@ class FrontDoor:
             raise too_large(len(request.payload), "Event", EVENT_PAYLOAD_MAX_BYTES)
         if request.client_context:
             client_context(request.client_context)
-        trace = trace_of(request.trace, now, _ENTROPY.hex(40), sampled=function.is_traced)
+        trace = self._trace(request, function)
         event = QueuedEvent(
             *function.key,
             reference.qualifier or "",
@@ -382,46 +404,11 @@ def _busy(function: FunctionVersion) -> CallerError:
 
 
 @lru_cache(_REFERENCES)
-def _reference(function: str, qualifier: str | None) -> FunctionReference:
-    try:
-        found = parse_function_reference(function)
-    except BadNameError:
-        raise _violation(
-            "functionName", function, f"regular expression pattern: {_NAME_PATTERN}"
-        ) from None
-    if qualifier and not is_qualifier(qualifier):
-        raise _violation(
-            "qualifier", qualifier, f"regular expression pattern: {_QUALIFIER_PATTERN}"
-        )
-    if qualifier and found.qualifier and qualifier != found.qualifier:
-        raise CallerError(
-            "InvalidParameterValueException",
-            "The derived qualifier from the function name does not match the specified qualifier.",
-            status=400,
-        )
-    return FunctionReference(found.name, qualifier or found.qualifier, found.account, found.region)
-
-
 def _other_type(request: InvokeRequest) -> InvokeAnswer:
     if request.invocation_type == "DryRun":
         return InvokeAnswer(status=204)
-    raise _violation(
+    raise violation(
         "invocationType",
         request.invocation_type,
         "enum value set: [Event, RequestResponse, DryRun]",
-    )
-
-
-def _wants_tail(log_type: str) -> bool:
-    if log_type not in ("None", "Tail"):
-        raise _violation("logType", log_type, "enum value set: [None, Tail]")
-    return log_type == "Tail"
-
-
-def _violation(path: str, value: str, constraint: str) -> CallerError:
-    return CallerError(
-        "ValidationException",
-        f"1 validation error detected: Value '{value[:_SHOWN_MAX]}' at '{path}' failed to satisfy "
-        f"constraint: Member must satisfy {constraint}",
-        status=400,
     )

@@ -82,10 +82,15 @@ class NamespaceSandbox:
         return self._doors.get(2)
 
     @property
+    def traces(self) -> socket.socket | None:
+        """Socket inside the sandbox for datagrams of X-Ray's daemon; none where ports are shut."""
+        return self._doors.get(3)
+
+    @property
     def addresses(self) -> Addresses:
         """The addresses of these sockets, as its processes know them."""
-        runtime_socket, runtime_api, *endpoint = self._places
-        return Addresses(runtime_socket, runtime_api, endpoint[0] if endpoint else "")
+        runtime_socket, runtime_api, endpoint, traces = self._places
+        return Addresses(runtime_socket, runtime_api, endpoint, traces)
 
     def adopt(self, pid: int, pidfd: int) -> None:
         """The zygote has made it."""

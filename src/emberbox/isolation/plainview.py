@@ -11,7 +11,7 @@ from typing import Any
 
 from emberbox.errors import PlatformError
 from emberbox.isolation.network.modes import Mode
-from emberbox.isolation.rootview import ETC, preload
+from emberbox.isolation.rootview import ETC, LOOPBACK, preload
 from emberbox.runtimes.program import Program, bind_prefix
 
 _VIEW = ("/var/runtime", "/var/lang", "/opt")
@@ -64,8 +64,14 @@ def configuration(
         "seccomp": seccomp.hex(),
         "code_store": str(code_store),
         "hidden": "",
-        # Sockets of the abstract kind are open to all processes of the host; ports can be limited.
-        "doors": [None, 0, *([] if mode is Mode.NONE else [0])],
+        # Sockets of the abstract kind are open to all processes of the host; ports can be limited,
+        # but not those of datagrams: where they are, there are none.
+        "doors": [
+            None,
+            0,
+            None if mode is Mode.NONE else 0,
+            [LOOPBACK, 0] if mode is Mode.HOST else None,
+        ],
         "network": mode.value,
     }
 

@@ -14,6 +14,9 @@ from emberbox.runtimes.program import BOOTSTRAPS, RUNTIME_SOCKET, Program, bind_
 
 RUNTIME_API_PORT = 9001
 DOOR_PORT = 4566
+LOOPBACK = "127.0.0.1"
+TRACES = ("169.254.100.1", 2000)
+"""X-Ray's daemon, where AWS has it: an address of the sandbox's own."""
 FIRST_UID = 1051
 NAMED_UIDS = 1024
 CODE_STORE = "/.emberbox"
@@ -72,15 +75,15 @@ def configuration(
     }
 
 
-def _doors(mode: Mode) -> list[str | int]:
+def _doors(mode: Mode) -> list[str | int | tuple[str, int] | None]:
     """Where a sandbox listens for us, in the order of `Addresses`; on `host`, wherever is free."""
     match mode:
         case Mode.HOST:
-            return ["@", 0, 0]
+            return ["@", 0, 0, (LOOPBACK, 0)]
         case Mode.NONE:
-            return [RUNTIME_SOCKET, RUNTIME_API_PORT]
+            return [RUNTIME_SOCKET, RUNTIME_API_PORT, None, TRACES]
         case Mode.SERVICE | Mode.NAT:
-            return [RUNTIME_SOCKET, RUNTIME_API_PORT, DOOR_PORT]
+            return [RUNTIME_SOCKET, RUNTIME_API_PORT, DOOR_PORT, TRACES]
 
 
 def bootstrap_directory() -> Path:

@@ -27,12 +27,14 @@ class Limits:
 class Addresses:
     """Where a sandbox's processes find us: `host:port`, or `@name` of an abstract Unix socket.
 
-    `runtime_socket` and `endpoint` are empty where there is none. `task_root` is where the code is.
+    `runtime_socket`, `endpoint` and `traces` are empty where there is none; to `traces` datagrams
+    are sent. `task_root` is where the code is.
     """
 
     runtime_socket: str
     runtime_api: str
     endpoint: str
+    traces: str = ""
     task_root: str = "/var/task"
 
 
@@ -135,6 +137,11 @@ class Sandbox(Protocol):
     @property
     def door(self) -> socket.socket | None:
         """Listening socket inside the sandbox, for our own AWS endpoint; none without network."""
+        ...
+
+    @property
+    def traces(self) -> socket.socket | None:
+        """Socket inside the sandbox for datagrams of X-Ray's daemon; none where ports are shut."""
         ...
 
     @property

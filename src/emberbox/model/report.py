@@ -144,6 +144,13 @@ def report(measured: Measurement) -> str:
     return line
 
 
+def traced(trace: str) -> str:
+    """What the REPORT says of a trace that is recorded: a second line of it."""
+    fields = dict(part.partition("=")[::2] for part in trace.split(";"))
+    root, segment = fields.get("Root", ""), fields.get("Parent", "")
+    return f"\nXRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t"
+
+
 def _split_runtime(runtime: str) -> tuple[str, str, str]:
     digits = next((n for n, c in enumerate(runtime) if c.isdigit()), len(runtime))
     family = runtime[:digits].rstrip(".")

@@ -15,6 +15,9 @@ from typing import Final
 LOOPS_MAX: Final = 16
 """How often a chain of requests may come back to a function."""
 
+SAMPLED: Final = "Sampled=1"
+"""What a trace says that is recorded."""
+
 _TRACE: Final = re.compile(r"[\x21-\x7e]{1,512}\Z")
 _PARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{8})([0-9a-f]{24})-([0-9a-f]{16})-([0-9a-f]{2})")
 _LINEAGE: Final = re.compile(r";?Lineage=(\d{1,5}):([0-9a-f:+]{1,400})(?=;|\Z)")
@@ -60,6 +63,11 @@ def entered(trace: str, function: tuple[str, str, str]) -> tuple[str, int]:
     lineage = _BETWEEN.join(f"{each}:{count}" for each, count in listed)
     rest = trace[: found.start()] + trace[found.end() :]
     return f"{rest};Lineage={min(99_999, int(found[1]) + 1)}:{lineage}", loops
+
+
+def is_decided(trace: str) -> bool:
+    """Whether whoever made a trace has said if it is to be recorded."""
+    return SAMPLED in trace or "Sampled=0" in trace
 
 
 def furthest(traces: Iterable[str]) -> str | None:

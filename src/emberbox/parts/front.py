@@ -29,6 +29,7 @@ from emberbox.parts.metrics import Metrics
 from emberbox.parts.objects import Objects
 from emberbox.parts.resource_tags import ResourceTags
 from emberbox.parts.sandboxes import facts
+from emberbox.parts.traces import Traces
 from emberbox.parts.usage import UsageParts
 from emberbox.storage.catalog import FunctionCatalog
 
@@ -48,6 +49,7 @@ class Front:
     objects: Objects
     events: Events
     autoscaling: Service
+    traces: Traces
     credentials: ContainerCredentials
     front_door: FrontDoor
 
@@ -70,6 +72,7 @@ class Front:
                 self.objects.s3,
                 self.identities.sts,
                 self.autoscaling,
+                self.traces.service,
             ]
         )
 

@@ -258,6 +258,33 @@ SCALING: Final = Access(
     ),
 )
 
+
+def _sampling_rule(value: Any, place: Place, _params: Params) -> str:
+    return place.arn("xray", f"sampling-rule/{value.get('RuleName', '*')}")
+
+
+XRAY: Final = Access(
+    "xray",
+    {
+        "RuleARN": itself,
+        "RuleName": named("xray", "sampling-rule/{}"),
+        "SamplingRule": _sampling_rule,
+        "SamplingRuleUpdate": _sampling_rule,
+    },
+    without=frozenset(
+        {
+            "PutTraceSegments",
+            "PutTelemetryRecords",
+            "BatchGetTraces",
+            "GetTraceSummaries",
+            "GetTraceGraph",
+            "GetServiceGraph",
+            "GetSamplingRules",
+            "GetSamplingTargets",
+        }
+    ),
+)
+
 ACCESS: Final[Mapping[str, Access]] = {
     "lambda": LAMBDA,
     "iam": IAM,
@@ -277,6 +304,7 @@ ACCESS: Final[Mapping[str, Access]] = {
     "kms": KMS,
     "cloudformation": STACKS,
     "application-autoscaling": SCALING,
+    "xray": XRAY,
 }
 """Service -> its table. A service without one can be used by the root only, where policies are
 enforced; API Gateway's is the request itself (`emberbox.gateway.guard`)."""

@@ -17,7 +17,8 @@ launch with a command of its own gets a fresh process.
     server -> init   {"signal": n}               to the runtime process alone
     server -> init   {"socket": true}            a blank TCP socket of the sandbox's network
     server -> init   {"kill": true}              all processes but init; also "stop", "continue"
-    init -> server   {"ready": places} + descriptors   listening sockets, in the order of the doors
+    init -> server   {"ready": places} + descriptors   listening sockets, in the order of the doors,
+                                                       or bound ones for datagrams
     init -> server   {"exited": status}          the runtime process itself (wait status)
     init -> server   {"extensions": [...], "not_started": {...}} + descriptor of their output
     init -> server   {"extension": name, "status": n}   one of them has ended
@@ -135,6 +136,12 @@ def _furnish(init):
     for place in init.template.doors:
         if place is None:
             places.append("")
+            continue
+        if isinstance(place, list):
+            door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            door.bind(tuple(place))
+            places.append("%s:%d" % door.getsockname())
+            listening.append(door)
             continue
         # A name that begins with @ is of the abstract kind: it lives in the network namespace.
         if isinstance(place, str):

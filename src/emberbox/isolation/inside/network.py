@@ -13,6 +13,7 @@ import linux
 import netlink
 
 GATEWAY = "169.254.78.1"
+TRACES = "169.254.100.1"
 UPLINK = "uplink"
 _DNS_PORT = 53
 _FIRST_LINK = 1000
@@ -69,7 +70,7 @@ def join(mode, router, place):
         return
     if mode != "nat":
         linux.unshare(linux.CLONE_NEWNET)
-        netlink.Netlink().ask(netlink.loopback_up())
+        netlink.Netlink().ask(netlink.loopback_up(), netlink.address(1, TRACES))
         return
     outside = netlink.Netlink()
     linux.unshare(linux.CLONE_NEWNET)
@@ -77,7 +78,7 @@ def join(mode, router, place):
     link, ip = _FIRST_LINK + place, address_of(place)
     pair = netlink.veth("eth0", 2, "v%d" % place, link, router.namespace)
     try:
-        inside.ask(netlink.loopback_up(), pair)
+        inside.ask(netlink.loopback_up(), netlink.address(1, TRACES), pair)
     except FileExistsError:
         # Of a sandbox that has ended, whose network the kernel has not yet taken apart.
         outside.ask(netlink.remove(link))

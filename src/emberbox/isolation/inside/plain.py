@@ -61,7 +61,7 @@ class Plain:
             "opt": "",
             "tmp": self.scratch + "/" + prepare["name"],
             "tmp_bytes": prepare["tmp_bytes"],
-            "ports": [int(p.rpartition(":")[2]) for p in init.places[1:]],
+            "ports": [int(p.rpartition(":")[2]) for p in init.places[1:3] if p],
         }
         if prepare["opt"]:
             init.home["opt"] = init.template.code_store + "/" + prepare["opt"]

@@ -1,0 +1,1 @@
+"""X-Ray: segments, what is told of a trace, expressions over it, graphs, and sampling."""

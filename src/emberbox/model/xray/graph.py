@@ -1,0 +1,119 @@
+"""The graph of services that traces show: who calls whom, how often, how long, with what result.
+
+Source: API reference of X-Ray, operations GetServiceGraph and GetTraceGraph.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from emberbox.model.xray.calls import CLIENT, Call, ServiceName
+from emberbox.model.xray.segments import moment
+
+_DIGITS: Final = 3
+"""Response times of a histogram are rounded to milliseconds."""
+
+
+@dataclass(slots=True)
+class _Statistics:
+    count: int = 0
+    ok: int = 0
+    errors: int = 0
+    throttles: int = 0
+    faults: int = 0
+    seconds: float = 0.0
+    start: float = float("inf")
+    end: float = 0.0
+    histogram: dict[float, int] = field(default_factory=dict)
+
+    def add(self, call: Call) -> None:
+        self.count += 1
+        self.seconds += call.seconds
+        self.start, self.end = min(self.start, call.start), max(self.end, call.end)
+        took = round(call.seconds, _DIGITS)
+        self.histogram[took] = self.histogram.get(took, 0) + 1
+        if call.is_fault:
+            self.faults += 1
+        elif call.is_error or call.is_throttle:
+            self.errors += 1
+            self.throttles += call.is_throttle
+        else:
+            self.ok += 1
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "StartTime": moment(self.start),
+            "EndTime": moment(self.end),
+            "SummaryStatistics": {
+                "OkCount": self.ok,
+                "ErrorStatistics": {
+                    "ThrottleCount": self.throttles,
+                    "OtherCount": self.errors - self.throttles,
+                    "TotalCount": self.errors,
+                },
+                "FaultStatistics": {"OtherCount": self.faults, "TotalCount": self.faults},
+                "TotalCount": self.count,
+                "TotalResponseTime": self.seconds,
+            },
+            "ResponseTimeHistogram": _shown(self.histogram),
+        }
+
+
+@dataclass(slots=True)
+class _Node:
+    number: int
+    account: str = ""
+    is_root: bool = False
+    own: _Statistics = field(default_factory=_Statistics)
+    edges: dict[ServiceName, _Statistics] = field(default_factory=dict)
+
+
+def graph_of(calls: Iterable[Call]) -> list[dict[str, Any]]:
+    """The services of these calls with their edges, in the shape of the API's `Services`."""
+    nodes: dict[ServiceName, _Node] = {}
+
+    def node(service: ServiceName) -> _Node:
+        return nodes.setdefault(service, _Node(len(nodes)))
+
+    for call in calls:
+        callee = node(call.service)
+        callee.own.add(call)
+        callee.account = callee.account or call.account
+        callee.is_root |= call.caller is None
+        caller = node(call.caller or ServiceName(call.service.name, CLIENT))
+        if call.caller is None:
+            caller.own.start = min(caller.own.start, call.start)
+            caller.own.end = max(caller.own.end, call.end)
+        caller.edges.setdefault(call.service, _Statistics()).add(call)
+    return [_shown_node(service, found, nodes) for service, found in nodes.items()]
+
+
+def _shown_node(
+    service: ServiceName, node: _Node, nodes: dict[ServiceName, _Node]
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "ReferenceId": node.number,
+        "Name": service.name,
+        "Names": [service.name],
+        "StartTime": moment(node.own.start),
+        "EndTime": moment(node.own.end),
+        "Edges": [
+            {"ReferenceId": nodes[callee].number, "Aliases": [], **edge.shown()}
+            for callee, edge in node.edges.items()
+        ],
+    }
+    if service.type:
+        shown["Type"] = service.type
+    if node.account:
+        shown["AccountId"] = node.account
+    if service.type == CLIENT:
+        return shown
+    histogram = _shown(node.own.histogram)
+    shown |= {"State": "active", **node.own.shown(), "DurationHistogram": histogram}
+    if node.is_root:
+        shown["Root"] = True
+    return shown
+
+
+def _shown(histogram: dict[float, int]) -> list[dict[str, Any]]:
+    return [{"Value": took, "Count": count} for took, count in sorted(histogram.items())]

@@ -1,0 +1,49 @@
+"""Traces: what collects segments, where they are kept, and the service that shows them."""
+
+from dataclasses import dataclass
+
+from emberbox.environment.fleet import Fleet
+from emberbox.invoke.tracing import Tracing
+from emberbox.model.function import FunctionVersion
+from emberbox.model.invocation import Invocation
+from emberbox.model.report import Measurement
+from emberbox.model.xray.segments import Document, segment_of
+from emberbox.parts.ground import Ground
+from emberbox.parts.identity import Identities
+from emberbox.services.xray.service import XRayService
+from emberbox.storage.traces import TraceStore
+from emberbox.telemetry.traces import TraceSink
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What others need of it."""
+
+    sink: TraceSink
+    service: XRayService
+
+    def connect(self, fleet: Fleet, tracing: Tracing) -> None:
+        """Functions send segments, and Lambda writes its own of each invocation."""
+        before = fleet.reported
+
+        def reported(
+            function: FunctionVersion, invocation: Invocation, measured: Measurement
+        ) -> None:
+            before(function, invocation, measured)
+            tracing.reported(function, invocation, measured)
+
+        def record(function: FunctionVersion, document: Document) -> None:
+            self.sink.add(function, segment_of(document))
+
+        fleet.reported = reported
+        fleet.heard_segment = self.sink.add
+        tracing.record = record
+
+
+def open_traces(ground: Ground, identities: Identities) -> Traces:
+    """Put it together; it closes when the stack unwinds. No file is opened before there is need."""
+    store = TraceStore(ground.data / "traces.db")
+    ground.stack.push_async_callback(store.close)
+    sink = TraceSink(store, identities.role_may, ground.clock)
+    ground.stack.push_async_callback(sink.close)
+    return Traces(sink, XRayService(store, sink, ground.clock))

@@ -1,0 +1,116 @@
+"""Segments on their way to disk: bounded, only with the role's leave, and stored for good."""
+
+import json
+import socket
+
+import pytest
+
+from emberbox.clock import ManualClock
+from emberbox.environment.daemon_port import DaemonPort
+from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.xray.segments import read_segment
+from emberbox.storage.traces import TraceStore
+from emberbox.telemetry.traces import TraceSink
+
+ROOT = "1-5759e988-bd862e3fe1be46a994272793"
+HEAD = b'{"format": "json", "version": 1}\n'
+FUNCTION = FunctionVersion(
+    account="123456789012",
+    region="us-east-1",
+    name="traced",
+    role="arn:aws:iam::123456789012:role/r",
+    runtime="python3.12",
+    handler="app.handler",
+    package_id="ab" * 32,
+    code_sha256="q6urq6s=",
+    code_size=100,
+    revision_id="1",
+    last_modified=1.0,
+    logging=Logging("/aws/lambda/traced"),
+)
+
+
+def a_segment(number, **more):
+    return read_segment(
+        json.dumps(
+            {
+                "id": f"{number:016x}",
+                "trace_id": ROOT,
+                "name": "s",
+                "start_time": 1_700_000_000,
+                "end_time": 1_700_000_001,
+                **more,
+            }
+        )
+    )
+
+
+@pytest.fixture
+async def store(tmp_path):
+    made = TraceStore(tmp_path / "traces.db")
+    yield made
+    await made.close()
+
+
+async def test_no_file_is_opened_before_there_is_a_trace(store, tmp_path):
+    """A server that nobody traces on has none."""
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_role_without_the_right_has_nothing_kept(store):
+    """Each function's role is asked."""
+    asked = []
+
+    async def may(role, action, resource):
+        asked.append((role, action, resource))
+        return False
+
+    sink = TraceSink(store, may, ManualClock())
+    sink.add(FUNCTION, a_segment(1))
+    sink.add(FUNCTION, a_segment(2))
+    await sink.close()
+    assert asked == [(FUNCTION.role, "xray:PutTraceSegments", "*")]
+    assert await store.trace((FUNCTION.account, FUNCTION.region), ROOT) is None
+
+
+async def test_a_finished_segment_is_not_replaced_by_one_that_still_runs(store):
+    """Datagrams come in any order."""
+    place = ("123456789012", "us-east-1")
+    done, running = a_segment(1), a_segment(1, end_time=None, in_progress=True)
+    await store.add([(place, running)], 1.0)
+    await store.add([(place, done)], 2.0)
+    await store.add([(place, running)], 3.0)
+    found = await store.trace(place, ROOT)
+    assert found.documents == [done.document]
+
+
+async def test_a_trace_is_bounded_and_says_so(store):
+    """What is more than a trace may hold is left out."""
+    place = ("123456789012", "us-east-1")
+    fat = [(place, a_segment(n, metadata={"x": "y" * 60_000})) for n in range(1, 12)]
+    await store.add(fat, 1.0)
+    found = await store.trace(place, ROOT)
+    assert found.is_cut
+    assert len(found.documents) == 8
+
+
+async def test_all_traces_together_are_bounded(store):
+    """The oldest go."""
+    place = ("123456789012", "us-east-1")
+    await store.add([(place, a_segment(1))], 1.0)
+    await store.forget(0.0, keep_bytes=10)
+    assert await store.trace(place, ROOT) is None
+
+
+async def test_a_port_takes_segments_and_shrugs_at_the_rest():
+    """Also what comes just before the end of the sandbox is read."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ours.setblocking(False)
+    heard = []
+    port = DaemonPort(ours, heard.append)
+    for data in (b"", b"nonsense", HEAD + a_segment(1).document.encode(), HEAD + b"{}"):
+        theirs.send(data)
+    port.close()
+    ours.close()
+    theirs.close()
+    assert [each.id for each in heard] == [f"{1:016x}"]
