@@ -9,6 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hands import Boto3Hands
+from material import ROLE, make_zip
+
+from tools.running import running, start
 
 SOURCE = """
     import time
@@ -178,3 +182,54 @@ def test_throttles_are_counted(server, boto, make_function, emberbox):
     assert status == 5
     assert metric(boto, name, "Throttles") == 1
     assert bill_of(server, name) == []
+
+
+def test_bench_tells_how_a_function_does_under_load(emberbox, make_function):
+    """What its clients saw and the server counted; a failure shows in the status."""
+    name = make_function(SOURCE, MemorySize=1_769)
+
+    good = emberbox("bench", name, "-c", "2", "-d", "1s", "--json")
+    bad = emberbox("bench", name, "-c", "1", "-d", "1s", "-p", '{"fail": 1}')
+    nobody = emberbox("bench", "nobody", "-d", "1s")
+
+    told = json.loads(good[1])
+    assert good[0] == 0
+    assert told["invocations"] > 2
+    assert told["p50Ms"] <= told["p95Ms"] <= told["p99Ms"] <= told["maxMs"]
+    assert 1 <= told["cold"] <= 2
+    assert told["coldShare"] == pytest.approx(told["cold"] / told["invocations"], abs=1e-4)
+    assert bad[0] == 1
+    assert "failed" in bad[1]
+    assert nobody[0] == 3
+    shown = json.loads(emberbox("show", name, "--json")[1])
+    assert shown
+
+
+def test_the_bill_outlives_a_killed_server(tmp_path):
+    """Whatever was answered before the kill is on it, once."""
+    answered = 0
+    for life in range(2):
+        server = start(tmp_path / "data", tmp_path / "log")
+        hands = Boto3Hands(server.url)
+        if life == 0:
+            code = {"ZipFile": make_zip(lambda_function=SOURCE)}
+            hands.call(
+                "lambda",
+                "CreateFunction",
+                FunctionName="billed",
+                Runtime="python3.12",
+                Role=ROLE,
+                Handler="lambda_function.lambda_handler",
+                Code=code,
+            )
+            hands.wait("lambda", "FunctionActiveV2", FunctionName="billed")
+        for _ in range(30):
+            answered += hands.invoke("billed", b"{}").status == 200
+        hands.close()
+        server.kill()
+    with (
+        running(tmp_path / "data", tmp_path / "log") as server,
+        urllib.request.urlopen(f"{server.url}/_emberbox/usage") as page,
+    ):
+        rows = json.load(page)["days"]
+    assert sum(row["runs"] for row in rows) == answered == 60

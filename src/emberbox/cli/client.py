@@ -5,7 +5,6 @@ Loading an AWS SDK takes longer than all the rest of a command.
 
 import hashlib
 import hmac
-import http.client
 import json
 import os
 import time
@@ -16,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import click
 
+from emberbox.cli.connection import Connection
 from emberbox.cli.endpoint import ACCESS_KEY, Endpoint
 
 _TIMEOUT_S = 905.0
@@ -53,12 +53,9 @@ class Client:
         self, endpoint: Endpoint, *, own_credentials: bool = False, timeout_s: float = _TIMEOUT_S
     ) -> None:
         self._endpoint = endpoint
-        parts = urlsplit(endpoint.url)
-        self._host = parts.netloc
-        kind = (
-            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        )
-        self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+        self._address = urlsplit(endpoint.url)
+        self._timeout_s = timeout_s
+        self._connection: Connection | None = None
         environment = endpoint.variables() if own_credentials else os.environ
         self._key = endpoint.account or environment.get("AWS_ACCESS_KEY_ID", ACCESS_KEY)
         self._secret = environment.get("AWS_SECRET_ACCESS_KEY", ACCESS_KEY)
@@ -74,23 +71,36 @@ class Client:
         query: Mapping[str, str] | None = None,
     ) -> Answer:
         """One signed request; Failed if the server is out of reach."""
-        text = "&".join(
-            f"{quote(k, safe='-_.~')}={quote(v, safe='-_.~')}"
-            for k, v in sorted((query or {}).items())
-        )
-        signed = self._signed(service, method, path, text, body, headers or {})
+        data = self.request(service, method, path, body, headers, query)
         try:
-            self._connection.request(method, f"{path}?{text}" if text else path, body, signed)
-            response = self._connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException) as error:
+            if self._connection is None or self._connection.is_over:
+                self._connection = Connection(self._address, self._timeout_s)
+            return Answer(*self._connection.ask(data))
+        except OSError as error:
             raise Failed(
                 f"no server answers at {self._endpoint.url}: {error}\n"
                 "Start one with: emberbox serve    or name another with --endpoint-url",
                 _UNREACHABLE,
             ) from None
-        found = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, found, content)
+
+    def request(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """A signed request as it is sent; it can be sent again for some minutes."""
+        text = "&".join(
+            f"{quote(k, safe='-_.~')}={quote(v, safe='-_.~')}"
+            for k, v in sorted((query or {}).items())
+        )
+        signed = self._signed(service, method, path, text, body, headers or {})
+        target = f"{path}?{text}" if text else path
+        lines = [f"{method} {target} HTTP/1.1", *(f"{n}: {v}" for n, v in signed.items())]
+        return "\r\n".join((*lines, f"Content-Length: {len(body)}\r\n\r\n")).encode() + body
 
     def call(self, service: str, target: str, **parameters: Any) -> Any:
         """One operation of a JSON service; `target` is its X-Amz-Target."""
@@ -116,7 +126,7 @@ class Client:
         """The headers with a signature of version 4 (AWS: "Signing AWS API requests")."""
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         day = stamp[:8]
-        every = {**headers, "Host": self._host, "X-Amz-Date": stamp}
+        every = {**headers, "Host": self._address.netloc, "X-Amz-Date": stamp}
         if self._token:
             every["X-Amz-Security-Token"] = self._token
         lower = {name.lower(): " ".join(value.split()) for name, value in every.items()}

@@ -3,7 +3,6 @@
 import base64
 import re
 import sys
-import uuid
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ from emberbox.cli.client import Answer, Client, checked
 from emberbox.cli.endpoint import Endpoint, client_options
 
 _REPORT = re.compile(r"^REPORT RequestId: .*$", re.MULTILINE)
+_NO_ID = "00000000-0000-0000-0000-000000000000"
 _FIELD = re.compile(
     r"(Duration|Billed Duration|Memory Size|Max Memory Used|Init Duration): ([\d.]+)"
 )
@@ -53,7 +53,7 @@ def invoke(
     answers, 5 if it was throttled.
     """
     client = Client(Endpoint(endpoint_url, region, account))
-    event = _event(payload)
+    event = read_event(payload)
     failed = False
     for _ in range(repeat):
         answer = _run(client, name, event, qualifier, is_async=is_async)
@@ -77,7 +77,8 @@ def _run(
     return checked(client.send("lambda", "POST", path, event, headers, query))
 
 
-def _event(payload: str) -> bytes:
+def read_event(payload: str) -> bytes:
+    """The event that an option names: JSON, @FILE, or - for standard input."""
     if payload == "-":
         return sys.stdin.buffer.read()
     if payload.startswith("@"):
@@ -102,7 +103,7 @@ def facts(answer: Answer, tail: str) -> str:
     how = "failed" if "x-amz-function-error" in answer.headers else "ok"
     report = _REPORT.search(tail)
     found = dict(_FIELD.findall(report[0])) if report else {}
-    request_id = answer.headers.get("x-amzn-requestid", str(uuid.UUID(int=0)))
+    request_id = answer.headers.get("x-amzn-requestid", _NO_ID)
     words = [how]
     if found:
         cold = f"  init {found['Init Duration']} ms cold" if "Init Duration" in found else ""

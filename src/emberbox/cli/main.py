@@ -21,6 +21,7 @@ _COMMANDS = {
     "show": ("emberbox.cli.listing:show", "Show a function and what it costs."),
     "cost": ("emberbox.cli.cost:cost", "Say what AWS would have charged."),
     "top": ("emberbox.cli.top:top", "Watch what runs, live."),
+    "bench": ("emberbox.cli.bench:bench", "Measure a function under load."),
     "doctor": ("emberbox.cli.doctor:doctor", "Say what this host can isolate and limit."),
 }
 

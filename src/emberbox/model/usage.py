@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
+from emberbox.model.function import FunctionVersion
 from emberbox.model.limits import MEMORY_MAX_MB, MEMORY_MB_PER_VCPU, MEMORY_MIN_MB
+from emberbox.model.report import Measurement
 
 _HEADROOM = 1.25
 _STEP_MB = 64
@@ -22,6 +24,21 @@ class Subject(NamedTuple):
     memory_mb: int
     ephemeral_mb: int
     architecture: str
+
+    @classmethod
+    def of(cls, function: FunctionVersion) -> "Subject":
+        """A version as it is now."""
+        return cls(
+            *function.key,
+            function.version,
+            function.memory_mb,
+            function.ephemeral_mb,
+            function.architecture,
+        )
+
+    def qualifier_in(self, arn: str) -> str:
+        """The version or alias that an ARN of the function ends with; empty for none."""
+        return arn.partition(f":function:{self.name}")[2][1:]
 
 
 class Usage(NamedTuple):
@@ -42,6 +59,22 @@ class Usage(NamedTuple):
     cpu_ms: float = -1.0
     error: str = ""
     qualifier: str = ""
+
+
+def usage_of(subject: Subject, qualifier: str, at: float, measured: Measurement) -> Usage:
+    """The record of an invocation that ended at a time."""
+    return Usage(
+        subject,
+        measured.request_id,
+        at,
+        measured.duration_ms,
+        measured.billed_ms,
+        measured.init_ms,
+        measured.memory_peak_mb,
+        measured.cpu_ms,
+        (measured.error_type or measured.status or "Unhandled") if measured.failed else "",
+        qualifier,
+    )
 
 
 Run = tuple[str, float, float, int, float | None, int, float, str, str]

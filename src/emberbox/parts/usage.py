@@ -1,5 +1,6 @@
 """What invocations use: what collects it, and the pages that show it."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from emberbox.storage.usage import DayTotals, UsageStore
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
 from emberbox.telemetry.live import Counters, Live, Name, prometheus, shown
 from emberbox.telemetry.usage import UsageSink
+from emberbox.telemetry.usage_journal import UsageJournal
+
+log = logging.getLogger("emberbox.usage")
 
 _FIELDS_MAX = 8
 _JSON = [("content-type", "application/json")]
@@ -55,7 +59,10 @@ async def open_usage(ground: Ground, metrics: LambdaMetrics, states: States) -> 
     stack, clock = ground.stack, ground.clock
     stack.push_async_callback(database.close)
     store, live = UsageStore(database), Live()
-    sink = UsageSink(store, metrics, live, clock)
+    sink = UsageSink(store, metrics, live, clock, UsageJournal(ground.data / "usage"))
+    recovered = await sink.recover()
+    if recovered:
+        log.info("%d invocations of a server that was killed came to the bill", recovered)
     sink.open()
     stack.push_async_callback(sink.close)
 

@@ -31,8 +31,13 @@ class UsageStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, records: Iterable[Usage]) -> None:
-        """Keep records, and add them to the sums of their days.
+    async def generation(self) -> int:
+        """The last generation of the journal that was kept; 0 for none."""
+        row = await self._database.read(lambda tx: tx.one("generation"))
+        return 0 if row is None else int(row["generation"])
+
+    async def add(self, records: Iterable[Usage], generation: int) -> None:
+        """Keep records, and add them to the sums of their days, unless their generation was kept.
 
         The writer gets few large pieces of work: under the interpreter's lock, a row for each
         invocation would stop the event loop twice a row.
@@ -44,6 +49,10 @@ class UsageStore:
             sums.setdefault((int(usage.at // _DAY_S), usage.subject), Totals()).add(usage)
 
         def work(tx: Transaction) -> None:
+            last = tx.one("generation")
+            if last is not None and last["generation"] >= generation:
+                return
+            tx.run("generation_put", generation=generation)
             numbers: dict[Subject, int] = {}
             for subject, listed in runs.items():
                 number = numbers[subject] = _number(tx, subject)

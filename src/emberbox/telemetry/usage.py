@@ -6,6 +6,7 @@ that costs a fraction, and the caller has had its answer by then.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,17 +17,18 @@ from emberbox.model.function import FunctionVersion
 from emberbox.model.invocation import Invocation
 from emberbox.model.metrics import Point
 from emberbox.model.report import Measurement
-from emberbox.model.usage import Subject, Usage
+from emberbox.model.usage import Subject, Usage, usage_of
 from emberbox.storage.usage import KEEP_RUNS_S, UsageStore
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
 from emberbox.telemetry.live import Live
+from emberbox.telemetry.usage_journal import UsageJournal
 
 log = logging.getLogger("emberbox.usage")
 
 _FLUSH_S = 1.0
 _BATCH = 4_096
 _FOLD = 128
-_PENDING_MAX = 1_000_000
+_SEALED_MAX = 256
 _FORGET_S = 3_600.0
 
 
@@ -58,17 +60,37 @@ class _Minute:
 class UsageSink:
     """See the module. Open it in the event loop, close it before the store."""
 
-    def __init__(self, store: UsageStore, metrics: LambdaMetrics, live: Live, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: UsageStore,
+        metrics: LambdaMetrics,
+        live: Live,
+        clock: Clock,
+        journal: UsageJournal,
+    ) -> None:
         self._store = store
+        self._journal = journal
         self._metrics = metrics
         self._live = live
         self._clock = clock
         self._ended: list[_Ended] = []
         self._minutes: dict[tuple[Called, str, int], _Minute] = {}
         self._pending: list[Usage] = []
+        self._sealed: deque[tuple[int, list[Usage]]] = deque()
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._forgotten = float("-inf")
+
+    async def recover(self) -> int:
+        """Write what a killed server has left in the journal, once; how many invocations."""
+        committed = await self._store.generation()
+        found = 0
+        for generation, usages in self._journal.left(committed):
+            await self._store.add(usages, generation)
+            committed, found = generation, found + len(usages)
+        self._journal.discard(committed)
+        self._journal.begin_after(committed)
+        return found
 
     def open(self) -> None:
         """Begin to write what is collected."""
@@ -83,10 +105,13 @@ class UsageSink:
                 await self._task
         with suppress(EmberboxError):
             await self.flush()
+        self._journal.close()
 
     def add(self, function: FunctionVersion, invocation: Invocation, measured: Measurement) -> None:
         """An invocation has ended."""
-        self._ended.append((self._clock.now(), function, invocation.invoked_arn, measured))
+        now, arn = self._clock.now(), invocation.invoked_arn
+        self._journal.add(now, function, arn, measured)
+        self._ended.append((now, function, arn, measured))
         if len(self._ended) >= _FOLD:
             self.fold()
 
@@ -99,10 +124,17 @@ class UsageSink:
         for alike in together.values():
             _, function, arn, _ = alike[0]
             usages = _usages(function, arn, alike)
-            if len(self._pending) < _PENDING_MAX:
+            if len(self._sealed) < _SEALED_MAX:
                 self._pending += usages
             self._live.ran(usages)
             self._measure(usages, alike)
+        if len(self._pending) >= _BATCH:
+            self._seal()
+
+    def _seal(self) -> None:
+        """What is pending is one generation of the journal, to be written as one."""
+        self._sealed.append((self._journal.rotate(), self._pending))
+        self._pending = []
 
     def _measure(self, usages: list[Usage], alike: list[_Ended]) -> None:
         subject, qualifier = usages[0].subject, usages[0].qualifier
@@ -127,15 +159,15 @@ class UsageSink:
     async def flush(self) -> None:
         """Write all that has been added until now."""
         self.fold()
+        if self._pending:
+            self._seal()
         async with self._writing:
-            while self._pending:
-                batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
-                try:
-                    await self._store.add(batch)
-                except Exception:
-                    # A cancelled write happens all the same, and is not to happen twice.
-                    self._pending[:0] = batch
-                    raise
+            while self._sealed:
+                generation, batch = self._sealed[0]
+                # One that was cancelled has happened all the same: the store takes each once.
+                await self._store.add(batch, generation)
+                self._sealed.popleft()
+                self._journal.discard(generation)
 
     async def _work(self) -> None:
         while True:
@@ -150,26 +182,6 @@ class UsageSink:
 
 
 def _usages(function: FunctionVersion, arn: str, ended: Iterable[_Ended]) -> list[Usage]:
-    subject = Subject(
-        *function.key,
-        function.version,
-        function.memory_mb,
-        function.ephemeral_mb,
-        function.architecture,
-    )
-    qualifier = arn.partition(f":function:{function.name}")[2][1:]
-    return [
-        Usage(
-            subject,
-            measured.request_id,
-            at,
-            measured.duration_ms,
-            measured.billed_ms,
-            measured.init_ms,
-            measured.memory_peak_mb,
-            measured.cpu_ms,
-            (measured.error_type or measured.status or "Unhandled") if measured.failed else "",
-            qualifier,
-        )
-        for at, _, _, measured in ended
-    ]
+    subject = Subject.of(function)
+    qualifier = subject.qualifier_in(arn)
+    return [usage_of(subject, qualifier, at, measured) for at, _, _, measured in ended]

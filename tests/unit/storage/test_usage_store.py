@@ -1,5 +1,7 @@
 """Usage on disk."""
 
+import itertools
+
 import pytest
 
 from emberbox.model.usage import Subject, Usage
@@ -15,10 +17,24 @@ def usage(at=0.0, *, subject=SUBJECT, error="", init_ms=None):
     return Usage(subject, "id", at, 1.5, 2, init_ms, 30, 0.5, error)
 
 
+class Numbered:
+    """A store whose batches get their numbers here."""
+
+    def __init__(self, store):
+        self._store = store
+        self._numbers = itertools.count(1)
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def add(self, records):
+        await self._store.add(records, next(self._numbers))
+
+
 @pytest.fixture
 async def store(tmp_path):
     database = await Database.open(tmp_path / "usage.db", "usage", durable=False)
-    yield UsageStore(database)
+    yield Numbered(UsageStore(database))
     await database.close()
 
 
@@ -74,3 +90,13 @@ async def test_single_runs_come_newest_first_and_are_forgotten(store):
     assert before[0] == usage(7)
     assert [each.at for each in await store.runs("1", "r", name=None, since=0, limit=9)] == [7]
     assert (await store.totals("1970-01-01"))[0].totals.runs == 2
+
+
+async def test_a_generation_is_kept_once(store):
+    """Whoever writes it again changes nothing, and it is known which was the last."""
+    kept = store._store
+    await kept.add([usage(5)], 3)
+    await kept.add([usage(5)], 3)
+    await kept.add([usage(6)], 2)
+    assert await kept.generation() == 3
+    assert (await kept.totals("1970-01-01"))[0].totals.runs == 1

@@ -17,6 +17,7 @@ from emberbox.telemetry.lambda_metrics import LambdaMetrics
 from emberbox.telemetry.live import Live, Name
 from emberbox.telemetry.metrics import MetricSink
 from emberbox.telemetry.usage import UsageSink
+from emberbox.telemetry.usage_journal import UsageJournal
 
 RUNS = 3_000
 FUNCTION = FunctionVersion(
@@ -44,7 +45,8 @@ async def parts(tmp_path):
     metrics = await Database.open(tmp_path / "metrics.db", "metrics", durable=False)
     store = UsageStore(usage)
     live = Live()
-    sink = UsageSink(store, LambdaMetrics(MetricSink(MetricStore(metrics), clock)), live, clock)
+    counted = LambdaMetrics(MetricSink(MetricStore(metrics), clock))
+    sink = UsageSink(store, counted, live, clock, UsageJournal(tmp_path / "usage"))
     yield sink, store, live
     await usage.close()
     await metrics.close()
@@ -68,9 +70,9 @@ async def test_a_stop_in_the_middle_of_a_write_writes_nothing_twice(parts, monke
     monkeypatch.setattr(module, "_FLUSH_S", 0.0)
     begun, add = asyncio.Event(), store.add
 
-    async def announced(records):
+    async def announced(records, generation):
         begun.set()
-        await add(records)
+        await add(records, generation)
 
     monkeypatch.setattr(store, "add", announced)
     run(sink, RUNS)
@@ -78,7 +80,7 @@ async def test_a_stop_in_the_middle_of_a_write_writes_nothing_twice(parts, monke
     await asyncio.wait_for(begun.wait(), 10)
 
     await sink.close()
-    await add([])  # writes happen in their order: the cancelled one has happened
+    await add([], 1_000)  # writes happen in their order: the cancelled one has happened
 
     assert await runs_of(store) == RUNS
 
@@ -88,7 +90,7 @@ async def test_what_cannot_be_written_is_written_later(parts, monkeypatch):
     sink, store, _ = parts
     run(sink, 5)
 
-    async def refuse(_records):
+    async def refuse(_records, _generation):
         raise PlatformError("the disk is full")
 
     with monkeypatch.context() as patch:

@@ -39,3 +39,9 @@ ORDER BY last_at DESC LIMIT :limit;
 
 -- name: bundles_forget
 DELETE FROM bundles WHERE last_at < :before;
+
+-- name: generation
+SELECT generation FROM generations;
+
+-- name: generation_put
+INSERT OR REPLACE INTO generations (one, generation) VALUES (1, :generation);

@@ -1,0 +1,114 @@
+"""What has ended and is in no database yet is found again, once, by the next server."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emberbox.clock import ManualClock
+from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.invocation import Invocation
+from emberbox.model.report import Measurement, Restored
+from emberbox.storage.database import Database
+from emberbox.storage.metrics import MetricStore
+from emberbox.storage.usage import UsageStore
+from emberbox.telemetry import usage_journal
+from emberbox.telemetry.lambda_metrics import LambdaMetrics
+from emberbox.telemetry.live import Live
+from emberbox.telemetry.metrics import MetricSink
+from emberbox.telemetry.usage import UsageSink
+from emberbox.telemetry.usage_journal import UsageJournal
+
+FUNCTION = FunctionVersion(
+    account="123456789012",
+    region="us-east-1",
+    name="journaled",
+    role="arn:aws:iam::123456789012:role/r",
+    runtime="python3.12",
+    handler="app.handler",
+    package_id="ab" * 32,
+    code_sha256="q6urq6s=",
+    code_size=100,
+    revision_id="1",
+    last_modified=1.0,
+    logging=Logging("/aws/lambda/journaled"),
+)
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:journaled:live"
+
+
+def measured(number):
+    restored = Restored(3.0, 2.0) if number % 3 == 0 else None
+    return Measurement(f"id-{number}", 1.5 + number, 128, 1 << 20, None, None, None, restored)
+
+
+@pytest.fixture
+async def store(tmp_path):
+    database = await Database.open(tmp_path / "usage.db", "usage", durable=False)
+    yield UsageStore(database)
+    await database.close()
+
+
+@pytest.fixture
+async def metrics(tmp_path):
+    database = await Database.open(tmp_path / "metrics.db", "metrics", durable=False)
+    yield LambdaMetrics(MetricSink(MetricStore(database), ManualClock()))
+    await database.close()
+
+
+async def runs_of(store):
+    return sum(row.totals.runs for row in await store.totals("1970-01-01"))
+
+
+async def test_a_killed_server_loses_no_usage_and_counts_none_twice(store, metrics, tmp_path):
+    """What was committed, what was not, and what was committed but not yet struck out."""
+    folder = tmp_path / "usage"
+
+    def server():
+        return UsageSink(store, metrics, Live(), ManualClock(), UsageJournal(folder))
+
+    ended = 0
+    for life in range(4):
+        sink = server()
+        await sink.recover()
+        assert await runs_of(store) == ended
+        for number in range(300):
+            sink.add(FUNCTION, Invocation("r", b"", 3, ARN, ""), measured(number))
+            ended += 1
+            if number == 100 * life:
+                await sink.flush()
+        # No close: the process is gone, its files are as they are.
+    await server().recover()
+
+    assert await runs_of(store) == ended
+    [newest, *_] = await store.runs("123456789012", "us-east-1", name="journaled", since=0, limit=1)
+    assert newest.qualifier == "live"
+    assert not list(folder.iterdir())
+
+
+def test_records_grow_a_file_and_stay_within_bounds(tmp_path, monkeypatch):
+    """Beyond the most that is kept on disk, a record stays in memory alone."""
+    monkeypatch.setattr(usage_journal, "_FIRST_BYTES", 4_096)
+    monkeypatch.setattr(usage_journal, "_MOST_BYTES", 16_384)
+    journal = UsageJournal(tmp_path / "usage")
+    for number in range(500):
+        journal.add(1.0, FUNCTION, ARN, measured(number))
+    journal.close()
+    ((generation, found),) = UsageJournal(tmp_path / "usage").left(0)
+    assert generation == 1
+    assert 100 < len(found) < 250
+    assert [each.request_id for each in found] == [f"id-{n}" for n in range(len(found))]
+
+
+@given(st.data())
+def test_a_damaged_file_ends_at_its_damage(tmp_path_factory, data):
+    """All records before it count, and nothing that was never written."""
+    folder = tmp_path_factory.mktemp("journal")
+    journal = UsageJournal(folder)
+    for number in range(20):
+        journal.add(1.0, FUNCTION, ARN, measured(number))
+    journal.close()
+    (path,) = folder.iterdir()
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, 3_000))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(bytes(content))
+    ((_, found),) = UsageJournal(folder).left(0)
+    assert [each.request_id for each in found] == [f"id-{n}" for n in range(len(found))]
