@@ -128,6 +128,38 @@ def test_asynchronous_loops_end_at_their_destination(boto, looping, queue, via):
         boto.call("sns", "DeleteTopic", TopicArn=to)
 
 
+@pytest.mark.parametrize("via", ["lambda", "sns"])
+def test_a_loop_of_destinations_is_cut(boto, make_function, queue, via):
+    """Functions whose results come back to them; what is stopped is told of once."""
+    source = "def lambda_handler(event, context):\n    return 1"
+    first, other = (make_function(source, MemorySize=1_769) for _ in range(2))
+    to = function_arn(first)
+    if via == "sns":
+        to = boto.call("sns", "CreateTopic", Name=first)["TopicArn"]
+        endpoint = function_arn(first)
+        boto.call("sns", "Subscribe", TopicArn=to, Protocol="lambda", Endpoint=endpoint)
+    for name, target in ((first, function_arn(other)), (other, to)):
+        boto.call(
+            "lambda",
+            "PutFunctionEventInvokeConfig",
+            FunctionName=name,
+            MaximumRetryAttempts=0,
+            DestinationConfig={
+                "OnSuccess": {"Destination": target},
+                "OnFailure": {"Destination": arn_of(queue)},
+            },
+        )
+    boto.client("lambda").invoke(FunctionName=first, InvocationType="Event", Payload=b"{}")
+
+    record = until(lambda: dropped(boto, queue))
+    until(lambda: total(boto, other, "Invocations") >= LOOPS)
+
+    assert total(boto, first, "Invocations") == LOOPS
+    assert "recursive loop" in record["responsePayload"]["errorMessage"]
+    if via == "sns":
+        boto.call("sns", "DeleteTopic", TopicArn=to)
+
+
 def test_a_loop_through_a_queue_is_cut(boto, looping):
     """Its messages stay in the queue, whose own dead letters they become."""
     url = boto.call(

@@ -8,6 +8,7 @@ from emberbox.errors import CallerError
 from emberbox.invoke.asynchronous import AsyncInvoker
 from emberbox.invoke.cross_account import Attachments
 from emberbox.invoke.frontdoor import FrontDoor, InvokeRequest
+from emberbox.invoke.recursion import check_loop
 from emberbox.model.alias import Alias
 from emberbox.model.async_deliveries import Delivery
 from emberbox.model.async_invocation import AsyncPolicy, QueuedEvent, Ran
@@ -22,6 +23,7 @@ from emberbox.model.names import (
     parse_function_reference,
 )
 from emberbox.model.tenancy import check_tenant
+from emberbox.model.trace import entered
 
 
 class Catalog(Attachments, Protocol):
@@ -89,8 +91,15 @@ class AsyncEntry:
             check_tenant(function, None)
 
     async def deliver(self, delivery: Delivery) -> None:
-        """A function as the destination of another's records."""
-        await self.send(delivery.target, delivery.body)
+        """A function as the destination of another's records.
+
+        CallerError for one that was stopped in a loop before: telling of that would be another.
+        """
+        reference = _parsed(delivery.target)
+        key = (reference.account or "", reference.region or "", reference.name)
+        _, loops = entered(delivery.trace, key)
+        check_loop(self._catalog, key, loops - 1)
+        await self.send(delivery.target, delivery.body, trace=delivery.trace)
 
 
 class FunctionPolicies:

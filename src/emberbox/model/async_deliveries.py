@@ -14,13 +14,15 @@ from emberbox.model.async_invocation import (
     fitted,
 )
 from emberbox.model.names import LATEST, function_arn
+from emberbox.model.trace import entered
 
 
 class Delivery(NamedTuple):
     """One message to one target. `kind` is `destination` or `dead-letter`.
 
     `attributes` are message attributes: name -> (data type, value). `account`, `region` and `name`
-    are of the function that it is about; `role` is the ARN of its execution role.
+    are of the function that it is about; `role` is the ARN of its execution role. `trace` goes on
+    with the message; the function is in its lineage.
     """
 
     kind: str
@@ -31,6 +33,7 @@ class Delivery(NamedTuple):
     name: str
     body: bytes
     attributes: dict[str, tuple[str, str]]
+    trace: str = ""
 
     def message_attributes(self) -> dict[str, dict[str, str]]:
         """The attributes as SQS and SNS take them."""
@@ -48,16 +51,22 @@ def deliveries_of(
     failed = over.condition is not Condition.SUCCESS
     target = policy.on_failure if failed else policy.on_success
     about = (policy.role, event.account, event.region, event.name)
+    trace, _ = entered(event.trace or _own_trace(event), event.lane)
     if target:
         arn = function_arn(event.account, event.region, event.name, event.qualifier or LATEST)
         record = destination_record(event, arn, over, ran, now)
-        found.append(Delivery("destination", target, *about, fitted(record), {}))
+        found.append(Delivery("destination", target, *about, fitted(record), {}, trace))
     if failed and policy.dead_letters:
         attributes = dead_letter_attributes(event, ran)
         found.append(
-            Delivery("dead-letter", policy.dead_letters, *about, event.payload, attributes)
+            Delivery("dead-letter", policy.dead_letters, *about, event.payload, attributes, trace)
         )
     return found
+
+
+def _own_trace(event: QueuedEvent) -> str:
+    """A trace for an event that came without: nobody has decided whether it is recorded."""
+    return f"Root=1-{int(event.accepted):08x}-{event.request_id.replace('-', '')[:24]:0>24}"
 
 
 def bus_entry(delivery: Delivery) -> dict[str, Any]:

@@ -108,7 +108,8 @@ class SnsService:
     async def deliver(self, delivery: Delivery) -> None:
         """A topic as the target of what is told of an asynchronous invocation."""
         text = delivery.body.decode()
-        await self.tell(delivery.target, text, attributes=delivery.message_attributes())
+        attributes = delivery.message_attributes()
+        await self.tell(delivery.target, text, attributes=attributes, trace=delivery.trace)
 
     async def tell(
         self,
@@ -117,12 +118,15 @@ class SnsService:
         *,
         subject: str | None = None,
         attributes: Mapping[str, Mapping[str, Any]] | None = None,
+        trace: str = "",
     ) -> None:
         """A topic hears from a part of this server; CallerError if it is FIFO, or not there."""
         topic = topic_at(self.store, arn)
         if topic.is_fifo:
             raise invalid_parameter("a FIFO topic hears neither of invocations nor of alarms")
-        message = self._publisher.new(arn, text, subject=subject, attributes=attributes)
+        message = self._publisher.new(
+            arn, text, subject=subject, attributes=attributes, trace=trace
+        )
         await self._publisher.publish(topic, [message])
 
     def _poke(self, subscriptions: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Messages of other services into queues of this server."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from typing import Any, Protocol
 
 from emberbox.errors import CallerError
 from emberbox.model.async_deliveries import Delivery
@@ -47,12 +47,21 @@ class QueueSink:
         await delivered_to_queue(delivery, self.send)
 
 
-async def delivered_to_queue(
-    delivery: Delivery, send: Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
-) -> None:
+class Send(Protocol):
+    """Sends a message to the queue of an ARN."""
+
+    def __call__(
+        self, arn: str, body: str, attributes: Mapping[str, Mapping[str, Any]], *, trace: str = ""
+    ) -> Awaitable[None]:
+        """Return once it is on disk."""
+        ...
+
+
+async def delivered_to_queue(delivery: Delivery, send: Send) -> None:
     """Send what is told of an asynchronous invocation to its queue."""
     if delivery.target.endswith(".fifo"):
         raise CallerError(
             "InvalidParameterValue", "a FIFO queue is no target of asynchronous invocations"
         )
-    await send(delivery.target, delivery.body.decode(), delivery.message_attributes())
+    text, attributes = delivery.body.decode(), delivery.message_attributes()
+    await send(delivery.target, text, attributes, trace=delivery.trace)
