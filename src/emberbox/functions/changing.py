@@ -6,13 +6,13 @@ from dataclasses import replace
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.functions.capacity import Capacity
-from emberbox.functions.code import CodeSource
 from emberbox.functions.code_signing import CodeSigning
 from emberbox.functions.file_systems import AccessPoints, file_system
-from emberbox.functions.hot_reload import HotDirectories, check_publishable, with_directory
+from emberbox.functions.hot_reload import check_publishable
 from emberbox.functions.layer_use import LayerUse
 from emberbox.functions.managed import check_managed
-from emberbox.functions.package_type import NO_PACKAGE, check_kind_of_code, check_package_type
+from emberbox.functions.package_type import check_kind_of_code, check_package_type
+from emberbox.functions.packaging import GivenCode, Packaging
 from emberbox.functions.references import Target, latest_of, new_key, target_of
 from emberbox.functions.roles import RoleLookup, check_role
 from emberbox.functions.unbuilt import refuse_unbuilt
@@ -34,7 +34,6 @@ from emberbox.storage.functions import (
     FunctionStore,
     VersionInUseError,
 )
-from emberbox.storage.packages import Package, PackageStore
 
 
 class Changing:
@@ -44,9 +43,7 @@ class Changing:
         self,
         store: FunctionStore,
         catalog: FunctionCatalog,
-        packages: PackageStore,
-        code: CodeSource,
-        hot: HotDirectories,
+        packaging: Packaging,
         access_points: AccessPoints,
         layers: LayerUse,
         roles: RoleLookup | None,
@@ -57,9 +54,7 @@ class Changing:
     ) -> None:
         self._store = store
         self._catalog = catalog
-        self._packages = packages
-        self._code = code
-        self._hot = hot
+        self._packaging = packaging
         self._access_points = access_points
         self._layers = layers
         self._roles = roles
@@ -82,7 +77,6 @@ class Changing:
         """Store a function; it answers Pending and is Active a moment later."""
         key = new_key(context, params["FunctionName"])
         code = params["Code"]
-        refuse_unbuilt(code)
         check_settings(params, self._timeout_max_s)
         self._access_points.check(key, params)
         await check_managed(self._capacity, context, params, None)
@@ -95,10 +89,8 @@ class Changing:
         signing = params.get("CodeSigningConfigArn") or None
         await self._signing.check_deployment(context, signing, key.name)
         layers = await self._layers.held(context, params.get("Layers"))
-        directory = self._hot.asked_for(code)
-        is_empty = is_image or directory is not None
-        package = NO_PACKAGE if is_empty else await self._package(context, code)
-        function = with_directory(self._new_function(key, package, params, layers), directory)
+        given = await self._packaging.given(context, code, is_image=is_image)
+        function = self._new_function(key, given, params, layers)
         if params.get("Publish"):
             check_publishable(function)
         try:
@@ -122,12 +114,11 @@ class Changing:
         signing = self._signing.assigned_to(target.key)
         await self._signing.check_deployment(context, signing, target.key.name)
         check_kind_of_code(current, params)
-        directory = self._hot.asked_for(params)
-        package = NO_PACKAGE if directory else await self._package(context, params)
+        is_image = current.image is not None
+        given = await self._packaging.given(context, params, is_image=is_image)
 
         def alter(before: FunctionVersion) -> FunctionVersion:
-            after = _with_code(with_settings(before, params), package)
-            after = with_directory(after, directory)
+            after = given.within(with_settings(before, params))
             check_together(after)
             if params.get("Publish"):
                 check_publishable(after)
@@ -186,9 +177,6 @@ class Changing:
         system = current.file_system if configs is None else file_system(configs)
         await self._access_points.check_role(params.get("Role") or current.role, system)
 
-    async def _package(self, context: RequestContext, code: Params) -> Package:
-        return await self._packages.put(await self._code.read(context, code))
-
     async def _update(self, target: Target, params: Params, alter: Alter) -> Params:
         """Begin an update, as one write; it is Successful a moment later."""
         wanted, revision_id, now = params.get("RevisionId"), str(uuid.uuid4()), self._clock.now()
@@ -210,7 +198,7 @@ class Changing:
     def _new_function(
         self,
         key: FunctionKey,
-        package: Package,
+        code: GivenCode,
         params: Params,
         layers: tuple[Layer, ...] | None,
     ) -> FunctionVersion:
@@ -221,27 +209,16 @@ class Changing:
             role=params["Role"],
             runtime=params.get("Runtime") or "",
             handler=params.get("Handler") or "",
-            package_id=package.package_id,
-            code_sha256=package.code_sha256,
-            code_size=package.code_size,
+            package_id="",
+            code_sha256="",
+            code_size=0,
             revision_id=str(uuid.uuid4()),
             last_modified=self._clock.now(),
             logging=Logging(log_group_name(key.name)),
             tags=dict(params.get("Tags") or {}),
-            unzipped_size=package.unzipped_size,
         )
         settings = {**params, "ImageUri": params["Code"].get("ImageUri")}
-        return with_settings(bare, settings, layers)
-
-
-def _with_code(function: FunctionVersion, package: Package) -> FunctionVersion:
-    return replace(
-        function,
-        package_id=package.package_id,
-        code_sha256=package.code_sha256,
-        code_size=package.code_size,
-        unzipped_size=package.unzipped_size,
-    )
+        return with_settings(code.within(bare), settings, layers)
 
 
 def _exists(key: FunctionKey) -> CallerError:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from emberbox.model.configuration import invalid
+from emberbox.model.function import CodeObject
 from emberbox.model.limits import ZIPPED_MAX_BYTES
 from emberbox.model.request import Params, RequestContext
 
@@ -25,6 +26,15 @@ class Blobs(Protocol):
         """An object's bytes, one more than `max_bytes` at most; NoSuchBlobError."""
         ...
 
+    async def version_of(
+        self, context: RequestContext, bucket: str, key: str, version: str | None
+    ) -> str:
+        """The id of that version of an object, of the newest for None; NoSuchBlobError.
+
+        `null` is the id of what was stored without versioning.
+        """
+        ...
+
 
 class NoBuckets:
     """Objects where there are no buckets at all."""
@@ -38,7 +48,13 @@ class NoBuckets:
         _max_bytes: int,
     ) -> bytes:
         """There is nothing to read."""
-        raise NoSuchBlobError("NoSuchBucket", "The specified bucket does not exist")
+        raise _no_bucket()
+
+    async def version_of(
+        self, _context: RequestContext, _bucket: str, _key: str, _version: str | None
+    ) -> str:
+        """Nor has it versions."""
+        raise _no_bucket()
 
 
 class CodeSource:
@@ -47,8 +63,11 @@ class CodeSource:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
 
-    async def read(self, context: RequestContext, code: Params) -> bytes:
-        """The zip file; CallerError in AWS's words if none is given, or not exactly one."""
+    async def read(self, context: RequestContext, code: Params) -> tuple[bytes, CodeObject | None]:
+        """The zip file, and the object that it stays in if that is asked for.
+
+        CallerError in AWS's words if none is given, or not exactly one.
+        """
         zipped = code.get("ZipFile")
         bucket, key = code.get("S3Bucket"), code.get("S3Key")
         if zipped is not None:
@@ -58,15 +77,41 @@ class CodeSource:
                 )
             if not isinstance(zipped, bytes):
                 raise invalid("Could not unzip uploaded file.")
-            return zipped
+            if _is_referenced(code):
+                raise invalid(
+                    "S3ObjectStorageMode REFERENCE needs an object: give S3Bucket and S3Key."
+                )
+            return zipped, None
         if not bucket or not key:
             raise invalid("Please provide a source for function code.")
+        version = code.get("S3ObjectVersion")
         try:
-            return await self._blobs.read(
-                context, bucket, key, code.get("S3ObjectVersion"), ZIPPED_MAX_BYTES
-            )
+            held = None
+            if _is_referenced(code):
+                held = await self._held(context, bucket, key, version)
+                version = held.version
+            return await self._blobs.read(context, bucket, key, version, ZIPPED_MAX_BYTES), held
         except NoSuchBlobError as error:
             raise invalid(
                 f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: "
                 f"{error.message}"
             ) from None
+
+    async def _held(
+        self, context: RequestContext, bucket: str, key: str, version: str | None
+    ) -> CodeObject:
+        found = await self._blobs.version_of(context, bucket, key, version)
+        if found == "null":
+            raise invalid(
+                f"S3ObjectStorageMode REFERENCE needs versioning of the bucket {bucket}: the "
+                f"object {key} has no version id."
+            )
+        return CodeObject(bucket, key, found)
+
+
+def _is_referenced(code: Params) -> bool:
+    return code.get("S3ObjectStorageMode") == "REFERENCE"
+
+
+def _no_bucket() -> NoSuchBlobError:
+    return NoSuchBlobError("NoSuchBucket", "The specified bucket does not exist")

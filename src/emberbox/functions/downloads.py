@@ -6,6 +6,8 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from emberbox.clock import Clock
+from emberbox.model.function import CodeObject
+from emberbox.model.request import Params
 from emberbox.storage.packages import PackageStore
 
 PREFIX = "/_emberbox/code/"
@@ -51,3 +53,8 @@ class CodeDownloads:
     def _signature(self, path: str, expires: str) -> str:
         message = f"{path}\n{expires}".encode()
         return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+
+def resolved(held: CodeObject) -> Params:
+    """`ResolvedS3Object`: the version of an object that code stays in."""
+    return {"S3Bucket": held.bucket, "S3Key": held.key, "S3ObjectVersion": held.version}

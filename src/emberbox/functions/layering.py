@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from emberbox.clock import Clock
 from emberbox.functions.code import CodeSource
-from emberbox.functions.downloads import CodeDownloads
+from emberbox.functions.downloads import CodeDownloads, resolved
 from emberbox.functions.layer_naming import layer_meant, no_such_resource, own_layer, usable
 from emberbox.functions.pages import bad_marker, key_in, marker_after, page_size
 from emberbox.functions.stamps import timestamp
@@ -50,7 +50,8 @@ class Layering:
     async def publish_layer_version(self, context: RequestContext, params: Params) -> Params:
         """Store a new version under the next number of the layer."""
         key = own_layer(context, params)
-        package = await self._packages.put(await self._code.read(context, params["Content"]))
+        zipped, code_object = await self._code.read(context, params["Content"])
+        package = await self._packages.put(zipped)
         wanted = LayerVersion(
             *key,
             number=0,
@@ -63,6 +64,7 @@ class Layering:
             runtimes=_listed(params.get("CompatibleRuntimes")),
             architectures=_listed(params.get("CompatibleArchitectures")),
             license_info=params.get("LicenseInfo"),
+            code_object=code_object,
         )
         try:
             made = await self._store.publish(wanted, CODE_STORAGE_MAX_BYTES)
@@ -132,12 +134,15 @@ class Layering:
 
     def _whole(self, context: RequestContext, version: LayerVersion) -> Params:
         owner = (version.account, version.region, version.name)
+        content: Params = {
+            "Location": self._downloads.link(context.endpoint, owner, version.package_id),
+            "CodeSha256": version.code_sha256,
+            "CodeSize": version.code_size,
+        }
+        if version.code_object is not None:
+            content["ResolvedS3Object"] = resolved(version.code_object)
         return {
-            "Content": {
-                "Location": self._downloads.link(context.endpoint, owner, version.package_id),
-                "CodeSha256": version.code_sha256,
-                "CodeSize": version.code_size,
-            },
+            "Content": content,
             "LayerArn": version.layer_arn,
             **_shown(version),
         }

@@ -8,10 +8,6 @@ import re
 from emberbox.model.configuration import invalid
 from emberbox.model.function import FunctionVersion
 from emberbox.model.request import Params
-from emberbox.storage.packages import Package
-
-NO_PACKAGE = Package("", "", 0, 0)
-"""What a function from an image has for a package."""
 
 _URI = re.compile(
     r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]{2,256}"

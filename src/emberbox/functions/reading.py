@@ -1,6 +1,6 @@
 """GetFunction, GetFunctionConfiguration, ListFunctions."""
 
-from emberbox.functions.downloads import CodeDownloads
+from emberbox.functions.downloads import CodeDownloads, resolved
 from emberbox.functions.finding import found
 from emberbox.functions.pages import bad_marker, key_in, marker_after, page_size
 from emberbox.functions.references import target_of
@@ -57,7 +57,12 @@ class Reading:
         if function.source_directory:
             return {"RepositoryType": "S3", "Location": f"file://{function.source_directory}"}
         link = self._downloads.link(context.endpoint, function.key, function.package_id)
-        return {"RepositoryType": "S3", "Location": link}
+        code: Params = {"RepositoryType": "S3", "Location": link}
+        if function.source_key_arn:
+            code["SourceKMSKeyArn"] = function.source_key_arn
+        if function.code_object is not None:
+            code["ResolvedS3Object"] = resolved(function.code_object)
+        return code
 
     async def get_function_configuration(self, context: RequestContext, params: Params) -> Params:
         """Configuration alone."""

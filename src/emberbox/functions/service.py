@@ -16,6 +16,7 @@ from emberbox.functions.hot_reload import HotDirectories
 from emberbox.functions.layer_policies import LayerPolicies
 from emberbox.functions.layer_use import LayerUse
 from emberbox.functions.layering import Layering
+from emberbox.functions.packaging import Packaging
 from emberbox.functions.provisioning import Allocations, none_allocated
 from emberbox.functions.reading import Reading
 from emberbox.functions.resources import Resources
@@ -82,14 +83,12 @@ class FunctionsService:
         )
         self._layers = layers = LayerStore(writer.database)
         code = CodeSource(blobs or NoBuckets())
-        hot = HotDirectories(hot_directories)
+        packaging = Packaging(packages, code, HotDirectories(hot_directories))
         self.operations: Mapping[str, Operation] = {
             **Changing(
                 store,
                 catalog,
-                packages,
-                code,
-                hot,
+                packaging,
                 access_points or AccessPoints(),
                 LayerUse(layers, packages),
                 roles,

@@ -12,7 +12,6 @@ from emberbox.model.configuration import invalid
 from emberbox.model.request import Params
 
 _LEAVE_OUT: Final = "leave it out of the request."
-_ZIP_FILE: Final = "give the code as ZipFile."
 
 
 def _nothing(value: Any) -> bool:
@@ -20,13 +19,7 @@ def _nothing(value: Any) -> bool:
     return not any(value.values()) if isinstance(value, Mapping) else not value
 
 
-def _only(*defaults: object) -> Callable[[Any], bool]:
-    return lambda value: value in defaults
-
-
 _UNBUILT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "S3ObjectStorageMode": (_only("COPY"), _ZIP_FILE),
-    "SourceKMSKeyArn": (_nothing, "give a ZipFile that is not encrypted."),
     "PublishTo": (_nothing, _LEAVE_OUT),
     "Runtime": (lambda value: value != "custom", "use provided.al2023 for a runtime of your own."),
     "RuntimeConfig": (_nothing, _LEAVE_OUT),

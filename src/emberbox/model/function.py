@@ -60,6 +60,15 @@ class FileSystem:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeObject:
+    """The version of an object in S3 that code stays in: `ResolvedS3Object`."""
+
+    bucket: str
+    key: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """What a function holds of a layer version: enough to run when that has been deleted."""
 
@@ -128,7 +137,8 @@ class FunctionVersion:
     one has a snapshot. `update_status` None means that no update has happened yet, `unzipped_size`
     0 that it was not recorded. A function with an `image` has no runtime, handler and package: they
     are empty; one with a `source_directory` has no package, its code is what is in there.
-    `tenant_isolation` is empty for a function that has no tenants.
+    `tenant_isolation` is empty for a function that has no tenants. `code_object` is where the code
+    stays if it was not copied, `source_key_arn` what was named as the key of the package.
     """
 
     account: str
@@ -170,6 +180,13 @@ class FunctionVersion:
     tenant_isolation: str = ""
     file_system: FileSystem | None = None
     managed: Managed | None = None
+    code_object: CodeObject | None = None
+    source_key_arn: str = ""
+
+    @property
+    def stored_size(self) -> int:
+        """The bytes that count as code of the account: none of code that stays in a bucket."""
+        return 0 if self.code_object else self.code_size
 
     @property
     def is_traced(self) -> bool:

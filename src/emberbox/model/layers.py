@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid
-from emberbox.model.function import FunctionVersion, Layer
+from emberbox.model.function import CodeObject, FunctionVersion, Layer
 from emberbox.model.limits import UNZIPPED_MAX_BYTES
 
 LAYERS_MAX = 5
@@ -67,6 +67,12 @@ class LayerVersion:
     license_info: str | None = None
     policy: tuple[LayerStatement, ...] = ()
     policy_revision: str | None = None
+    code_object: CodeObject | None = None
+
+    @property
+    def stored_size(self) -> int:
+        """The bytes that count as code of the account: none of code that stays in a bucket."""
+        return 0 if self.code_object else self.code_size
 
     @property
     def layer_arn(self) -> str:

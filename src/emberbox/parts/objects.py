@@ -42,6 +42,15 @@ class CodeObjects:
         except CallerError as error:
             raise NoSuchBlobError(error.code, error.message) from None
 
+    async def version_of(
+        self, context: RequestContext, bucket: str, key: str, version: str | None
+    ) -> str:
+        """The id of a version, of the newest for None; NoSuchBlobError."""
+        try:
+            return await self._blobs.version_of(context, bucket, key, version)
+        except CallerError as error:
+            raise NoSuchBlobError(error.code, error.message) from None
+
 
 @dataclass(frozen=True, slots=True)
 class Objects:

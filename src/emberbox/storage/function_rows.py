@@ -66,6 +66,7 @@ def row_of(function: FunctionVersion, vault: Vault) -> dict[str, Any]:
         "package_id": function.package_id,
         "code_sha256": function.code_sha256,
         "code_size": function.code_size,
+        "stored_size": function.stored_size,
         "revision_id": function.revision_id,
         "last_modified": function.last_modified,
         "description": function.description,

@@ -5,7 +5,15 @@ from dataclasses import asdict
 from json import dumps, loads
 from typing import Any, Final
 
-from emberbox.model.function import FileSystem, FunctionVersion, Image, Layer, Managed, Vpc
+from emberbox.model.function import (
+    CodeObject,
+    FileSystem,
+    FunctionVersion,
+    Image,
+    Layer,
+    Managed,
+    Vpc,
+)
 
 _SETTINGS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
     "layers": (
@@ -20,6 +28,8 @@ _SETTINGS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]
     "tenant_isolation": (str, str),
     "file_system": (asdict, lambda system: FileSystem(**system)),
     "managed": (asdict, lambda managed: Managed(**managed)),
+    "code_object": (asdict, lambda held: CodeObject(**held)),
+    "source_key_arn": (str, str),
     "image": (asdict, lambda image: Image(**_tuples(image))),
 }
 """Field of `FunctionVersion` -> how it is written, and how it is read."""

@@ -120,7 +120,7 @@ class FunctionStore:
             tx.run("function_put", **row_of(after, tx.vault))
             if wanted is not None:
                 answer = _publish(tx, after, wanted)
-            if code_max_bytes is not None and (wanted or after.code_size > before.code_size):
+            if code_max_bytes is not None and (wanted or after.stored_size > before.stored_size):
                 check_code_size(tx, key.account, key.region, code_max_bytes)
             tx.changed("function", *key)
             return answer, Delta.of(after, answer)

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from json import dumps, loads
 from typing import Any, NamedTuple
 
+from emberbox.model.function import CodeObject
 from emberbox.model.layers import LayerStatement, LayerVersion
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.functions import check_code_size
@@ -157,12 +158,15 @@ def _version_of(row: sqlite3.Row) -> LayerVersion:
         license_info=row["license_info"],
         policy=tuple(LayerStatement(**each) for each in loads(row["policy"])),
         policy_revision=row["policy_revision"],
+        code_object=row["code_object"] and CodeObject(**loads(row["code_object"])),
     )
 
 
 def _row_of(version: LayerVersion) -> dict[str, Any]:
     return {
         **{name: getattr(version, name) for name in _PLAIN},
+        "stored_size": version.stored_size,
+        "code_object": version.code_object and dumps(asdict(version.code_object)),
         "runtimes": None if version.runtimes is None else dumps(version.runtimes),
         "architectures": None if version.architectures is None else dumps(version.architectures),
         "policy": dumps([asdict(each) for each in version.policy]),

@@ -252,20 +252,6 @@ async def test_what_is_not_built_is_refused(api, member, value):
 
 
 @pytest.mark.parametrize(
-    "code",
-    [
-        {"ZipFile": b"x", "SourceKMSKeyArn": "arn:aws:kms:us-east-1:123456789012:key/k"},
-        {"ZipFile": b"x", "S3ObjectStorageMode": "REFERENCE"},
-    ],
-)
-async def test_code_from_elsewhere_is_refused(api, code):
-    """Only a zip file in the request is built."""
-    error = await api.refusal(api.create(Code=code))
-
-    assert error.message.startswith("Emberbox does not build ")
-
-
-@pytest.mark.parametrize(
     ("code", "message"),
     [
         (

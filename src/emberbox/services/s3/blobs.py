@@ -38,6 +38,14 @@ class Blobs:
         read = self._keeper.read(found.pieces, 0, end, found.bodies)
         return b"".join([data async for data in read])
 
+    async def version_of(
+        self, context: RequestContext, bucket: str, key: str, version: str | None
+    ) -> str:
+        """The id of a version, of the newest for None; CallerError in S3's words."""
+        place = self._access.source(context, bucket, key, None)
+        asked = {"Key": key} | ({"VersionId": version} if version else {})
+        return (await self._reading.version(place, asked)).version
+
     async def deliver(self, delivery: Delivery) -> None:
         """A bucket as the destination of what is told of a failed invocation."""
         if delivery.kind != "destination":

@@ -24,6 +24,14 @@ class BucketsElsewhere:
             context.region, "get_object", "Body", max_bytes + 1, **asked
         )
 
+    async def version_of(
+        self, context: RequestContext, bucket: str, key: str, version: str | None
+    ) -> str:
+        """The id of a version, of the newest for None; CallerError in S3's words."""
+        asked = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+        answer = await self._service.call(context.region, "head_object", **asked)
+        return str(answer.get("VersionId") or "null")
+
     async def deliver(self, delivery: Delivery) -> None:
         """A bucket as the destination of what is told of a failed invocation."""
         if delivery.kind != "destination":

@@ -5,13 +5,13 @@ WHERE account = :account AND region = :region AND name = :name AND version = :ve
 -- name: function_add
 INSERT INTO functions (
     account, region, name, version, role, runtime, handler, package_id, code_sha256, code_size,
-    revision_id, last_modified, description, timeout_s, memory_mb, ephemeral_mb, environment,
+    stored_size, revision_id, last_modified, description, timeout_s, memory_mb, ephemeral_mb, environment,
     architecture, tracing_mode, log_group, log_format, log_application_level, log_system_level,
     state, state_reason, state_reason_code, update_status, update_reason, update_reason_code, tags,
     snap_start, snap_optimized, settings
 ) VALUES (
     :account, :region, :name, :version, :role, :runtime, :handler, :package_id, :code_sha256,
-    :code_size, :revision_id, :last_modified, :description, :timeout_s, :memory_mb, :ephemeral_mb,
+    :code_size, :stored_size, :revision_id, :last_modified, :description, :timeout_s, :memory_mb, :ephemeral_mb,
     :environment, :architecture, :tracing_mode, :log_group, :log_format, :log_application_level,
     :log_system_level, :state, :state_reason, :state_reason_code, :update_status, :update_reason,
     :update_reason_code, :tags, :snap_start, :snap_optimized, :settings
@@ -26,6 +26,7 @@ UPDATE functions SET
     package_id = :package_id,
     code_sha256 = :code_sha256,
     code_size = :code_size,
+    stored_size = :stored_size,
     revision_id = :revision_id,
     last_modified = :last_modified,
     description = :description,

@@ -4,11 +4,11 @@ WHERE account = :account AND region = :region AND name = :name AND number = :num
 
 -- name: layer_version_add
 INSERT INTO layer_versions (
-    account, region, name, number, package_id, code_sha256, code_size, unzipped_size, created,
-    description, runtimes, architectures, license_info, policy, policy_revision
+    account, region, name, number, package_id, code_sha256, code_size, stored_size, unzipped_size,
+    code_object, created, description, runtimes, architectures, license_info, policy, policy_revision
 ) VALUES (
-    :account, :region, :name, :number, :package_id, :code_sha256, :code_size, :unzipped_size,
-    :created, :description, :runtimes, :architectures, :license_info, :policy, :policy_revision
+    :account, :region, :name, :number, :package_id, :code_sha256, :code_size, :stored_size,
+    :unzipped_size, :code_object, :created, :description, :runtimes, :architectures, :license_info, :policy, :policy_revision
 );
 
 -- name: layer_version_policy_put
