@@ -15,6 +15,7 @@ _DURABLE = "no function is durable, so there is no execution"
 KEPT: Mapping[str, str] = {
     "CreateCapacityProvider": _INSTANCES,
     "UpdateCapacityProvider": _INSTANCES,
+    "PutFunctionScalingConfig": "there are no managed instances to scale",
     "PutRuntimeManagementConfig": "of each runtime there is what the host has",
 }
 """What is stored and shown and has no effect, and why."""
@@ -26,7 +27,6 @@ LIMITED: Mapping[str, str] = {
     "UpdateCodeSigningConfig": "no signature can be verified here: `Enforce` refuses all code",
     "PutResourcePolicy": "decides across accounts; within one, everybody may",
     "AddPermission": "decides across accounts; within one, everybody may",
-    "ListFunctionVersionsByCapacityProvider": "no function can have one, so none is listed",
     "ListDurableExecutionsByFunction": _DURABLE,
 }
 """What is done in part only, and which."""
@@ -38,7 +38,6 @@ EMPTY: Mapping[str, str] = {
     "GetDurableExecutionHistory": _DURABLE,
     "GetDurableExecutionState": _DURABLE,
     "PauseDurableExecution": _DURABLE,
-    "PutFunctionScalingConfig": "there are no managed instances to scale",
     "ResumeDurableExecution": _DURABLE,
     "SendDurableExecutionCallbackFailure": _DURABLE,
     "SendDurableExecutionCallbackHeartbeat": _DURABLE,

@@ -35,6 +35,7 @@ def test_a_function_runs_from_a_package_that_stays_in_a_bucket(boto, packages):
         Role=ROLE,
         Code={**newest, "S3ObjectStorageMode": "REFERENCE", "SourceKMSKeyArn": KEY},
     )
+    boto.wait("lambda", "function_active_v2", FunctionName="stays")
     code = boto.call("lambda", "GetFunction", FunctionName="stays")["Code"]
     first = boto.invoke("stays").json()
     gone = {"Key": "app.zip", "VersionId": packages["S3ObjectVersion"]}

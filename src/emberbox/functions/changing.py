@@ -10,19 +10,18 @@ from emberbox.functions.code_signing import CodeSigning
 from emberbox.functions.file_systems import AccessPoints, file_system
 from emberbox.functions.hot_reload import check_publishable
 from emberbox.functions.layer_use import LayerUse
-from emberbox.functions.managed import check_managed
+from emberbox.functions.managed import check_managed, check_publish_to, publication
 from emberbox.functions.package_type import check_kind_of_code, check_package_type
 from emberbox.functions.packaging import GivenCode, Packaging
 from emberbox.functions.references import Target, latest_of, new_key, target_of
 from emberbox.functions.roles import RoleLookup, check_role
-from emberbox.functions.unbuilt import refuse_unbuilt
 from emberbox.functions.versioning import code_storage_full
 from emberbox.functions.wire import check_settings, configuration, with_settings
 from emberbox.model.configuration import begun, invalid
 from emberbox.model.function import FunctionVersion, Layer, Logging
 from emberbox.model.layers import check_together
 from emberbox.model.limits import CODE_STORAGE_MAX_BYTES
-from emberbox.model.names import LATEST, log_group_name
+from emberbox.model.names import LATEST, PUBLISHED, log_group_name
 from emberbox.model.request import Operation, Params, Reply, RequestContext
 from emberbox.model.versions import Publication
 from emberbox.storage.catalog import FunctionCatalog, FunctionKey
@@ -91,7 +90,8 @@ class Changing:
         layers = await self._layers.held(context, params.get("Layers"))
         given = await self._packaging.given(context, code, is_image=is_image)
         function = self._new_function(key, given, params, layers)
-        if params.get("Publish"):
+        check_publish_to(function, params)
+        if _is_published(params):
             check_publishable(function)
         try:
             made = await self._store.create(
@@ -106,7 +106,6 @@ class Changing:
     async def update_function_code(self, context: RequestContext, params: Params) -> Params:
         """Replace the code; DryRun only says what would come of it."""
         target = latest_of(context, params)
-        refuse_unbuilt(params)
         current = self._catalog.lookup(*target.key)
         if current is None:
             raise target.missing()
@@ -120,7 +119,8 @@ class Changing:
         def alter(before: FunctionVersion) -> FunctionVersion:
             after = given.within(with_settings(before, params))
             check_together(after)
-            if params.get("Publish"):
+            check_publish_to(after, params)
+            if _is_published(params):
                 check_publishable(after)
             return after
 
@@ -153,7 +153,7 @@ class Changing:
         try:
             if target.qualifier is None:
                 await self._store.delete(target.key)
-            elif target.qualifier.isdecimal():
+            elif target.qualifier.isdecimal() or target.qualifier == PUBLISHED:
                 await self._store.delete_version(target.key, target.qualifier)
             else:
                 raise invalid("Deletion of aliases is not currently supported.")
@@ -228,4 +228,10 @@ def _exists(key: FunctionKey) -> CallerError:
 
 
 def _wanted(params: Params) -> Publication | None:
-    return Publication(str(uuid.uuid4())) if params.get("Publish") else None
+    if not _is_published(params):
+        return None
+    return replace(publication(params, str(uuid.uuid4())), description=None)
+
+
+def _is_published(params: Params) -> bool:
+    return bool(params.get("Publish") or params.get("PublishTo"))

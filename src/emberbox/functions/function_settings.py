@@ -12,9 +12,16 @@ from emberbox.storage.catalog import FunctionCatalog
 class FunctionSettings:
     """The operations."""
 
-    def __init__(self, recursion: Attaching, runtimes: Attaching, catalog: FunctionCatalog) -> None:
+    def __init__(
+        self,
+        recursion: Attaching,
+        runtimes: Attaching,
+        scaling: Attaching,
+        catalog: FunctionCatalog,
+    ) -> None:
         self._recursion = recursion
         self._runtimes = runtimes
+        self._scaling = scaling
         self._catalog = catalog
 
     @property
@@ -68,18 +75,34 @@ class FunctionSettings:
         )
 
     async def put_scaling(self, context: RequestContext, params: Params) -> Params:
-        """Refuse: only functions on managed instances scale that way, and there are none here."""
+        """Keep how many environments managed instances were to have; nothing given, nothing kept.
+
+        It has no effect: there are no managed instances here.
+        """
         target = self._version(context, params)
-        if found(self._catalog, target).managed is not None:
-            raise invalid("Emberbox has no managed instances that could be scaled.")
-        raise invalid(
-            f"Function {params['FunctionName']} has no capacity provider: only functions on "
-            "managed instances have a scaling configuration."
-        )
+        version = found(self._catalog, target)
+        if version.managed is None:
+            raise invalid(
+                f"Function {params['FunctionName']} has no capacity provider: only functions on "
+                "managed instances have a scaling configuration."
+            )
+        given = dict(params.get("FunctionScalingConfig") or {})
+        least, most = (given.get(f"{each}ExecutionEnvironments") for each in ("Min", "Max"))
+        if least is not None and most is not None and least > most:
+            raise invalid(
+                f"MinExecutionEnvironments {least} is greater than MaxExecutionEnvironments {most}."
+            )
+        await self._scaling.change(target, lambda _: given or None)
+        return {"FunctionState": version.state.value}
 
     async def get_scaling(self, context: RequestContext, params: Params) -> Params:
-        """No minimum and no maximum."""
-        return {"FunctionArn": self._version(context, params).arn}
+        """What was asked for. Nothing is applied, so the answer has nothing that would be."""
+        target = self._version(context, params)
+        setting = self._scaling.get(target)
+        shown: Params = {"FunctionArn": target.arn}
+        if setting is not None:
+            shown["RequestedFunctionScalingConfig"] = dict(setting.value)
+        return shown
 
     def _version(self, context: RequestContext, params: Params) -> Target:
         """The version that is meant, `$LATEST` if none is; CallerError if there is none."""

@@ -10,6 +10,7 @@ from emberbox.functions.capacity import Capacity
 from emberbox.model.configuration import invalid
 from emberbox.model.function import FunctionVersion, Managed
 from emberbox.model.request import Params, RequestContext
+from emberbox.model.versions import Publication
 
 NO_EFFECT: Final = (
     "The capacity provider has no effect: Emberbox has no managed instances, and runs this "
@@ -39,6 +40,25 @@ async def check_managed(
             f"{before.name} has none."
         )
     await capacity.check_usable(context, config[_MEMBER]["CapacityProviderArn"])
+
+
+def publication(params: Params, revision_id: str) -> Publication:
+    """What a request that publishes wants of the version: the next number, or `PublishTo`."""
+    renews = params.get("PublishTo") == "LATEST_PUBLISHED"
+    return Publication(revision_id, params.get("Description"), renews)
+
+
+def check_publish_to(function: FunctionVersion, params: Params) -> None:
+    """CallerError unless a function can be published where a request says."""
+    if not params.get("PublishTo"):
+        return
+    if function.managed is None:
+        raise invalid(
+            f"PublishTo needs a function with a capacity provider: {function.name} has none, and "
+            "no version $LATEST.PUBLISHED."
+        )
+    if function.snap_start:
+        raise invalid("$LATEST.PUBLISHED has no snapshots: switch SnapStart off to publish it.")
 
 
 def with_managed(before: Managed | None, params: Params) -> Managed | None:

@@ -74,7 +74,10 @@ class Resources:
             CAPACITY_PROVIDER: tagged_resources(providers),
         }
         settings = FunctionSettings(
-            attaching(Kind.RECURSION), attaching(Kind.RUNTIME_MANAGEMENT), catalog
+            attaching(Kind.RECURSION),
+            attaching(Kind.RUNTIME_MANAGEMENT),
+            attaching(Kind.SCALING),
+            catalog,
         )
         self.operations: Mapping[str, Operation] = {
             **Permissions(attaching(Kind.POLICY), catalog).operations,

@@ -11,7 +11,10 @@ from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid
 from emberbox.model.request import Params
 
-_LEAVE_OUT: Final = "leave it out of the request."
+_NO_CUSTOM: Final = (
+    "customer-managed runtimes are made of container images, which Emberbox does not run: use "
+    "provided.al2023 for a runtime of your own."
+)
 
 
 def _nothing(value: Any) -> bool:
@@ -20,12 +23,11 @@ def _nothing(value: Any) -> bool:
 
 
 _UNBUILT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "PublishTo": (_nothing, _LEAVE_OUT),
-    "Runtime": (lambda value: value != "custom", "use provided.al2023 for a runtime of your own."),
-    "RuntimeConfig": (_nothing, _LEAVE_OUT),
-    "DurableConfig": (_nothing, _LEAVE_OUT),
+    "Runtime": (lambda value: value != "custom", _NO_CUSTOM),
+    "RuntimeConfig": (_nothing, _NO_CUSTOM),
+    "DurableConfig": (_nothing, "leave it out of the request."),
 }
-"""Member -> whether a value asks for nothing, and what to do instead."""
+"""Member -> whether a value asks for nothing, and why it is not built or what to do instead."""
 
 
 def refuse_unbuilt(params: Params) -> None:
@@ -38,4 +40,4 @@ def refuse_unbuilt(params: Params) -> None:
 
 def _not_built(member: str, value: object, instead: str) -> CallerError:
     asked = f"{member} {value}" if member == "Runtime" else member
-    return invalid(f"Emberbox does not build {asked} yet; {instead}")
+    return invalid(f"Emberbox does not build {asked}: {instead}")

@@ -6,16 +6,16 @@ from dataclasses import replace
 from emberbox.errors import CallerError
 from emberbox.functions.finding import found
 from emberbox.functions.hot_reload import check_publishable
+from emberbox.functions.managed import check_publish_to, publication
 from emberbox.functions.pages import bad_marker, key_in, marker_after, page_size
 from emberbox.functions.references import latest_of
 from emberbox.functions.settling import Settling
-from emberbox.functions.unbuilt import refuse_unbuilt
 from emberbox.functions.wire import configuration, listed
 from emberbox.model.configuration import check_steady
 from emberbox.model.function import FunctionVersion
 from emberbox.model.limits import CODE_STORAGE_MAX_BYTES
 from emberbox.model.request import Operation, Params, RequestContext
-from emberbox.model.versions import Publication, check_code
+from emberbox.model.versions import check_code
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.functions import CodeStorageFullError, FunctionMissingError, FunctionStore
 
@@ -37,9 +37,11 @@ class Versioning:
         }
 
     async def publish_version(self, context: RequestContext, params: Params) -> Params:
-        """Make a version of `$LATEST`; the last one again if nothing has changed since."""
+        """Make a version of `$LATEST`; the last one again if nothing has changed since.
+
+        `$LATEST.PUBLISHED` is made anew each time.
+        """
         target = latest_of(context, params)
-        refuse_unbuilt(params)
         await self._settling.finished(target.key)
         next_revision = str(uuid.uuid4())
 
@@ -47,9 +49,10 @@ class Versioning:
             check_steady(latest, params.get("RevisionId"))
             check_code(latest, params.get("CodeSha256"))
             check_publishable(latest)
+            check_publish_to(latest, params)
             return replace(latest, revision_id=next_revision)
 
-        wanted = Publication(str(uuid.uuid4()), params.get("Description"))
+        wanted = publication(params, str(uuid.uuid4()))
         try:
             version = await self._store.publish(target.key, alter, wanted, CODE_STORAGE_MAX_BYTES)
         except FunctionMissingError:

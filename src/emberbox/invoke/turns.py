@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 from emberbox.invoke.cross_account import Attachments
 from emberbox.model.alias import Alias
 from emberbox.model.function import FunctionVersion
-from emberbox.model.names import LATEST
+from emberbox.model.names import LATEST, PUBLISHED
 
 
 class Versions(Attachments, Protocol):
@@ -40,11 +40,16 @@ class Turns:
     def next(self, key: tuple[str, str, str], qualifier: str | None) -> Turn | None:
         """The version whose turn it is, or None if there is no such function or qualifier.
 
+        Without a qualifier it is `$LATEST`, or `$LATEST.PUBLISHED` where a function has that.
         The turn is not over before `taken`.
         """
         if qualifier is None or qualifier == LATEST:
             function = self._catalog.version(key, LATEST)
-            return None if function is None else Turn(function)
+            if function is None:
+                return None
+            if function.managed is not None and qualifier is None:
+                function = self._catalog.version(key, PUBLISHED) or function
+            return Turn(function)
         alias = self._catalog.alias(key, qualifier)
         if alias is None:
             function = self._catalog.version(key, qualifier)

@@ -19,6 +19,7 @@ class Kind(Enum):
     RUNTIME_MANAGEMENT = "runtime-management"
     RECURSION = "recursion"
     PROVISIONED = "provisioned-concurrency"
+    SCALING = "scaling"
 
 
 @dataclass(frozen=True, slots=True)

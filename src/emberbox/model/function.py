@@ -4,10 +4,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from emberbox.machine import Table
 from emberbox.model import limits
-from emberbox.model.names import LATEST, function_arn
+from emberbox.model.names import LATEST, PUBLISHED, function_arn
+
+PUBLISHED_NUMBER: Final = 10**17
+"""Where `$LATEST.PUBLISHED` stands among versions in order: last. SQL spells it out."""
 
 
 class State(Enum):
@@ -196,6 +200,8 @@ class FunctionVersion:
     @property
     def number(self) -> int:
         """The version's number, 0 for `$LATEST`."""
+        if self.version == PUBLISHED:
+            return PUBLISHED_NUMBER
         return 0 if self.version == LATEST else int(self.version)
 
     @property

@@ -7,15 +7,17 @@ import re
 from dataclasses import dataclass
 
 LATEST = "$LATEST"
+PUBLISHED = "$LATEST.PUBLISHED"
+"""The version of a function on managed instances that is made anew each time it is published."""
 
 _NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}\Z")
-_QUALIFIER = re.compile(r"(\$LATEST|[a-zA-Z0-9-_]{1,128})\Z")
+_QUALIFIER = re.compile(r"(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]{1,128})\Z")
 _REFERENCE = re.compile(
     r"(?:arn:(?P<partition>aws[a-zA-Z-]*):lambda:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):)?"
     r"(?:(?P<account>\d{12}):function:)?"
     r"(?P<bare>function:)?"
     r"(?P<name>[a-zA-Z0-9-_]{1,64})"
-    r"(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9-_]{1,128}))?\Z"
+    r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]{1,128}))?\Z"
 )
 
 
@@ -59,7 +61,7 @@ def is_function_name(text: str) -> bool:
 
 
 def is_qualifier(text: str) -> bool:
-    """Whether the text may qualify a function: $LATEST, a version number or an alias."""
+    """Whether the text may qualify a function: a version, by number or name, or an alias."""
     return _QUALIFIER.match(text) is not None
 
 

@@ -11,10 +11,14 @@ from emberbox.model.function import FunctionVersion, State, UpdateStatus
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What is wanted of a new version; `description` None takes that of `$LATEST`."""
+    """What is wanted of a new version; `description` None takes that of `$LATEST`.
+
+    `renews` asks for `$LATEST.PUBLISHED` in place of the next number.
+    """
 
     revision_id: str
     description: str | None = None
+    renews: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,8 @@ def is_unchanged(latest: FunctionVersion, last: LastPublished) -> bool:
     return then == last.version and latest.description == last.description
 
 
-def numbered(latest: FunctionVersion, number: int, wanted: Publication) -> FunctionVersion:
-    """`$LATEST` as the version of that number.
+def published(latest: FunctionVersion, version: str, wanted: Publication) -> FunctionVersion:
+    """`$LATEST` as the version of that name.
 
     It is Active at once if `$LATEST` has settled and no snapshot has to be made.
     """
@@ -54,7 +58,7 @@ def numbered(latest: FunctionVersion, number: int, wanted: Publication) -> Funct
     description = latest.description if wanted.description is None else wanted.description
     return replace(
         latest,
-        version=str(number),
+        version=version,
         description=description,
         revision_id=wanted.revision_id,
         state=State.PENDING if pending else State.ACTIVE,

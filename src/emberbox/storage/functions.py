@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from emberbox.model.attachment import Attachment
 from emberbox.model.function import FunctionVersion, Layer, State, UpdateStatus, opt_name
-from emberbox.model.names import LATEST
-from emberbox.model.versions import LastPublished, Publication, is_unchanged, numbered
+from emberbox.model.names import LATEST, PUBLISHED
+from emberbox.model.versions import LastPublished, Publication, is_unchanged, published
 from emberbox.storage.attachments import put_attachment
 from emberbox.storage.catalog import CatalogWriter, Delta, FunctionKey
 from emberbox.storage.database import Transaction
@@ -138,9 +138,9 @@ class FunctionStore:
         def work(tx: Transaction) -> tuple[FunctionVersion, Delta]:
             before = _existing(tx, key)
             after = alter(before)
-            last = _last_published(tx, before)
-            if last is not None and is_unchanged(before, last):
-                return last.version, Delta()
+            last = _repeated(tx, before, wanted)
+            if last is not None:
+                return last, Delta()
             tx.run("function_put", **row_of(after, tx.vault))
             answer = _publish(tx, after, wanted)
             check_code_size(tx, key.account, key.region, code_max_bytes)
@@ -278,15 +278,25 @@ def _last_published(tx: Transaction, latest: FunctionVersion) -> LastPublished |
     return None if row is None else LastPublished(function_of(row, tx.vault), given["description"])
 
 
+def _repeated(
+    tx: Transaction, latest: FunctionVersion, wanted: Publication
+) -> FunctionVersion | None:
+    """The version that was published last, if another number would only repeat it."""
+    last = None if wanted.renews else _last_published(tx, latest)
+    return last.version if last is not None and is_unchanged(latest, last) else None
+
+
 def _publish(tx: Transaction, latest: FunctionVersion, wanted: Publication) -> FunctionVersion:
     """The version that is `$LATEST` as it is: a new one, unless the last one is the same."""
-    last = _last_published(tx, latest)
-    if last is not None and is_unchanged(latest, last):
-        return last.version
+    if wanted.renews:
+        return _renew(tx, latest, wanted)
+    last = _repeated(tx, latest, wanted)
+    if last is not None:
+        return last
     account, region, name = latest.key
     given = tx.one("version_number", account=account, region=region, name=name)
     number = 1 if given is None else given["number"] + 1
-    version = numbered(latest, number, wanted)
+    version = published(latest, str(number), wanted)
     tx.run("function_add", **row_of(version, tx.vault))
     tx.run(
         "version_number_put",
@@ -296,6 +306,15 @@ def _publish(tx: Transaction, latest: FunctionVersion, wanted: Publication) -> F
         number=number,
         description=latest.description,
     )
+    return version
+
+
+def _renew(tx: Transaction, latest: FunctionVersion, wanted: Publication) -> FunctionVersion:
+    """`$LATEST.PUBLISHED`, made or made anew; what hangs on it stays."""
+    version = published(latest, PUBLISHED, wanted)
+    row = row_of(version, tx.vault)
+    if not tx.run("function_add", **row):
+        tx.run("function_put", **row)
     return version
 
 

@@ -236,7 +236,6 @@ async def test_bad_code_is_refused(api, code, message):
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        ("PublishTo", "LATEST_PUBLISHED"),
         ("Runtime", "custom"),
         ("RuntimeConfig", {"RuntimeArn": "a", "RuntimeAlias": "b"}),
         ("DurableConfig", {"RetentionPeriodInDays": 14}),

@@ -3,6 +3,7 @@
 import pytest
 
 PROVIDER = "arn:aws:lambda:us-east-1:123456789012:capacity-provider:cp"
+PUBLISHED = "$LATEST.PUBLISHED"
 MEMBER = "LambdaManagedInstancesCapacityProviderConfig"
 CONFIG = {MEMBER: {"CapacityProviderArn": PROVIDER, "PerExecutionEnvironmentMaxConcurrency": 10}}
 
@@ -86,13 +87,108 @@ async def test_what_cannot_be_given_is_refused(api, provider):
     assert alone.message == "AcceleratorConfig needs a CapacityProviderConfig."
 
 
-async def test_there_is_nothing_to_scale(api, provider):
-    """And the answer does not pretend that there is."""
+async def test_what_managed_instances_were_to_scale_to_is_kept(api, provider):
+    """By version; what is applied is not told, for nothing is."""
     await api.created(CapacityProviderConfig=CONFIG)
     await api("PublishVersion", FunctionName="f")
+    which = {"FunctionName": "f", "Qualifier": "1"}
+    wanted = {"MinExecutionEnvironments": 2, "MaxExecutionEnvironments": 5}
 
-    error = await api.refusal(
-        api("PutFunctionScalingConfig", FunctionName="f", Qualifier="1", FunctionScalingConfig={})
-    )
+    put = await api("PutFunctionScalingConfig", **which, FunctionScalingConfig=wanted)
+    shown = await api("GetFunctionScalingConfig", **which)
+    await api("PutFunctionScalingConfig", **which, FunctionScalingConfig={})
+    gone = await api("GetFunctionScalingConfig", **which)
+    wrong = {"MinExecutionEnvironments": 2, "MaxExecutionEnvironments": 1}
+    error = await api.refusal(api("PutFunctionScalingConfig", **which, FunctionScalingConfig=wrong))
 
-    assert "no managed instances" in error.message
+    arn = f"{api.arn}f:1"
+    assert put == {"FunctionState": "Active"}
+    assert shown == {"FunctionArn": arn, "RequestedFunctionScalingConfig": wanted}
+    assert gone == {"FunctionArn": arn}
+    assert error.message == "MinExecutionEnvironments 2 is greater than MaxExecutionEnvironments 1."
+
+
+async def test_latest_published_is_made_anew_each_time(api, provider):
+    """It has no number and takes none; what hangs on it, and what leads to it, stays."""
+    await api.created(CapacityProviderConfig=CONFIG, PublishTo="LATEST_PUBLISHED")
+    which = {"FunctionName": "f", "Qualifier": PUBLISHED}
+    first = await api("GetFunctionConfiguration", **which)
+    await api("CreateAlias", FunctionName="f", Name="live", FunctionVersion=PUBLISHED)
+    scaling = {"MinExecutionEnvironments": 1}
+    await api("PutFunctionScalingConfig", **which, FunctionScalingConfig=scaling)
+    code = api.zipped("other")
+    update = {"FunctionName": "f", "ZipFile": code, "PublishTo": "LATEST_PUBLISHED"}
+    second = await api("UpdateFunctionCode", **update)
+    await api.service.close()
+    again = await api("PublishVersion", FunctionName="f", PublishTo="LATEST_PUBLISHED")
+    number = await api("PublishVersion", FunctionName="f")
+    live = await api("GetFunctionConfiguration", FunctionName="f", Qualifier="live")
+    kept = await api("GetFunctionScalingConfig", **which)
+
+    for each in (first, second, again):
+        assert each["Version"] == PUBLISHED
+        assert each["FunctionArn"] == f"{api.arn}f:{PUBLISHED}"
+    assert first["CodeSha256"] != second["CodeSha256"] == live["CodeSha256"]
+    assert len({each["RevisionId"] for each in (first, second, again)}) == 3
+    assert number["Version"] == "1"
+    assert kept["RequestedFunctionScalingConfig"] == scaling
+
+
+async def test_latest_published_comes_after_all_numbers(api, provider):
+    """On pages of one function's versions, of all functions' and of a provider's."""
+    await api.created("a", CapacityProviderConfig=CONFIG, PublishTo="LATEST_PUBLISHED")
+    await api("PublishVersion", FunctionName="a")
+    await api.created("b", CapacityProviderConfig=CONFIG, Publish=True)
+    order = ["$LATEST", "1", PUBLISHED]
+    own = await pages(api, "Versions", "ListVersionsByFunction", FunctionName="a")
+    every = await pages(api, "Functions", "ListFunctions", FunctionVersion="ALL")
+    listing = "ListFunctionVersionsByCapacityProvider"
+    provided = await pages(api, "FunctionVersions", listing, CapacityProviderName="cp")
+
+    assert [each["Version"] for each in own] == order
+    assert [each["Version"] for each in every] == [*order, "$LATEST", "1"]
+    assert [each["FunctionArn"] for each in provided][2] == f"{api.arn}a:{PUBLISHED}"
+
+
+async def test_latest_published_can_be_deleted_but_not_changed(api, provider):
+    """Not while an alias leads to it; operations on $LATEST do not find it."""
+    await api.created(CapacityProviderConfig=CONFIG, PublishTo="LATEST_PUBLISHED")
+    which = {"FunctionName": f"f:{PUBLISHED}"}
+    await api("CreateAlias", FunctionName="f", Name="live", FunctionVersion=PUBLISHED)
+
+    used = await api.refusal(api("DeleteFunction", **which))
+    changed = await api.refusal(api("UpdateFunctionConfiguration", **which, Timeout=5))
+    await api("DeleteAlias", FunctionName="f", Name="live")
+    await api("DeleteFunction", **which)
+
+    assert used.status == 409
+    assert changed.status == 404
+    assert api.catalog.version(api.key(), PUBLISHED) is None
+    assert api.catalog.lookup(*api.key()) is not None
+
+
+async def test_only_functions_with_a_provider_have_it(api, provider):
+    """And none with snapshots."""
+    to = {"PublishTo": "LATEST_PUBLISHED"}
+    await api.created()
+    snap = {"CapacityProviderConfig": CONFIG, "SnapStart": {"ApplyOn": "PublishedVersions"}}
+
+    new = await api.refusal(api.create("g", **to))
+    old = await api.refusal(api("PublishVersion", FunctionName="f", **to))
+    snapped = await api.refusal(api.create("g", **snap, **to))
+
+    for error in (new, old):
+        assert "PublishTo needs a function with a capacity provider" in error.message
+    assert "SnapStart" in snapped.message
+    assert api.catalog.lookup(*api.key("g")) is None
+
+
+async def pages(api, member, operation, **params):
+    """What an operation lists, one by one."""
+    found, marker = [], {}
+    while True:
+        page = await api(operation, **params, MaxItems=1, **marker)
+        found += page[member]
+        if "NextMarker" not in page:
+            return found
+        marker = {"Marker": page["NextMarker"]}

@@ -6,7 +6,7 @@ import pytest
 
 from emberbox.invoke.turns import Turns
 from emberbox.model.alias import Alias
-from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.function import FunctionVersion, Logging, Managed
 from emberbox.storage.catalog import Delta, FunctionCatalog
 
 KEY = ("123456789012", "us-east-1", "f")
@@ -31,6 +31,20 @@ def catalog():
     made = FunctionCatalog()
     made.apply(KEY, Delta({v: version(v) for v in ("$LATEST", "1", "2")}, {"live": alias()}))
     return made
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_managed_functions_run_what_was_published_last(catalog, is_published):
+    """Where nothing else is asked for, and where there is such a version."""
+    versions = [version("$LATEST"), *([version("$LATEST.PUBLISHED")] if is_published else ())]
+    managed = (replace(each, managed=Managed("arn")) for each in versions)
+    catalog.apply(KEY, Delta.of(*managed))
+    turns = Turns(catalog)
+
+    unqualified = turns.next(KEY, None).function.version
+
+    assert unqualified == ("$LATEST.PUBLISHED" if is_published else "$LATEST")
+    assert turns.next(KEY, "$LATEST").function.version == "$LATEST"
 
 
 @pytest.mark.parametrize(

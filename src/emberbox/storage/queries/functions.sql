@@ -74,7 +74,7 @@ SELECT DISTINCT settings FROM functions WHERE settings LIKE '%"layers"%';
 -- name: functions_managed
 SELECT * FROM functions
 WHERE account = :account AND region = :region AND settings LIKE '%"managed"%'
-ORDER BY name, CAST(version AS INTEGER);
+ORDER BY name, place;
 
 -- name: functions_unsettled
 SELECT * FROM functions WHERE state = :state OR update_status = :update_status;
@@ -89,14 +89,14 @@ SELECT version FROM functions WHERE account = :account AND region = :region AND 
 -- name: functions_all_page
 SELECT * FROM functions
 WHERE account = :account AND region = :region
-    AND (name, CAST(version AS INTEGER)) > (:after, :after_number)
-ORDER BY name, CAST(version AS INTEGER) LIMIT :limit;
+    AND (name, place) > (:after, :after_number)
+ORDER BY name, place LIMIT :limit;
 
 -- name: function_versions_page
 SELECT * FROM functions
 WHERE account = :account AND region = :region AND name = :name
-    AND CAST(version AS INTEGER) > :after_number
-ORDER BY CAST(version AS INTEGER) LIMIT :limit;
+    AND place > :after_number
+ORDER BY place LIMIT :limit;
 
 -- name: version_number
 SELECT number, description FROM version_numbers
