@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import pytest
 from botocore import auth, awsrequest
+from material import make_zip
 from secured import ACCOUNT, TRUST, Secured, Someone, allow, document, secured
 
 from tools.running import client_environment, server_environment
@@ -181,6 +182,30 @@ def test_passing_roles(here, worker):
     assert (refused, "iam:PassRole" in message) == ("AccessDeniedException", True)
     refused, message, _ = here.as_root.denied("lambda", "create_function", **wanted, Role=nobody)
     assert message == "The role defined for the function cannot be assumed by Lambda."
+
+
+def test_code_is_read_for_those_alone_who_may_read_it(here, worker):
+    """Who makes a function of an object in a bucket needs the right to get the object."""
+    s3 = here.as_root.client("s3")
+    s3.create_bucket(Bucket="private-packages")
+    s3.put_object(Bucket="private-packages", Key="app.zip", Body=make_zip(app=""))
+    may_make = allow("lambda:*"), allow("iam:PassRole", worker)
+    packer = here.user("packer", *may_make)
+    reader = here.user(
+        "reader-of-code", *may_make, allow("s3:GetObject", "arn:aws:s3:::private-packages/*")
+    )
+    code = {"S3Bucket": "private-packages", "S3Key": "app.zip"}
+    wanted = {"FunctionName": "of-object", "Runtime": "python3.12", "Handler": "app.h"}
+
+    refused, message, _ = packer.denied(
+        "lambda", "create_function", **wanted, Role=worker, Code=code
+    )
+    layer, _, _ = packer.denied("lambda", "publish_layer_version", LayerName="l", Content=code)
+    made = reader.may("lambda", "create_function", **wanted, Role=worker, Code=code)
+
+    assert (refused, "s3:GetObject" in message) == ("AccessDeniedException", True)
+    assert layer == "AccessDeniedException"
+    assert made["CodeSize"] > 0
 
 
 def test_denials_are_explained(here):
@@ -518,10 +543,10 @@ def test_alarms_need_the_functions_policy(here, hello):
 
 def test_our_own_commands_hand_on_keys(here, tmp_path):
     """`emberbox env` and `aws` take a profile, and say what is wrong without one."""
-    key, secret, _ = here.user("kim", allow("lambda:ListFunctions")).keys
+    key, secret, _ = here.user("toni", allow("lambda:ListFunctions")).keys
     profiles = tmp_path / "profiles"
     profiles.write_text(
-        f"[kim]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
+        f"[toni]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
         f"[wrong]\naws_access_key_id = {key}\naws_secret_access_key = another\n"
         "[gone]\naws_access_key_id = AKIAGONE\naws_secret_access_key = another\n"
     )
@@ -537,8 +562,8 @@ def test_our_own_commands_hand_on_keys(here, tmp_path):
             env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
-    assert f"AWS_ACCESS_KEY_ID={key}" in emberbox("env", "--profile", "kim").stdout
-    listed = emberbox("aws", "--profile", "kim", "--", "lambda", "list-functions")
+    assert f"AWS_ACCESS_KEY_ID={key}" in emberbox("env", "--profile", "toni").stdout
+    listed = emberbox("aws", "--profile", "toni", "--", "lambda", "list-functions")
     assert listed.returncode == 0, listed.stderr
     assert "Functions" in json.loads(listed.stdout)
 

@@ -88,6 +88,27 @@ CASES = [
     ),
     (
         "lambda",
+        "CreateFunction",
+        {"FunctionName": "f", "Code": {"S3Bucket": "b", "S3Key": "k"}},
+        [("lambda:CreateFunction", LAMBDA + "function:f"), ("s3:GetObject", "arn:aws:s3:::b/k")],
+    ),
+    (
+        "lambda",
+        "UpdateFunctionCode",
+        {"FunctionName": "f", "S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "v"},
+        [
+            ("lambda:UpdateFunctionCode", LAMBDA + "function:f"),
+            ("s3:GetObjectVersion", "arn:aws:s3:::b/k"),
+        ],
+    ),
+    (
+        "lambda",
+        "PublishLayerVersion",
+        {"LayerName": "l", "Content": {"S3Bucket": "b", "S3Key": "k"}},
+        [("lambda:PublishLayerVersion", LAMBDA + "layer:l"), ("s3:GetObject", "arn:aws:s3:::b/k")],
+    ),
+    (
+        "lambda",
         "GetLayerVersion",
         {"LayerName": "l", "VersionNumber": 3},
         [("lambda:GetLayerVersion", LAMBDA + "layer:l:3")],

@@ -55,6 +55,19 @@ def _made_of(_place: Place, params: Params) -> Iterable[Need]:
         yield Need("lambda:PassCapacityProvider", str(given["CapacityProviderArn"]))
 
 
+def _made(place: Place, params: Params) -> Iterable[Need]:
+    """What a new function is given, and its code."""
+    yield from _made_of(place, params)
+    yield from _read(params.get("Code") or {})
+
+
+def _read(code: Params) -> Iterable[Need]:
+    """Code in a bucket is read for whoever gives it, who must be allowed to read it."""
+    if code.get("S3Bucket") and code.get("S3Key"):
+        action = "GetObjectVersion" if code.get("S3ObjectVersion") else "GetObject"
+        yield Need(f"s3:{action}", f"arn:aws:s3:::{code['S3Bucket']}/{code['S3Key']}")
+
+
 def _permission(place: Place, params: Params) -> Iterable[Need]:
     context = {"lambda:principal": (str(params.get("Principal", "")),)}
     if params.get("FunctionUrlAuthType"):
@@ -106,7 +119,9 @@ LAMBDA = Access(
         }
     ),
     more={
-        "CreateFunction": _made_of,
+        "CreateFunction": _made,
+        "PublishLayerVersion": lambda _place, params: _read(params["Content"]),
+        "UpdateFunctionCode": lambda _place, params: _read(params),
         "UpdateFunctionConfiguration": _made_of,
     },
     instead={
