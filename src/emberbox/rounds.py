@@ -59,6 +59,34 @@ async def until_done(work: Callable[[], Awaitable[T]], trouble: Trouble) -> T:
             return result
 
 
+class Paced:
+    """The same work again and again, with a pause of the same length before each time."""
+
+    def __init__(
+        self, work: Callable[[], Awaitable[object]], pause_s: float, trouble: Trouble
+    ) -> None:
+        self._work = work
+        self._pause_s = pause_s
+        self._trouble = trouble
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self, *, at_once: bool = False) -> None:
+        """Begin, with a pause unless it is to be done at once; needs a running loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run(at_once=at_once))
+
+    async def close(self) -> None:
+        """Stop, in the middle of the work if need be."""
+        task, self._task = self._task, None
+        await _cancelled(task)
+
+    async def _run(self, *, at_once: bool) -> None:
+        if not at_once:
+            await asyncio.sleep(self._pause_s)
+        while True:
+            await until_done(self._work, self._trouble)
+            await asyncio.sleep(self._pause_s)
+
+
 class Rounds:
     """Rounds of work whenever there may be some.
 
@@ -84,10 +112,7 @@ class Rounds:
     async def close(self) -> None:
         """Stop, in the middle of a round if need be."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await _cancelled(task)
 
     def soon(self) -> None:
         """There is something to do, or the clock of a test has moved."""
@@ -118,3 +143,10 @@ class Rounds:
             # Not wait_for, which may swallow a cancellation.
             async with asyncio.timeout(wait):
                 await self._wake.wait()
+
+
+async def _cancelled(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

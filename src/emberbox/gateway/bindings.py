@@ -1,14 +1,16 @@
-"""What REST operations put outside the body: path labels, query string, headers, status code."""
+"""Where REST operations put things: path labels, query string, headers, status code, body."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 from emberbox.gateway.scalars import ISO8601, RFC822, check, read_text, write_text
 from emberbox.gateway.shapes import Shape
-from emberbox.gateway.wire import Call, HttpRequest, OutputError, UnreadableError
+from emberbox.gateway.wire import Call, HttpRequest, MalformedError, OutputError, UnreadableError
 from emberbox.model.request import Params
 
 _ITEMS_MAX: Final = 1_000
+
+Document = TypeVar("Document")
 
 
 def read_bindings(call: Call, shape: Shape, request: HttpRequest) -> Params:
@@ -30,6 +32,35 @@ def read_bindings(call: Call, shape: Shape, request: HttpRequest) -> Params:
         if value is not None:
             found[member] = value
     return found
+
+
+def read_body(
+    shape: Shape,
+    body: bytes,
+    parse: Callable[[bytes], Document],
+    decode: Callable[[Shape, Document], Any],
+    decode_fields: Callable[[Shape, Document], Params],
+) -> Params:
+    """What the body holds; an empty body holds nothing, not even an empty payload."""
+    if not body:
+        return {}
+    if shape.payload is None:
+        return decode_fields(shape, parse(body)) if shape.fields else {}
+    payload = shape.members[shape.payload]
+    match payload.type:
+        case "blob":
+            return {shape.payload: body}
+        case "string":
+            return {shape.payload: _text(body)}
+        case _:
+            return {shape.payload: decode(payload, parse(body))}
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedError(str(error)) from None
 
 
 def write_bindings(shape: Shape, output: Params) -> tuple[int | None, list[tuple[str, str]]]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from emberbox.errors import CallerError
 from emberbox.gateway import event_stream
-from emberbox.gateway.bindings import read_bindings, write_bindings
+from emberbox.gateway.bindings import read_bindings, read_body, write_bindings
 from emberbox.gateway.failures import Failure
 from emberbox.gateway.json_errors import error_fields, error_headers
 from emberbox.gateway.json_values import (
@@ -41,7 +41,8 @@ class RestJson:
         if shape is None:
             return {}
         try:
-            return {**read_bindings(call, shape, request), **_read_body(shape, request.body)}
+            bound = read_bindings(call, shape, request)
+            return {**bound, **read_body(shape, request.body, load, decode, decode_fields)}
         except MalformedError as error:
             text = f"Could not parse request body into json: {error}"
             raise CallerError("SerializationException", text, status=400) from None
@@ -74,29 +75,6 @@ class RestJson:
             *error_headers(failure),
         ]
         return HttpResponse(failure.status, headers, dump(error_fields(failure, encode)))
-
-
-def _read_body(shape: Shape, body: bytes) -> Params:
-    """What the body holds; an empty body holds nothing, not even an empty payload."""
-    if not body:
-        return {}
-    if shape.payload is None:
-        return decode_fields(shape, load(body)) if shape.fields else {}
-    payload = shape.members[shape.payload]
-    match payload.type:
-        case "blob":
-            return {shape.payload: body}
-        case "string":
-            return {shape.payload: _text(body)}
-        case _:
-            return {shape.payload: decode(payload, load(body))}
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise MalformedError(str(error)) from None
 
 
 def _write_body(shape: Shape, output: Params) -> tuple[str, Body]:

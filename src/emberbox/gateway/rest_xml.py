@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from emberbox.errors import CallerError
 from emberbox.gateway import event_stream
-from emberbox.gateway.bindings import read_bindings, write_bindings
+from emberbox.gateway.bindings import read_bindings, read_body, write_bindings
 from emberbox.gateway.failures import Failure
 from emberbox.gateway.scalars import check
 from emberbox.gateway.shapes import ServiceModel, Shape
@@ -13,7 +13,6 @@ from emberbox.gateway.wire import (
     Call,
     HttpRequest,
     HttpResponse,
-    MalformedError,
     UnreadableError,
     as_body,
 )
@@ -69,7 +68,7 @@ class RestXml:
         except UnreadableError as error:
             raise CallerError("InvalidArgument", str(error), status=400) from None
         try:
-            return {**bound, **_read_body(shape, request.body)}
+            return {**bound, **read_body(shape, request.body, read_xml, decode, decode_fields)}
         except UnreadableError:
             raise CallerError("MalformedXML", _MALFORMED, status=400) from None
 
@@ -115,29 +114,6 @@ def _identity(request_id: str) -> list[tuple[str, str]]:
 
 def _host_id(request_id: str) -> str:
     return f"{request_id.replace('-', '')}="
-
-
-def _read_body(shape: Shape, body: bytes) -> Params:
-    """What the body holds; an empty body holds nothing, not even an empty payload."""
-    if not body:
-        return {}
-    if shape.payload is None:
-        return decode_fields(shape, read_xml(body)) if shape.fields else {}
-    payload = shape.members[shape.payload]
-    match payload.type:
-        case "blob":
-            return {shape.payload: body}
-        case "string":
-            return {shape.payload: _text(body)}
-        case _:
-            return {shape.payload: decode(payload, read_xml(body))}
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise MalformedError(str(error)) from None
 
 
 def _write_body(operation: str, shape: Shape, output: Params) -> tuple[str, Body]:

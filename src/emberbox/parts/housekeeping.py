@@ -1,11 +1,11 @@
 """What nobody uses any more is removed now and then."""
 
-import asyncio
 import logging
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 
 from emberbox.environment.fleet import Fleet
 from emberbox.functions.service import FunctionsService
+from emberbox.rounds import Paced, Trouble
 
 log = logging.getLogger("emberbox.server")
 
@@ -13,25 +13,15 @@ _EVERY_S = 3_600.0
 
 
 def keep_house(functions: FunctionsService, fleet: Fleet, stack: AsyncExitStack) -> None:
-    """Begin to; until the stack unwinds."""
-    stack.push_async_callback(_cancel, asyncio.create_task(_keep_house(functions, fleet)))
+    """Remove code that nobody uses, now and then every hour, until the stack unwinds."""
 
-
-async def _keep_house(functions: FunctionsService, fleet: Fleet) -> None:
-    """Remove code that nobody uses, at the start and then every hour."""
-    while True:
+    async def remove_unused_code() -> None:
         mounted = {tree for e in fleet.environments() for tree in e.plan.trees.names}
-        try:
-            removed = await functions.collect_packages(mounted)
-        except OSError as error:
-            log.warning("unused code packages could not be removed: %s", error)
-        else:
-            if removed:
-                log.info("%d unused code packages were removed", removed)
-        await asyncio.sleep(_EVERY_S)
+        removed = await functions.collect_packages(mounted)
+        if removed:
+            log.info("%d unused code packages were removed", removed)
 
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    trouble = Trouble(log, "unused code packages could not be removed")
+    keeping = Paced(remove_unused_code, _EVERY_S, trouble)
+    keeping.open(at_once=True)
+    stack.push_async_callback(keeping.close)

@@ -20,7 +20,7 @@ from emberbox.parts.asynchronous import Asynchronous
 from emberbox.parts.ground import Ground
 from emberbox.services.elsewhere import Elsewhere
 from emberbox.services.sns.elsewhere import TopicsElsewhere
-from emberbox.services.sns.senders import MayDeliver, SendToQueue
+from emberbox.services.sns.senders import MayDeliver
 from emberbox.services.sns.service import SnsService
 from emberbox.services.sns.signing import Signer
 from emberbox.services.sns.web import WebPoster
@@ -29,6 +29,7 @@ from emberbox.services.sqs.metrics import QueueMetrics
 from emberbox.services.sqs.port import LocalQueues
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sqs.sink import QueueSink
+from emberbox.services.to_queues import SendToQueue
 from emberbox.sources.counting import counting
 from emberbox.sources.engine import Engine
 from emberbox.sources.invoking import FunctionWatch, Invoker

@@ -7,10 +7,10 @@ written before anybody reads.
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 
 from emberbox.clock import Clock
 from emberbox.model.metrics import Point, SeriesKey
+from emberbox.rounds import Paced, Trouble
 from emberbox.storage.metrics import KEEP_S, MetricStore
 
 log = logging.getLogger("emberbox.metrics")
@@ -31,20 +31,17 @@ class MetricSink:
         self._clock = clock
         self._pending: dict[tuple[SeriesKey, int], Point] = {}
         self._writing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._flushing = Paced(self._work, _FLUSH_S, Trouble(log, "metrics cannot be written"))
         self._forgotten = float("-inf")
         self.before_flush: list[Callable[[], None]] = []
 
     def open(self) -> None:
         """Begin to write what is collected."""
-        self._task = asyncio.get_running_loop().create_task(self._work())
+        self._flushing.open()
 
     async def close(self) -> None:
         """Write the rest."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._flushing.close()
         try:
             await self.flush()
         except Exception:
@@ -85,12 +82,7 @@ class MetricSink:
                 raise
 
     async def _work(self) -> None:
-        while True:
-            await asyncio.sleep(_FLUSH_S)
-            try:
-                await self.flush()
-                if self._clock.monotonic() - self._forgotten > _FORGET_S:
-                    self._forgotten = self._clock.monotonic()
-                    await self._store.forget(int(self._clock.now()) - KEEP_S)
-            except Exception:
-                log.exception("metrics cannot be written, trying again")
+        await self.flush()
+        if self._clock.monotonic() - self._forgotten > _FORGET_S:
+            self._forgotten = self._clock.monotonic()
+            await self._store.forget(int(self._clock.now()) - KEEP_S)

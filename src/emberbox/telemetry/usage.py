@@ -18,6 +18,7 @@ from emberbox.model.invocation import Invocation
 from emberbox.model.metrics import Point
 from emberbox.model.report import Measurement
 from emberbox.model.usage import Subject, Usage, usage_of
+from emberbox.rounds import Paced, Trouble
 from emberbox.storage.usage import KEEP_RUNS_S, UsageStore
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
 from emberbox.telemetry.live import Live
@@ -78,7 +79,7 @@ class UsageSink:
         self._pending: list[Usage] = []
         self._sealed: deque[tuple[int, list[Usage]]] = deque()
         self._writing = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._flushing = Paced(self._work, _FLUSH_S, Trouble(log, "usage cannot be written"))
         self._forgotten = float("-inf")
 
     async def recover(self) -> int:
@@ -95,14 +96,11 @@ class UsageSink:
     def open(self) -> None:
         """Begin to write what is collected."""
         self._metrics.before_reading(self._give_metrics)
-        self._task = asyncio.get_running_loop().create_task(self._work())
+        self._flushing.open()
 
     async def close(self) -> None:
         """Write the rest."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._flushing.close()
         with suppress(EmberboxError):
             await self.flush()
         self._journal.close()
@@ -170,15 +168,10 @@ class UsageSink:
                 self._journal.discard(generation)
 
     async def _work(self) -> None:
-        while True:
-            await asyncio.sleep(_FLUSH_S)
-            try:
-                await self.flush()
-                if self._clock.monotonic() - self._forgotten > _FORGET_S:
-                    self._forgotten = self._clock.monotonic()
-                    await self._store.forget(self._clock.now() - KEEP_RUNS_S)
-            except Exception:
-                log.exception("usage cannot be written, trying again")
+        await self.flush()
+        if self._clock.monotonic() - self._forgotten > _FORGET_S:
+            self._forgotten = self._clock.monotonic()
+            await self._store.forget(self._clock.now() - KEEP_RUNS_S)
 
 
 def _usages(function: FunctionVersion, arn: str, ended: Iterable[_Ended]) -> list[Usage]:

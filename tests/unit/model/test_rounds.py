@@ -7,7 +7,7 @@ import pytest
 
 from emberbox.clock import ManualClock
 from emberbox.errors import PlatformError
-from emberbox.rounds import Rounds, Trouble, until_done
+from emberbox.rounds import Paced, Rounds, Trouble, until_done
 
 LOG = logging.getLogger("emberbox.test")
 
@@ -117,3 +117,57 @@ async def test_work_is_tried_until_it_is_done(monkeypatch):
     monkeypatch.setattr(asyncio, "sleep", sleep)
     assert await until_done(work, Trouble(LOG, "work waits")) == "done"
     assert paused == [1, 2]
+
+
+async def test_paced_work_is_done_again_and_again_until_it_is_closed():
+    """First at once or after a pause, as is asked."""
+    enough, count = asyncio.Event(), 0
+
+    async def work():
+        nonlocal count
+        count += 1
+        if count == 3:
+            enough.set()
+
+    paced = Paced(work, 0.0, Trouble(LOG, "work waits"))
+    paced.open(at_once=True)
+    async with asyncio.timeout(10):
+        await enough.wait()
+    await paced.close()
+    done = count
+    await asyncio.sleep(0)
+    assert count == done >= 3
+
+
+async def test_paced_work_waits_for_its_first_time():
+    """Nothing is done while a server is still starting."""
+    began = asyncio.Event()
+
+    async def work():
+        began.set()
+
+    paced = Paced(work, 3_600.0, Trouble(LOG, "work waits"))
+    paced.open()
+    await asyncio.sleep(0)
+    assert not began.is_set()
+    await paced.close()
+
+
+async def test_paced_work_outlives_what_it_raises(caplog):
+    """An error that nobody expected is logged, and the work is done again."""
+    errors, enough = [KeyError("odd"), None], asyncio.Event()
+
+    async def work():
+        error = errors.pop(0)
+        if error is not None:
+            raise error
+        enough.set()
+        await asyncio.Event().wait()
+
+    paced = Paced(work, 0.0, Trouble(LOG, "work waits"))
+    paced.open(at_once=True)
+    async with asyncio.timeout(10):
+        await enough.wait()
+    await paced.close()
+    assert errors == []
+    assert caplog.messages == ["work waits, trying again"]

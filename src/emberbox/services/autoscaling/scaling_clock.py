@@ -1,11 +1,9 @@
 """Looks at targets every second: schedules that are due, utilizations that ask for more or less."""
 
-import asyncio
 import logging
 import uuid
 from collections import deque
 from collections.abc import Awaitable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final, Protocol
@@ -14,6 +12,7 @@ from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.model.schedules import Expression, parse_expression
 from emberbox.model.target_tracking import IN_MINUTES, Situation, Tracking, wanted, within
+from emberbox.rounds import Paced, Trouble
 from emberbox.services.autoscaling.naming import function_of
 from emberbox.storage.scaling import Kind, Record, ScalingStore
 
@@ -72,26 +71,15 @@ class ScalingClock:
         self._clock = clock
         self._watched: dict[tuple[str, str, str], _Watched] = {}
         self._failing: set[tuple[Kind, str, str, str, str]] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._looking = Paced(self.look, _LOOK_S, Trouble(log, "targets cannot be scaled"))
 
     def open(self) -> None:
         """Begin to look."""
-        self._task = asyncio.get_running_loop().create_task(self._work())
+        self._looking.open()
 
     async def close(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _work(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            try:
-                await self.look()
-            except Exception:
-                log.exception("targets cannot be scaled, trying again")
+        await self._looking.close()
 
     async def look(self) -> None:
         """Do what is due; what fails of one action or target is logged, and the others go on."""

@@ -1,9 +1,7 @@
 """Evaluates alarms when their periods end, and acts when their states change."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from json import dumps
 from typing import Any
@@ -12,6 +10,7 @@ from emberbox.clock import Clock, utc
 from emberbox.errors import CallerError, EmberboxError
 from emberbox.model.alarms import AlarmState, Rule, evaluate, reason
 from emberbox.model.request import Params, RequestContext
+from emberbox.rounds import Paced, Trouble
 from emberbox.services.cloudwatch.alarm_messages import event, history_of, notification
 from emberbox.services.cloudwatch.queries import MetricQueries
 from emberbox.storage.alarms import HISTORY_KEEP_S, Alarm, AlarmStore, HistoryItem
@@ -44,26 +43,15 @@ class AlarmClock:
         self._clock = clock
         self._act = act
         self._evaluated: dict[tuple[str, str, str], int] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._looking = Paced(self.look, _LOOK_S, Trouble(log, "alarms cannot be evaluated"))
 
     def open(self) -> None:
         """Begin to look at alarms."""
-        self._task = asyncio.get_running_loop().create_task(self._work())
+        self._looking.open()
 
     async def close(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _work(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            try:
-                await self.look()
-            except Exception:
-                log.exception("alarms cannot be evaluated, trying again")
+        await self._looking.close()
 
     async def look(self) -> None:
         """Evaluate the alarms for which a new period, or a minute, has come."""

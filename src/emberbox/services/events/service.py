@@ -1,17 +1,17 @@
 """The service `events`, put together from its groups of operations."""
 
-import asyncio
+import logging
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from emberbox.clock import Clock
-from emberbox.errors import EmberboxError
 from emberbox.identity.sealing import Sealer
 from emberbox.model.event_bus import Archive, Bus, Connection, Destination, Replay, Rule
 from emberbox.model.parcels import Parcel
 from emberbox.model.request import Operation
+from emberbox.rounds import Paced, Trouble
 from emberbox.services.events.archives import ArchiveOperations
 from emberbox.services.events.buses import BusOperations
 from emberbox.services.events.calling import Caller
@@ -30,6 +30,8 @@ from emberbox.services.targets.web import WebCaller
 from emberbox.storage.database import Database
 from emberbox.storage.outbox import Outbox
 from emberbox.storage.shelf import Shelf
+
+log = logging.getLogger("emberbox.events")
 
 _EXPIRE_EVERY_S = 3_600.0
 
@@ -56,6 +58,9 @@ class EventsService:
         self.putting = PutOperations(self.buses, self.router, clock)
         self._archiving = ArchiveOperations(database, self.buses, archives, clock)
         self._replaying = ReplayOperations(database, archives, replays, self.router, clock)
+        self._expiring = Paced(
+            self._archiving.expire, _EXPIRE_EVERY_S, Trouble(log, "archives keep what has expired")
+        )
         connecting = ConnectionOperations(connections, sealer, clock)
         destining = DestinationOperations(destinations, connecting, clock)
         self.caller = Caller(destining, connecting, web, clock)
@@ -99,8 +104,8 @@ class EventsService:
         stack.push_async_callback(self.ticking.close)
         self._replaying.open()
         stack.push_async_callback(self._replaying.close)
-        expiring = asyncio.get_running_loop().create_task(self._expire())
-        stack.callback(expiring.cancel)
+        self._expiring.open(at_once=True)
+        stack.push_async_callback(self._expiring.close)
 
     async def put(self, parcel: Parcel) -> None:
         """A bus as the target of a rule of another."""
@@ -110,9 +115,3 @@ class EventsService:
         shelf = Shelf[Any](database, kind, type_)
         self._shelves.append(shelf)
         return shelf
-
-    async def _expire(self) -> None:
-        while True:
-            with suppress(EmberboxError):
-                await self._archiving.expire()
-            await asyncio.sleep(_EXPIRE_EVERY_S)

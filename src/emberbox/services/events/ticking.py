@@ -1,13 +1,12 @@
 """Scheduled rules: one timer for all of them, over their next moments on disk."""
 
-import asyncio
 import logging
 import sqlite3
-from contextlib import suppress
 from typing import Final
 
 from emberbox.clock import Clock
 from emberbox.model.event_bus import Rule, scheduled_event
+from emberbox.rounds import Rounds, Trouble
 from emberbox.services.events.routing import Outcome, Router, fresh_id
 from emberbox.services.events.rules import next_due
 from emberbox.storage.database import Database, Transaction
@@ -17,7 +16,6 @@ from emberbox.storage.shelf import Shelf, ShelfKey
 log = logging.getLogger("emberbox.events")
 
 _AT_ONCE: Final = 100
-_TROUBLE_S: Final = 1.0
 
 
 class RuleClock:
@@ -33,41 +31,24 @@ class RuleClock:
         self._rules = rules
         self._router = router
         self._clock = clock
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.round, clock, Trouble(log, "scheduled rules cannot be run"))
         rules.mirror.listeners.append(self._rule_changed)
 
     def open(self) -> None:
         """Begin."""
-        self._task = asyncio.get_running_loop().create_task(self._work())
+        self._rounds.open()
 
     async def close(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._rounds.close()
 
     def poke(self) -> None:
         """Look again: a rule has changed, or the clock of a test has moved."""
-        self._wake.set()
+        self._rounds.soon()
 
     def _rule_changed(self, before: Rule | None, after: Rule | None) -> None:
         if (before is not None and before.schedule) or (after is not None and after.schedule):
             self.poke()
-
-    async def _work(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                later = await self.round()
-            except Exception:
-                log.exception("scheduled rules cannot be run, trying again")
-                later = self._clock.now() + _TROUBLE_S
-            wait = None if later is None else max(0.0, later - self._clock.now())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._wake.wait()
 
     async def round(self) -> float | None:
         """Trigger what is due; when the next is."""

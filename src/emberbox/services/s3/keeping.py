@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from emberbox.errors import EmberboxError
+from emberbox.rounds import Trouble, until_done
 from emberbox.services.s3.checksums import Hasher, hasher
 from emberbox.storage.blob_files import SMALL_BYTES, BlobFiles, BlobWriter
 from emberbox.storage.database import Change, Database, Transaction
@@ -222,17 +222,15 @@ class Keeper:
             self._wake.set()
 
     async def _sweep(self) -> None:
+        trouble = Trouble(log, "files of removed objects stay for now")
         while True:
             await self._wake.wait()
             # Who has read the metadata just before has this long to say that it reads the bytes.
             await asyncio.sleep(_SWEEP_PAUSE_S)
             self._wake.clear()
-            try:
-                await self._sweep_once()
-                if not self._wake.is_set():
-                    self._clean.set()
-            except (EmberboxError, OSError) as error:
-                log.warning("files of removed objects stay for now: %s", error)
+            await until_done(self._sweep_once, trouble)
+            if not self._wake.is_set():
+                self._clean.set()
 
     async def _sweep_once(self) -> None:
         def look(tx: Transaction) -> list[str]:

@@ -1,6 +1,5 @@
 """Does what the lifecycle configurations of buckets say, some times an hour."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -9,7 +8,7 @@ from typing import Final
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.model.s3_lifecycle import Act, Facts, Rule, act, prefix_of, upload_is_due
-from emberbox.rounds import Trouble, until_done
+from emberbox.rounds import Paced, Trouble
 from emberbox.services.s3.deleting import check_lock
 from emberbox.services.s3.object_facts import rules_of
 from emberbox.services.s3.telling import Teller
@@ -41,18 +40,15 @@ class Lifecycle:
         self._uploads = uploads
         self._teller = teller
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
+        self._keeping = Paced(self.run, _PAUSE_S, Trouble(log, "lifecycles wait"))
 
     def open(self) -> None:
         """Begin."""
-        self._task = asyncio.get_running_loop().create_task(self._work())
+        self._keeping.open()
 
     async def close(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._keeping.close()
 
     async def run(self) -> int:
         """Do what is due in every bucket; how many versions and uploads went."""
@@ -64,15 +60,9 @@ class Lifecycle:
             with suppress(BucketMissingError):
                 count += await self._expire(bucket, rules)
                 count += await self._abort(bucket, rules)
+        if count:
+            log.info("%d versions and uploads were removed by lifecycles", count)
         return count
-
-    async def _work(self) -> None:
-        trouble = Trouble(log, "lifecycles wait")
-        while True:
-            await asyncio.sleep(_PAUSE_S)
-            count = await until_done(self.run, trouble)
-            if count:
-                log.info("%d versions and uploads were removed by lifecycles", count)
 
     async def _expire(self, bucket: Bucket, rules: Sequence[Rule]) -> int:
         now, count = self._clock.now(), 0

@@ -1,15 +1,15 @@
 """The service `scheduler`: its operations, and the one timer that runs all schedules."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, Self
 
 from emberbox.clock import Clock
 from emberbox.model.request import Operation
 from emberbox.model.scheduling import Group
+from emberbox.rounds import Rounds, Trouble
 from emberbox.services.scheduler.groups import GroupOperations
 from emberbox.services.scheduler.schedules import ScheduleOperations
 from emberbox.services.targets.dispatching import Dispatcher
@@ -21,7 +21,6 @@ from emberbox.storage.shelf import Shelf
 log = logging.getLogger("emberbox.scheduler")
 
 _AT_ONCE: Final = 100
-_TROUBLE_S: Final = 1.0
 
 
 class SchedulerService:
@@ -34,10 +33,10 @@ class SchedulerService:
         self.groups = Shelf(database, "group", Group)
         self._store = ScheduleStore(database)
         self._clock = clock
-        self._wake = asyncio.Event()
+        self._rounds = Rounds(self.round, clock, Trouble(log, "schedules cannot be run"))
         self._dispatcher: Dispatcher | None = None
         groups = GroupOperations(self.groups, self._store, clock)
-        schedules = ScheduleOperations(self._store, groups, clock, self._wake.set, callable_)
+        schedules = ScheduleOperations(self._store, groups, clock, self._rounds.soon, callable_)
         self.operations: Mapping[str, Operation] = {
             **groups.operations,
             **schedules.operations,
@@ -59,7 +58,8 @@ class SchedulerService:
         self._dispatcher = dispatcher
         dispatcher.open()
         stack.push_async_callback(dispatcher.close)
-        stack.push_async_callback(_end, asyncio.get_running_loop().create_task(self._work()))
+        self._rounds.open()
+        stack.push_async_callback(self._rounds.close)
 
     async def round(self) -> float | None:
         """Run what is due; when the next is."""
@@ -67,22 +67,3 @@ class SchedulerService:
             if self._dispatcher is not None:
                 self._dispatcher.take(sent)
         return await self._store.next()
-
-    async def _work(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                later = await self.round()
-            except Exception:
-                log.exception("schedules cannot be run, trying again")
-                later = self._clock.now() + _TROUBLE_S
-            wait = None if later is None else max(0.0, later - self._clock.now())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._wake.wait()
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -11,6 +11,7 @@ from emberbox.model.notification import Urls, lambda_event, signed, text_to_sign
 from emberbox.model.sns_retries import content_type
 from emberbox.model.topic import Publication, Subscription
 from emberbox.services.sns.signing import Signer
+from emberbox.services.to_queues import SendToQueue
 from emberbox.storage.topics import TopicStore
 
 _TOO_MANY: Final = 429
@@ -33,23 +34,6 @@ MayDeliver = Callable[[str, str], Awaitable[bool]]
 Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[int]]
 """Posts a body with headers to a URL: the status. OSError if there is none, CallerError if it may
 not be."""
-
-
-class SendToQueue(Protocol):
-    """Sends to the queue with this ARN; CallerError if it cannot take the message."""
-
-    async def __call__(
-        self,
-        arn: str,
-        body: str,
-        attributes: Mapping[str, Mapping[str, Any]],
-        *,
-        group_id: str | None = None,
-        deduplication_id: str | None = None,
-        trace: str = "",
-    ) -> None:
-        """Return once the message is on disk there. `trace` goes on with it."""
-        ...
 
 
 class Senders:

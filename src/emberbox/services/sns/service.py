@@ -15,11 +15,12 @@ from emberbox.services.sns.delivering import Counted, Deliveries
 from emberbox.services.sns.mobile import MobileOperations
 from emberbox.services.sns.naming import topic_at
 from emberbox.services.sns.publishing import Publisher, PublishOperations
-from emberbox.services.sns.senders import InvokeAsync, MayDeliver, Post, Senders, SendToQueue
+from emberbox.services.sns.senders import InvokeAsync, MayDeliver, Post, Senders
 from emberbox.services.sns.signing import Signer
 from emberbox.services.sns.subscriptions import SubscriptionOperations
 from emberbox.services.sns.text_messages import TextMessageOperations
 from emberbox.services.sns.topics import TopicOperations
+from emberbox.services.to_queues import SendToQueue
 from emberbox.storage.database import Database
 from emberbox.storage.publications import PublicationStore
 from emberbox.storage.sns_records import SnsRecords

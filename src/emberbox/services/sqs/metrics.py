@@ -3,16 +3,14 @@
 Source: SQS guide, "Available CloudWatch metrics for Amazon SQS".
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
 from emberbox.clock import Clock
 from emberbox.model.metrics import Dimension, SeriesKey
-from emberbox.rounds import Trouble, until_done
+from emberbox.rounds import Paced, Trouble
 from emberbox.services.sqs.broker import Broker
 from emberbox.storage.queue_records import Queue, QueueKey
 
@@ -34,19 +32,16 @@ class QueueMetrics:
         self._add = add
         self._clock = clock
         self._used: dict[int, tuple[float, Queue]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._looking = Paced(self.look, _EVERY_S, Trouble(log, "queues cannot be counted"))
 
     def open(self) -> None:
         """Begin to count."""
         self._broker.counted = self.counted
-        self._task = asyncio.create_task(self._keep_looking())
+        self._looking.open()
 
     async def close(self) -> None:
         """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._looking.close()
 
     def counted(self, queue: Queue, metric: str, value: float) -> None:
         """One value of now."""
@@ -74,12 +69,6 @@ class QueueMetrics:
                 groups = await self._broker.groups_in_flight(queue)
                 name = "ApproximateNumberOfGroupsWithInflightMessages"
                 self._add(_series(queue.key, name), groups)
-
-    async def _keep_looking(self) -> None:
-        trouble = Trouble(log, "queues cannot be counted")
-        while True:
-            await asyncio.sleep(_EVERY_S)
-            await until_done(self.look, trouble)
 
 
 @lru_cache(8_192)

@@ -5,11 +5,13 @@ import logging
 import uuid
 from base64 import b64encode
 from contextlib import suppress
+from functools import partial
 from json import dumps
 from typing import Final
 
-from emberbox.errors import CallerError, PlatformError
+from emberbox.errors import CallerError
 from emberbox.model.request import Operation, Params, RequestContext
+from emberbox.rounds import Trouble, until_done
 from emberbox.services.sqs.broker import Broker
 from emberbox.services.sqs.naming import bad_value, in_range
 from emberbox.services.sqs.queues import QueueOperations
@@ -21,7 +23,6 @@ log = logging.getLogger("emberbox.sqs")
 _STEP: Final = 100
 _RATE_MAX: Final = 500
 _LISTED: Final = 10
-_RETRY_S: Final = 5.0
 
 
 class MoveOperations:
@@ -146,13 +147,9 @@ class MoveOperations:
         task.add_done_callback(lambda _task: self._tasks.pop(move.handle, None))
 
     async def _run(self, move: Move) -> None:
+        trouble = Trouble(log, f"messages of {move.source} could not be moved yet")
         while True:
-            try:
-                step = await self._step(move)
-            except PlatformError as error:
-                log.warning("messages of %s could not be moved yet: %s", move.source, error)
-                await asyncio.sleep(_RETRY_S)
-                continue
+            step = await until_done(partial(self._step, move), trouble)
             if step.failure is not None:
                 await self._moves.end(move.handle, "FAILED", step.failure)
                 return

@@ -5,31 +5,16 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 from emberbox.errors import CallerError
 from emberbox.model.parcels import Parcel
+from emberbox.services.to_queues import SendToQueue
 
 _DENIED: Final = 403
 
 May = Callable[[Parcel, str, str], Awaitable[bool]]
 """(parcel, action, ARN): whether the sender may do that to the resource."""
-
-
-class SendToQueue(Protocol):
-    """Sends to the queue with this ARN; CallerError if it cannot take the message."""
-
-    async def __call__(
-        self,
-        arn: str,
-        body: str,
-        attributes: Mapping[str, Mapping[str, Any]],
-        *,
-        group_id: str | None = None,
-        deduplication_id: str | None = None,
-    ) -> None:
-        """Return once the message is on disk there."""
-        ...
 
 
 @dataclass(slots=True)
