@@ -5,7 +5,8 @@ changed, and runs invocations on them.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -15,11 +16,13 @@ from emberbox.environment.beginning import AHEAD, Beginning
 from emberbox.environment.console_log import ConsoleLog
 from emberbox.environment.doors import Doors
 from emberbox.environment.environment import Environment
+from emberbox.environment.freezer import Freezer
 from emberbox.environment.growth import Growth
 from emberbox.environment.plan import Plan
 from emberbox.environment.pool import Pool
 from emberbox.environment.pools import Pools
 from emberbox.environment.quarters import MayLog, Quarters, Sandboxes, Taken
+from emberbox.environment.shape import same_environment
 from emberbox.environment.starting_line import Place, StartingLine
 from emberbox.environment.templates import Templates
 from emberbox.errors import CallerError, EmberboxError, PlatformError
@@ -31,6 +34,8 @@ from emberbox.model.xray.segments import Segment
 from emberbox.telemetry.logs import LogSink
 
 _TICK_S = 1.0
+
+log = logging.getLogger("emberbox.environments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +119,7 @@ class Fleet:
         self._pools = Pools()
         self._old_pools: set[Pool] = set()
         self._owners: dict[Environment, _Resident] = {}
-        self._unfrozen: dict[Environment, None] = {}
-        self._freeze_timer: asyncio.TimerHandle | None = None
+        self._freezer = Freezer(settings.freeze_after_s, clock)
         self._tick: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -129,9 +133,9 @@ class Fleet:
         """End all environments, and the templates they begin from."""
         self._closing = True
         await self._templates.close()
-        for timer in (self._tick, self._freeze_timer):
-            if timer is not None:
-                timer.cancel()
+        self._freezer.close()
+        if self._tick is not None:
+            self._tick.cancel()
         for task in list(self._tasks):
             task.cancel()
         for pool in self._pools:
@@ -168,7 +172,7 @@ class Fleet:
         environment = await pool.wait()
         if not environment.is_available:
             raise StaleFunctionError(function.name)
-        self._unfrozen.pop(environment, None)
+        self._freezer.rests_no_more(environment)
         environment.invoke(invocation, finish)
         return await done
 
@@ -180,7 +184,7 @@ class Fleet:
         environment = pool.take() if pool is not None else None
         if environment is None:
             return False
-        self._unfrozen.pop(environment, None)
+        self._freezer.rests_no_more(environment)
         environment.invoke(invocation, done)
         return True
 
@@ -193,7 +197,7 @@ class Fleet:
         self, before: FunctionVersion | None, after: FunctionVersion | None
     ) -> None:
         """Listener of the catalog: environments of what is no longer so are ended."""
-        if before is None or (after is not None and _same_environment(before, after)):
+        if before is None or (after is not None and same_environment(before, after)):
             return
         for pool in self._pools.take_out(before):
             self._old_pools.add(pool)
@@ -220,20 +224,29 @@ class Fleet:
         return pool
 
     def _begin_start(self, pool: Pool) -> None:
+        if self._closing:
+            pool.start_failed(PlatformError("the server stops"))
+            return
         pool.starting += 1
         self._own(self._start(pool))
 
     async def _start(self, pool: Pool, beginning: Beginning | None = None) -> None:
+        """Whatever goes wrong, the place is left, and whoever waits is told."""
         place = await self._line.turn(pool.plan.function.key)
+        taken: Taken | None = None
         try:
             taken = await self._quarters.take(pool.plan.function)
-        except EmberboxError as error:
+            place.leave_soon()
+            environment, resident = self._furnish(pool, taken, beginning, place)
+        except Exception as error:  # noqa: BLE001 - told, and logged there
             place.leave()
-            self._start_failed(pool, error, ahead=beginning is not None)
+            reason = _reason(error)
+            if taken is not None:
+                taken.sandbox.destroy(str(reason))
+            self._start_failed(pool, reason, ahead=beginning is not None)
             self._forget(pool)
             return
-        place.leave_soon()
-        await self._move_in(pool, taken, beginning, place)
+        await self._move_in(environment, resident)
 
     def _start_failed(self, pool: Pool, error: EmberboxError, *, ahead: bool) -> None:
         if ahead:
@@ -243,28 +256,35 @@ class Fleet:
             pool.starting -= 1
             pool.start_failed(error)
 
-    async def _move_in(
+    def _furnish(
         self, pool: Pool, taken: Taken, beginning: Beginning | None, place: Place
-    ) -> None:
+    ) -> "tuple[Environment, _Resident]":
+        """An environment in a sandbox, known to its pool."""
         sandbox, name, is_kept = taken
         function = pool.plan.function
         group = function.logging.group
-        stream = self._logs.stream(function.account, function.region, group, name, is_kept=is_kept)
-        log = ConsoleLog(sandbox.log_descriptor, stream, self._clock, self._is_congested)
-        resident = _Resident(self, pool, place)
         beginning = beginning or self._templates.beginning(function, sandbox.lineage)
-        environment = Environment(pool.plan, sandbox, log, name, resident, self._clock, beginning)
+        stream = self._logs.stream(function.account, function.region, group, name, is_kept=is_kept)
+        console = ConsoleLog(sandbox.log_descriptor, stream, self._clock, self._is_congested)
+        resident = _Resident(self, pool, place)
+        plan, clock = pool.plan, self._clock
+        environment = Environment(plan, sandbox, console, name, resident, clock, beginning)
         environment.retire = bool(pool.retired)
         pool.all.add(environment)
         self._owners[environment] = resident
+        return environment, resident
+
+    async def _move_in(self, environment: Environment, resident: "_Resident") -> None:
+        sandbox, function = environment.sandbox, environment.plan.function
         try:
             segments = partial(self.heard_segment, function) if self.heard_segment else None
             door = self._door(function)
             await resident.doors.open(sandbox, environment.connection, door, segments)
             environment.start()
-        except (OSError, EmberboxError) as error:
-            sandbox.destroy(f"it could not be set up: {error}")
-            environment.on_gone(f"it could not be set up: {error}")
+        except Exception as error:  # noqa: BLE001 - told, and logged there
+            reason = f"it could not be set up: {_reason(error)}"
+            sandbox.destroy(reason)
+            environment.on_gone(reason)
 
     def _is_congested(self) -> bool:
         return self._logs.pending_bytes > self._settings.log_backlog_bytes
@@ -316,24 +336,7 @@ class Fleet:
             return
         pool.offer(environment)
         if environment.is_available:
-            self._unfrozen[environment] = None
-            if self._freeze_timer is None:
-                self._freeze_timer = self._loop.call_later(
-                    self._settings.freeze_after_s, self._freeze_idle
-                )
-
-    def _freeze_idle(self) -> None:
-        """Freeze those that have rested long enough; look again for the others."""
-        self._freeze_timer = None
-        limit = self._clock.monotonic() - self._settings.freeze_after_s
-        for environment in list(self._unfrozen):
-            if not environment.is_available or environment.idle_since <= limit:
-                del self._unfrozen[environment]
-                environment.freeze()
-        if self._unfrozen:
-            self._freeze_timer = self._loop.call_later(
-                self._settings.freeze_after_s, self._freeze_idle
-            )
+            self._freezer.rests(environment)
 
     def _on_tick(self) -> None:
         self._tick = self._loop.call_later(_TICK_S, self._on_tick)
@@ -358,7 +361,7 @@ class Fleet:
 
     def stopped(self, environment: Environment, resident: "_Resident") -> None:
         """Forget an environment that is gone."""
-        self._unfrozen.pop(environment, None)
+        self._freezer.rests_no_more(environment)
         self._owners.pop(environment, None)
         resident.pool.remove(environment)
         self._forget(resident.pool)
@@ -424,24 +427,10 @@ class _Resident:
             self.pool.starting -= 1
 
 
-def _same_environment(before: FunctionVersion, after: FunctionVersion) -> bool:
-    """Whether environments of the one serve the other: only states or descriptions differ."""
-    return _shape(before) == _shape(after)
-
-
-def _shape(function: FunctionVersion) -> tuple[object, ...]:
-    environment: Mapping[str, str] | None = function.environment
-    return (
-        function.package_id,
-        function.layers,
-        function.file_system,
-        function.runtime,
-        function.handler,
-        function.role,
-        function.memory_mb,
-        function.ephemeral_mb,
-        function.architecture,
-        function.logging,
-        None if environment is None else tuple(sorted(environment.items())),
-        function.version,
-    )
+def _reason(error: Exception) -> EmberboxError:
+    """Why an environment cannot be started, for whoever waits; what nobody foresaw is logged."""
+    if isinstance(error, EmberboxError):
+        return error
+    if not isinstance(error, OSError):
+        log.error("an environment could not be started", exc_info=error)
+    return PlatformError(str(error) or type(error).__name__)

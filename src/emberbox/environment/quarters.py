@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from emberbox.clock import Clock
 from emberbox.environment.streams import stream_name
-from emberbox.errors import EmberboxError, PlatformError
+from emberbox.errors import PlatformError
 from emberbox.isolation.sandbox import Sandbox
 from emberbox.model.function import FunctionVersion
 
@@ -48,6 +48,6 @@ class Quarters:
             return Taken(sandbox, stream, True)
         try:
             return Taken(sandbox, stream, await self._may_log(function, stream))
-        except EmberboxError as error:
+        except BaseException as error:
             sandbox.destroy(f"nobody can say whether it may log: {error}")
             raise
