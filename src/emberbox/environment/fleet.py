@@ -165,11 +165,10 @@ class Fleet:
         if pool is None:
             pool = self._new_pool(function, invocation.tenant)
         try:
-            self._growth.allow(pool, self._pools)
+            environment = await pool.wait()
         except CallerError:
             self._forget(pool)
             raise
-        environment = await pool.wait()
         if not environment.is_available:
             raise StaleFunctionError(function.name)
         self._freezer.rests_no_more(environment)
@@ -219,9 +218,13 @@ class Fleet:
             self._clock,
             self._settings.request_rate,
             tenant,
+            self._check_growth,
         )
         self._pools.add(pool)
         return pool
+
+    def _check_growth(self, pool: Pool) -> None:
+        self._growth.allow(pool, self._pools)
 
     def _begin_start(self, pool: Pool) -> None:
         if self._closing:
@@ -309,11 +312,7 @@ class Fleet:
             pool = self._new_pool(function)
         pool.provision.want(count)
         now = self._clock.monotonic()
-        for environment in list(pool.idle_ahead):
-            if pool.provision.surplus:
-                environment.stop("it is not provisioned any more")
-            elif now - environment.created > self._settings.age_max_s:
-                environment.stop("old age")
+        pool.shed_ahead(now - self._settings.age_max_s)
         for _ in range(0 if self._closing else pool.provision.to_start(now)):
             pool.provision.starting += 1
             self._own(self._start(pool, AHEAD))
@@ -327,12 +326,15 @@ class Fleet:
 
     def became_available(self, environment: Environment, pool: Pool) -> None:
         """Give it to who waits, or let it rest and freeze it soon."""
-        if self._clock.monotonic() - environment.created > self._settings.age_max_s:
+        is_ahead = environment.beginning.is_provisioned
+        is_old = self._clock.monotonic() - environment.created > self._settings.age_max_s
+        if is_old and (pool.provision.is_whole or not is_ahead):
             # Its credentials are good for twice as long: busy or not, another takes its place.
             environment.retire = True
-        surplus = environment.beginning.is_provisioned and pool.provision.surplus
+        surplus = is_ahead and pool.provision.surplus
         if self._closing or ((environment.retire or surplus) and not pool.has_waiters):
-            environment.stop("the server stops" if self._closing else pool.retired or "old age")
+            reason = "the server stops" if self._closing else pool.retired or "old age"
+            pool.end(environment, reason)
             return
         pool.offer(environment)
         if environment.is_available:
@@ -343,7 +345,7 @@ class Fleet:
         limit = self._clock.monotonic() - self._settings.idle_timeout_s
         for pool in list(self._pools):
             for environment in [e for e in pool.idle if e.idle_since < limit]:
-                environment.stop("idle")
+                pool.end(environment, "idle")
         self._growth.look(self._pools)
 
     def ahead_started(self, pool: Pool, environment: Environment, *, failed: bool) -> None:

@@ -8,7 +8,7 @@ from emberbox.clock import Clock
 from emberbox.environment.environment import Environment
 from emberbox.environment.plan import Plan
 from emberbox.environment.provision import Provision
-from emberbox.errors import EmberboxError, PlatformError
+from emberbox.errors import CallerError, EmberboxError, PlatformError
 from emberbox.model.report import Measurement
 
 _LOSSES_MAX = 3
@@ -28,6 +28,10 @@ class _Waiter(asyncio.Future[Environment]):
         return self.losses <= _LOSSES_MAX
 
 
+def _may_always(_pool: "Pool") -> None:
+    """Nobody limits how many there are."""
+
+
 class Pool:
     """Hands out environments, the most recently used first.
 
@@ -35,7 +39,9 @@ class Pool:
     that has become free. There are never more on their way than requests that wait: who is served
     by one that has become free leaves the start that was begun for it to the next. One whose caller
     has its answer is about to be free: it is given a moment. `rate` is that of provisioned ones.
-    `tenant` is whom all of them serve, if the function keeps its tenants apart.
+    `tenant` is whom all of them serve, if the function keeps its tenants apart. `check_growth`
+    raises CallerError if there may be no more of them; it is not asked about those that are begun
+    in the place of lost ones.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class Pool:
         clock: Clock,
         rate: float = 0.0,
         tenant: str = "",
+        check_growth: Callable[["Pool"], None] = _may_always,
     ) -> None:
         self.plan = plan
         self.idle: OrderedDict[Environment, None] = OrderedDict()
@@ -56,6 +63,7 @@ class Pool:
         self.starting = 0
         self._waiters: deque[_Waiter] = deque()
         self._begin_start = begin_start
+        self._check_growth = check_growth
         self.retired = ""
         self.peak_mb = 0.0
         self.init_ms = 0.0
@@ -75,18 +83,26 @@ class Pool:
         return _take(self.idle)
 
     async def wait(self) -> Environment:
-        """The next environment that becomes available; raises why none can be started."""
+        """The next environment that becomes available; raises why none can or may be started."""
         future = _Waiter()
         self._waiters.append(future)
-        self._see_to(future)
         try:
+            self._see_to(future)
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
-                self.offer(future.result())
+                self._offer_again(future.result())
             else:
                 self._forget(future)
             raise
+        except CallerError:
+            self._forget(future)
+            raise
+
+    def _offer_again(self, environment: Environment) -> None:
+        """Whom it was given to did not take it; meanwhile it may have ended."""
+        if environment.is_available:
+            self.offer(environment)
 
     def _see_to(self, waiter: _Waiter) -> None:
         """One more waits: an environment is started for it, is on its way, or comes back soon."""
@@ -94,7 +110,7 @@ class Pool:
         if missing <= 0:
             return
         if missing > sum(1 for environment in self.all if environment.has_answered):
-            self._begin_start(self)
+            self._grow()
         else:
             loop = asyncio.get_running_loop()
             loop.call_later(_COMES_BACK_S, self._start_after_all, waiter)
@@ -102,7 +118,15 @@ class Pool:
     def _start_after_all(self, waiter: _Waiter) -> None:
         """The environment that was about to be available is not yet."""
         if not waiter.done() and len(self._waiters) > self.starting:
-            self._begin_start(self)
+            try:
+                self._grow()
+            except CallerError as error:
+                waiter.set_exception(error)
+
+    def _grow(self) -> None:
+        """Begin one more than there are; CallerError if there may be none."""
+        self._check_growth(self)
+        self._begin_start(self)
 
     @property
     def has_waiters(self) -> bool:
@@ -154,6 +178,21 @@ class Pool:
         self.provision.ready.discard(environment)
         if len(self._waiters) > self.starting + sum(1 for e in self.all if not e.is_available):
             self._begin_start(self)
+
+    def end(self, environment: Environment, reason: str) -> None:
+        """It is wanted no more; with extensions it takes a while, and counts no more meanwhile."""
+        self.idle.pop(environment, None)
+        self.idle_ahead.pop(environment, None)
+        self.provision.ready.discard(environment)
+        environment.stop(reason)
+
+    def shed_ahead(self, oldest: float) -> None:
+        """End provisioned ones that are too many, and those made before `oldest`, one by one."""
+        for environment in list(self.idle_ahead):
+            if self.provision.surplus:
+                self.end(environment, "it is not provisioned any more")
+            elif environment.created < oldest and self.provision.is_whole:
+                self.end(environment, "old age")
 
     def retire(self, reason: str) -> None:
         """The version has changed: idle environments end now, busy ones after their invocation."""

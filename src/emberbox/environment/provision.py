@@ -33,6 +33,11 @@ class Provision:
         """How many are too many."""
         return max(0, len(self.ready) - self.wanted)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that are wanted are there: one of them may be replaced."""
+        return len(self.ready) >= self.wanted
+
     def want(self, count: int) -> None:
         """Keep so many from now on; what failed is tried at once if that is another number."""
         if count != self.wanted:

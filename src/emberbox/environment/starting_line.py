@@ -111,9 +111,11 @@ class StartingLine:
         self._held[key] -= 1
         if not self._held[key]:
             del self._held[key]
-        for waiting in list(self._lines):
-            if self._may_start(waiting):
-                self._let_start(waiting)
+        while ready := [waiting for waiting in self._lines if self._may_start(waiting)]:
+            # In turn; again while places are left, for their number may have grown.
+            for waiting in ready:
+                if self._may_start(waiting):
+                    self._let_start(waiting)
 
     def _take(self, key: Hashable) -> None:
         self._taken += 1

@@ -231,6 +231,24 @@ async def test_slow_starts_make_the_places_fewer_and_quick_ones_more_again():
     assert await room() == 8
 
 
+async def test_places_that_have_become_more_are_taken_by_who_stands_in_line():
+    """Also where all who stand there are of one function."""
+    line = StartingLine(8, lambda: True)
+    line._now = 3.0
+    held = [await line.turn("many") for _ in range(2)]
+    tasks = [asyncio.ensure_future(line.turn("many")) for _ in range(9)]
+    await asyncio.sleep(0)
+    line._now = 8.0
+
+    held.pop().leave()
+    await asyncio.sleep(0)
+
+    assert sum(task.done() for task in tasks) == 6
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def test_no_function_has_all_places():
     """However long it initialises, another can start beside it."""
     line = StartingLine(3, lambda: True)

@@ -1,12 +1,15 @@
 """A request that comes between an answer and the runtime's asking for more."""
 
 import asyncio
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
 
 from emberbox.clock import ManualClock
 from emberbox.environment.pool import Pool
+from emberbox.errors import CallerError
+from emberbox.model.throttling import throttled
 
 
 @pytest.fixture
@@ -92,3 +95,63 @@ async def test_a_start_is_left_to_the_next(pool, begun):
 
     assert begun == [pool]
     second.cancel()
+
+
+def refusing(_pool):
+    """There may be no more environments."""
+    raise throttled("ConcurrentInvocationLimitExceeded")
+
+
+async def test_no_growth_is_asked_for_who_gets_one_that_comes_back(pool, begun):
+    """However often: only environments that are begun count."""
+    pool._check_growth = refusing
+    for _ in range(3):
+        (environment,) = pool.all
+        request = await waiting(pool)
+        pool.offer(environment)
+
+        assert await request is environment
+    assert begun == []
+
+
+async def test_who_waits_in_vain_where_there_may_be_no_more_is_refused(pool, begun):
+    """After the moment in which one might have come back; others wait on."""
+    pool._check_growth = refusing
+    request = await waiting(pool)
+
+    with pytest.raises(CallerError):
+        await asyncio.wait_for(request, 10)
+
+    assert begun == []
+    assert not pool.has_waiters
+
+
+async def test_who_would_need_a_new_one_is_refused_at_once(pool, begun):
+    """Nobody is about to come back for the second."""
+    pool._check_growth = refusing
+    first = await waiting(pool)
+
+    with pytest.raises(CallerError):
+        await pool.wait()
+
+    assert begun == []
+    first.cancel()
+
+
+async def test_what_ended_before_it_was_taken_is_not_offered_again(pool):
+    """The request that it was given to was cancelled meanwhile."""
+    (environment,) = pool.all
+    request = await waiting(pool)
+    pool.offer(environment)
+    request.cancel()
+    with suppress(asyncio.CancelledError):
+        await request
+
+    assert not pool.idle
+    environment.is_available = True
+    request = await waiting(pool)
+    pool.offer(environment)
+    request.cancel()
+    with suppress(asyncio.CancelledError):
+        await request
+    assert list(pool.idle) == [environment]

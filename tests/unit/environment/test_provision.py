@@ -1,11 +1,14 @@
 """Provisioned concurrency: what is to be kept, how it stands, and what is refused."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emberbox.clock import ManualClock
+from emberbox.environment.pool import Pool
 from emberbox.environment.provision import Provision
 from emberbox.errors import CallerError
 from emberbox.model.function import FunctionVersion, Logging
@@ -119,3 +122,54 @@ def test_a_failure_is_tried_again_later():
     assert provision.to_start(1_000.0) == 1
     provision.want(2)
     assert (provision.to_start(101.0), provision.allocation.failure) == (2, "")
+
+
+class Ahead:
+    """An initialised environment that takes a while to end, as those with extensions do."""
+
+    ended = ""
+    created = 10.0
+
+    def stop(self, reason):
+        self.ended = reason
+
+
+@pytest.fixture
+def pool():
+    """Three that are wanted, and are there."""
+    plan = SimpleNamespace(function=VERSION)
+    pool = Pool(plan, lambda _pool: None, ManualClock())
+    pool.provision.want(3)
+    for _ in range(3):
+        environment = Ahead()
+        pool.idle_ahead[environment] = None
+        pool.provision.succeed(environment)
+    return pool
+
+
+def test_what_ends_is_not_one_too_many_any_more(pool):
+    """However long it takes to end: the others stay."""
+    all_three = list(pool.idle_ahead)
+    pool.provision.want(2)
+
+    pool.shed_ahead(0.0)
+    pool.shed_ahead(0.0)
+
+    assert [bool(each.ended) for each in all_three] == [True, False, False]
+    assert pool.provision.allocation.allocated == 2
+
+
+def test_old_ones_are_replaced_one_by_one(pool):
+    """The next ends when another has taken the place of the last."""
+    all_three = list(pool.idle_ahead)
+
+    pool.shed_ahead(11.0)
+    pool.shed_ahead(11.0)
+    ended = [each.ended for each in all_three]
+    fresh = Ahead()
+    fresh.created = 12.0
+    pool.provision.succeed(fresh)
+    pool.shed_ahead(11.0)
+
+    assert ended == ["old age", "", ""]
+    assert [each.ended for each in all_three] == ["old age", "old age", ""]
