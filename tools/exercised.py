@@ -14,13 +14,17 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+import botocore.session
+from botocore import xform_name
+
 from emberbox.functions.service import FunctionsService
+from emberbox.gateway.catalog import SERVICES
 
 ROOT = Path(__file__).parent.parent
 RECORD = Path(__file__).with_suffix(".json")
 TESTS = "tests/unit/functions"
 _CALL = re.compile(r'"lambda",\s*"(\w+)"')
-_INVOKE = re.compile(r"\.(invoke\w*)\(")
+_METHOD = re.compile(r"\.(\w+)\(")
 
 _built: set[str] = set()
 _tests: dict[str, set[str]] = defaultdict(set)
@@ -76,13 +80,26 @@ def _most(files: "Counter[str]") -> str | None:
 def _by_clients() -> dict[str, "Counter[str]"]:
     """How often files of system tests name an operation that they call through real clients."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
+    names = names_of_operations()
     for path in sorted((ROOT / "tests" / "system").rglob("test_*.py")):
         text, file = path.read_text("utf-8"), str(path.relative_to(ROOT))
-        for name in _CALL.findall(text):
-            found[name][file] += 1
-        for method in _INVOKE.findall(text):
-            found["".join(map(str.title, method.split("_")))][file] += 1
+        for name in (*_CALL.findall(text), *_METHOD.findall(text)):
+            if name in names:
+                found[names[name]][file] += 1
     return found
+
+
+def names_of_operations() -> dict[str, str]:
+    """What tests call operations of Lambda: by their names, or by the methods of boto3's client.
+
+    A method that the client of another service has, too, says nothing.
+    """
+    session = botocore.session.Session()
+    operations = {each: session.get_service_model(each).operation_names for each in SERVICES}
+    own = operations.pop("lambda")
+    others = {name for names in operations.values() for name in names}
+    methods = {xform_name(name): name for name in own if name not in others}
+    return {**methods, **{name: name for name in own}}
 
 
 def main() -> int:

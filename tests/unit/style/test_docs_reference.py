@@ -6,9 +6,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import botocore.session
+
 from emberbox.functions.unbuilt import _UNBUILT
 from emberbox.isolation.levels import Level
 from emberbox.model.configuration import RESERVED_VARIABLES
+from tools.exercised import names_of_operations
 
 ROOT = Path(__file__).parents[3]
 PROMISED_AT = ("limited", "namespaces", "namespaces, confined", "all")
@@ -25,6 +28,24 @@ def test_generated_pages_are_fresh():
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_the_page_of_lambda_operations_has_each_once():
+    """All of AWS's model, and nothing that is no operation."""
+    text = (ROOT / "docs" / "reference" / "lambda-operations.md").read_text("utf-8")
+    model = botocore.session.Session().get_service_model("lambda")
+
+    listed = re.findall(r"^\| (\w+) \|", text, re.MULTILINE)[1:]
+    assert listed == sorted(model.operation_names)
+
+
+def test_operations_are_known_by_their_methods_too():
+    """But not by those that clients of other services have."""
+    names = names_of_operations()
+
+    assert names["create_function"] == names["CreateFunction"] == "CreateFunction"
+    assert "add_permission" not in names
+    assert names["AddPermission"] == "AddPermission"
 
 
 def between(page, begin, end):
