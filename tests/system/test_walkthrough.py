@@ -592,8 +592,8 @@ def refusals():
             {**create, "Runtime": "python3.6"},
             "InvalidParameterValueException",
             "The runtime parameter of python3.6 is no longer supported for creating or updating "
-            "AWS Lambda functions. We recommend you use python3.14 while creating or "
-            "updating functions.",
+            "AWS Lambda functions. We recommend you use the new runtime (python3.14) while "
+            "creating or updating functions.",
         ),
     }
 

@@ -6,6 +6,7 @@ from emberbox.functions.references import Target, target_of
 from emberbox.model import limits
 from emberbox.model.concurrency import check_covers
 from emberbox.model.configuration import invalid
+from emberbox.model.names import LATEST
 from emberbox.model.request import Operation, Params, Reply, RequestContext
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.concurrency import ConcurrencyStore
@@ -45,7 +46,7 @@ class Concurrency:
         try:
             await self._store.put(target.key, reserved, self._limit)
         except FunctionMissingError:
-            raise target.missing() from None
+            raise target.of(LATEST).missing() from None
         return {"ReservedConcurrentExecutions": reserved}
 
     async def get_function_concurrency(self, context: RequestContext, params: Params) -> Params:

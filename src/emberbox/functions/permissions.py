@@ -57,7 +57,9 @@ class Permissions:
 
     async def add_permission(self, context: RequestContext, params: Params) -> Params:
         """Add one statement."""
-        target = self._existing(target_of(context, params))
+        target = target_of(context, params)
+        self._check_function(target)
+        self._check_qualifier(target)
         if target.qualifier == LATEST:
             raise _not_for_latest()
         added = statement(target.arn, params)
@@ -66,7 +68,10 @@ class Permissions:
 
     async def remove_permission(self, context: RequestContext, params: Params) -> Reply:
         """Remove one statement, and with the last one the policy."""
-        target = self._existing(target_of(context, params))
+        target = target_of(context, params)
+        if not exists(self._catalog, target.of(None)):
+            raise _no_policy_for(target.of(None))
+        self._check_qualifier(target)
 
         def without(before: Document | None) -> Document | None:
             if before is None:
@@ -78,7 +83,9 @@ class Permissions:
 
     async def get_policy(self, context: RequestContext, params: Params) -> Params:
         """The policy, and the revision it is of."""
-        return self._shown(self._existing(target_of(context, params)))
+        target = target_of(context, params)
+        self._check_function(target)
+        return self._shown(target)
 
     async def put_resource_policy(self, context: RequestContext, params: Params) -> Params:
         """Replace the policy as a whole."""
@@ -122,21 +129,33 @@ class Permissions:
         assert thing is not None
         return {"Policy": text_of(policy.value), "RevisionId": thing.revision_id}
 
-    def _existing(self, target: Target) -> Target:
+    def _check_function(self, target: Target) -> None:
+        if not exists(self._catalog, target.of(None)):
+            raise target.of(None).missing()
+
+    def _check_qualifier(self, target: Target) -> None:
         if not exists(self._catalog, target):
-            raise target.missing()
-        return target
+            raise target.missing_qualifier()
 
     def _named(self, context: RequestContext, params: Params) -> Target:
         """The function, version or alias that `ResourceArn` means; runtimes have no policies."""
         arn = params["ResourceArn"]
         if not _FUNCTION.match(arn):
             raise no_such_resource()
-        return self._existing(target_of(context, {"FunctionName": arn}))
+        target = target_of(context, {"FunctionName": arn})
+        if not exists(self._catalog, target):
+            raise target.missing()
+        return target
 
 
 def _not_for_latest() -> CallerError:
     return invalid("We currently do not support adding policies for $LATEST.")
+
+
+def _no_policy_for(target: Target) -> CallerError:
+    return CallerError(
+        "ResourceNotFoundException", f"No policy found for: {target.arn}", status=404
+    )
 
 
 def _no_policy() -> CallerError:

@@ -10,11 +10,13 @@ from emberbox.functions.finding import exists, found
 from emberbox.functions.references import Target, target_of
 from emberbox.model.attachment import Attachment, Kind
 from emberbox.model.concurrency import check_within
+from emberbox.model.function import FunctionVersion
 from emberbox.model.provisioned import (
     Allocation,
     Status,
     check_amount,
     check_qualifier,
+    never_published,
     unpublished,
 )
 from emberbox.model.request import Operation, Params, Reply, RequestContext
@@ -53,10 +55,9 @@ class Provisioning:
 
     async def put_config(self, context: RequestContext, params: Params) -> Reply:
         """Ask for so many environments; they are made after the answer."""
-        target = self._published(context, params)
+        target, function = self._published(context, params, unpublished())
         qualifier = qualifier_of(target)
         requested = params["ProvisionedConcurrentExecutions"]
-        function = found(self._catalog, target)
         refuse_tenancy(function, "Provisioned concurrency is")
         amounts = requested_of(self._catalog, target.key)
         aliases = {alias.name: alias.version for alias in self._catalog.aliases(target.key)}
@@ -72,8 +73,7 @@ class Provisioning:
 
     async def get_config(self, context: RequestContext, params: Params) -> Params:
         """What was asked for, and what there is."""
-        target = self._published(context, params)
-        found(self._catalog, target)
+        target, _ = self._published(context, params, never_published())
         config = self._configs.get(target)
         if config is None:
             raise CallerError(
@@ -85,8 +85,7 @@ class Provisioning:
 
     async def delete_config(self, context: RequestContext, params: Params) -> Reply:
         """Keep no environments any more; that there were none does not matter."""
-        target = self._published(context, params)
-        found(self._catalog, target)
+        target, _ = self._published(context, params, never_published())
         await self._configs.change(target, _nothing)
         return Reply(status=204)
 
@@ -105,11 +104,16 @@ class Provisioning:
             },
         )
 
-    def _published(self, context: RequestContext, params: Params) -> Target:
+    def _published(
+        self, context: RequestContext, params: Params, is_latest: CallerError
+    ) -> tuple[Target, FunctionVersion]:
+        """The version or alias that is meant, and the version; an error is given for `$LATEST`."""
         target = target_of(context, params)
         if target.is_latest:
-            raise unpublished()
-        return target
+            raise is_latest
+        if not exists(self._catalog, target):
+            raise target.missing_qualifier()
+        return target, found(self._catalog, target)
 
     def _now(self, target: Target, config: Attachment) -> Params:
         alias = self._catalog.alias(target.key, config.qualifier)

@@ -1,6 +1,5 @@
 """Which function a request means: names and ARNs in all their forms, with or without qualifier."""
 
-import re
 from dataclasses import dataclass, replace
 
 from emberbox.errors import CallerError
@@ -16,13 +15,11 @@ from emberbox.model.request import Params, RequestContext
 from emberbox.storage.catalog import FunctionKey
 
 _NAME_MAX = 64
-_PARAMETER_MAX = 140
 _SHOWN_MAX = 4_096
 _PATTERN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
     r"(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
 )
-_CHARACTERS = re.compile(r"[a-zA-Z0-9-_]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +49,14 @@ class Target:
             "ResourceNotFoundException", f"Function not found: {self.arn}", status=404
         )
 
+    def missing_qualifier(self) -> CallerError:
+        """The same in the words of operations that tell an alias from a version by its name."""
+        if self.qualifier is None or self.qualifier.isdecimal() or "$" in self.qualifier:
+            return self.missing()
+        return CallerError(
+            "ResourceNotFoundException", f"Cannot find alias arn: {self.arn}", status=404
+        )
+
 
 def target_of(context: RequestContext, params: Params) -> Target:
     """What `FunctionName` and, if given, `Qualifier` mean; CallerError if nothing.
@@ -78,6 +83,8 @@ def latest_of(context: RequestContext, params: Params) -> Target:
 def new_key(context: RequestContext, name: str) -> FunctionKey:
     """The key for a function to be created."""
     found = _parsed(name)
+    if len(found.name) > _NAME_MAX:
+        raise _broken(name, f"Member must have length less than or equal to {_NAME_MAX}")
     target = _within(context, found, found.qualifier)
     if target.qualifier is not None:
         raise invalid("A function is created without a qualifier: leave it out of FunctionName.")
@@ -104,20 +111,13 @@ def _parsed(text: str) -> FunctionReference:
     try:
         return parse_function_reference(text)
     except BadNameError:
-        shown = text[:_SHOWN_MAX]
-        raise validation_error(
-            [f"Value '{shown}' at 'functionName' failed to satisfy constraint: {_broken(text)}"]
-        ) from None
+        constraint = f"Member must satisfy regular expression pattern: {_PATTERN}"
+        raise _broken(text, constraint) from None
 
 
-def _broken(text: str) -> str:
-    """The constraint that a text which names no function does not keep."""
-    name = text.removesuffix(f":{LATEST}").rpartition(":")[2]
-    if len(name) > _NAME_MAX and _CHARACTERS.match(name):
-        return f"Member must have length less than or equal to {_NAME_MAX}"
-    if len(text) > _PARAMETER_MAX:
-        return f"Member must have length less than or equal to {_PARAMETER_MAX}"
-    return f"Member must satisfy regular expression pattern: {_PATTERN}"
+def _broken(text: str, constraint: str) -> CallerError:
+    shown = f"Value '{text[:_SHOWN_MAX]}' at 'functionName'"
+    return validation_error([f"{shown} failed to satisfy constraint: {constraint}"])
 
 
 def _within(context: RequestContext, found: FunctionReference, qualifier: str | None) -> Target:

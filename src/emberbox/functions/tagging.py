@@ -8,7 +8,7 @@ from typing import Final
 
 from emberbox.functions.absent import no_such_resource
 from emberbox.functions.references import Target, tagged
-from emberbox.model.configuration import check_tag_keys, check_tags
+from emberbox.model.configuration import check_tag_keys, check_tags, invalid
 from emberbox.model.function import FunctionVersion
 from emberbox.model.mapping import EventSourceMapping
 from emberbox.model.request import Operation, Params, RequestContext
@@ -75,6 +75,8 @@ class Tagging:
     async def tag_resource(self, context: RequestContext, params: Params) -> Params:
         """Add tags, or give them new values."""
         added = dict(params["Tags"])
+        if not added:
+            raise invalid("An error occurred and the request cannot be processed.")
         check_tag_keys(added)
         await self._change(context, params, lambda tags: {**tags, **added})
         return {}

@@ -11,6 +11,7 @@ from typing import Any, Final
 from emberbox.functions.file_systems import check_file_system
 from emberbox.functions.managed import NO_EFFECT, shown_managed, with_managed
 from emberbox.functions.optional import SETTINGS, check_optional, shown_optional, with_image
+from emberbox.functions.package_type import check_kind
 from emberbox.functions.stamps import timestamp
 from emberbox.functions.unbuilt import refuse_unbuilt
 from emberbox.model.configuration import check_environment, check_sizes, check_tags, invalid
@@ -91,6 +92,7 @@ def with_settings(
     changes["image"] = with_image(function.image, params)
     changes["managed"] = with_managed(function.managed, params)
     after = replace(function, **changes, logging=_with_logging(function.logging, params))
+    check_kind(after, params)
     check_together(after)
     check_snap_start(after)
     check_file_system(after)
@@ -178,8 +180,8 @@ def _check_runtime(identifier: str) -> None:
     if not runtime.can_be_chosen:
         raise invalid(
             f"The runtime parameter of {identifier} is no longer supported for creating or "
-            f"updating AWS Lambda functions. We recommend you use {runtime.successor} while "
-            "creating or updating functions."
+            "updating AWS Lambda functions. We recommend you use the new runtime "
+            f"({runtime.successor}) while creating or updating functions."
         )
 
 

@@ -14,7 +14,7 @@ from emberbox.gateway.shapes import OperationModel, ServiceModel, Shape
 from emberbox.model.request import Params
 
 EXEMPT: Final[Mapping[str, frozenset[str]]] = {
-    "lambda": frozenset({"FunctionName", "Runtime"}),
+    "lambda": frozenset({"Runtime"}),
 }
 """Top-level members that the service checks itself, with texts of its own. Absence of a required
 one is still reported here."""
@@ -41,6 +41,7 @@ _MALFORMED_XML: Final = (
 )
 _NOT_NULL: Final = "Member must not be null"
 _LISTED_NOT_NULL: Final = frozenset({"lambda"})
+_FRACTIONS: Final = frozenset({"float", "double"})
 _VIOLATIONS_MAX: Final = 100
 _SHOWN_MAX: Final = 4_096
 _SCALARS: Final = frozenset(
@@ -171,9 +172,9 @@ def _broken(shape: Shape, value: Any) -> Iterator[str]:
     size = _size(shape, value)
     unit = "value" if isinstance(value, (int, float)) else "length"
     if size is not None and shape.max is not None and size > shape.max:
-        yield f"Member must have {unit} less than or equal to {_number(shape.max)}"
+        yield f"Member must have {unit} less than or equal to {_number(shape, shape.max)}"
     if size is not None and shape.min is not None and size < shape.min:
-        yield f"Member must have {unit} greater than or equal to {_number(shape.min)}"
+        yield f"Member must have {unit} greater than or equal to {_number(shape, shape.min)}"
     if isinstance(value, str):
         if shape.pattern is not None and not matches(shape.pattern, value):
             yield f"Member must satisfy regular expression pattern: {shape.pattern}"
@@ -184,9 +185,10 @@ def _broken(shape: Shape, value: Any) -> Iterator[str]:
 def _constraints(shape: Shape) -> Iterator[str]:
     unit = "length" if shape.type in {"string", "blob"} else "value"
     if shape.max is not None:
-        yield f"Member must have {unit} less than or equal to {_number(shape.max)}"
+        yield f"Member must have {unit} less than or equal to {_number(shape, shape.max)}"
     if shape.min is not None or shape.max is not None:
-        yield f"Member must have {unit} greater than or equal to {_number(shape.min or 0)}"
+        least = _number(shape, shape.min or 0)
+        yield f"Member must have {unit} greater than or equal to {least}"
     if shape.pattern is not None:
         yield f"Member must satisfy regular expression pattern: {shape.pattern}"
     if shape.enum:
@@ -201,8 +203,9 @@ def _size(shape: Shape, value: Any) -> float | None:
     return None
 
 
-def _number(bound: float) -> str:
-    return str(int(bound)) if float(bound).is_integer() else str(bound)
+def _number(shape: Shape, bound: float) -> str:
+    """As Java prints it: with a fraction where the shape has one."""
+    return str(float(bound)) if shape.type in _FRACTIONS else str(int(bound))
 
 
 def _camel(member: str) -> str:

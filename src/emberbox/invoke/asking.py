@@ -3,32 +3,35 @@
 Source: API reference of Lambda, operation Invoke; the literals are the service's own.
 """
 
+import re
+from collections.abc import Iterator
+
 from emberbox.errors import CallerError
+from emberbox.model.configuration import validation_error
 from emberbox.model.names import (
     BadNameError,
     FunctionReference,
-    is_qualifier,
     parse_function_reference,
 )
 
 _SHOWN_MAX = 4_096
+_NAME_MAX = 256
 _NAME_PATTERN = (
-    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?"
-    r"(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?"
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
+    r"(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
 )
+_CHARACTERS = re.compile(r"[a-zA-Z0-9-_]+\Z")
+_QUALIFIER_MAX = 128
 _QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
+_QUALIFIER = re.compile(rf"(?:{_QUALIFIER_PATTERN})\Z")
 
 
 def reference_of(function: str, qualifier: str | None) -> FunctionReference:
     """The function that a request names; CallerError if it names none."""
-    try:
-        found = parse_function_reference(function)
-    except BadNameError:
-        raise violation(
-            "functionName", function, f"regular expression pattern: {_NAME_PATTERN}"
-        ) from None
-    if qualifier and not is_qualifier(qualifier):
-        raise violation("qualifier", qualifier, f"regular expression pattern: {_QUALIFIER_PATTERN}")
+    found = _parsed(function)
+    violations = [*_of_name(function, found), *_of_qualifier(qualifier)]
+    if found is None or violations:
+        raise validation_error(violations)
     if qualifier and found.qualifier and qualifier != found.qualifier:
         raise CallerError(
             "InvalidParameterValueException",
@@ -47,9 +50,36 @@ def wants_tail(log_type: str) -> bool:
 
 def violation(path: str, value: str, constraint: str) -> CallerError:
     """ValidationException of one member."""
-    return CallerError(
-        "ValidationException",
-        f"1 validation error detected: Value '{value[:_SHOWN_MAX]}' at '{path}' failed to satisfy "
-        f"constraint: Member must satisfy {constraint}",
-        status=400,
-    )
+    return validation_error([_broken(path, value, f"satisfy {constraint}")])
+
+
+def _parsed(function: str) -> FunctionReference | None:
+    try:
+        return parse_function_reference(function)
+    except BadNameError:
+        return None
+
+
+def _of_name(function: str, found: FunctionReference | None) -> Iterator[str]:
+    if len(function) > _NAME_MAX:
+        yield _broken("functionName", function, f"have length less than or equal to {_NAME_MAX}")
+    if found is None and not _CHARACTERS.match(function):
+        yield _broken(
+            "functionName", function, f"satisfy regular expression pattern: {_NAME_PATTERN}"
+        )
+
+
+def _of_qualifier(qualifier: str | None) -> Iterator[str]:
+    if not qualifier:
+        return
+    if len(qualifier) > _QUALIFIER_MAX:
+        yield _broken("qualifier", qualifier, f"have length less than or equal to {_QUALIFIER_MAX}")
+    if not _QUALIFIER.match(qualifier):
+        yield _broken(
+            "qualifier", qualifier, f"satisfy regular expression pattern: {_QUALIFIER_PATTERN}"
+        )
+
+
+def _broken(path: str, value: str, constraint: str) -> str:
+    shown = f"Value '{value[:_SHOWN_MAX]}' at '{path}'"
+    return f"{shown} failed to satisfy constraint: Member must {constraint}"

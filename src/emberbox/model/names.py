@@ -10,13 +10,11 @@ LATEST = "$LATEST"
 PUBLISHED = "$LATEST.PUBLISHED"
 """The version of a function on managed instances that is made anew each time it is published."""
 
-_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}\Z")
-_QUALIFIER = re.compile(r"(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]{1,128})\Z")
 _REFERENCE = re.compile(
     r"(?:arn:(?P<partition>aws[a-zA-Z-]*):lambda:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):)?"
     r"(?:(?P<account>\d{12}):function:)?"
     r"(?P<bare>function:)?"
-    r"(?P<name>[a-zA-Z0-9-_]{1,64})"
+    r"(?P<name>[a-zA-Z0-9-_]{1,256})"
     r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]{1,128}))?\Z"
 )
 
@@ -39,7 +37,10 @@ class FunctionReference:
 
 
 def parse_function_reference(text: str) -> FunctionReference:
-    """Parse any of the four forms; BadNameError for anything else."""
+    """Parse any of the four forms; BadNameError for anything else.
+
+    The name may be longer than that of any function: then there is none.
+    """
     found = _REFERENCE.match(text)
     if found is None:
         raise BadNameError(text)
@@ -53,16 +54,6 @@ def parse_function_reference(text: str) -> FunctionReference:
         account=found["account"],
         region=found["region"],
     )
-
-
-def is_function_name(text: str) -> bool:
-    """Whether the text is a bare function name."""
-    return _NAME.match(text) is not None
-
-
-def is_qualifier(text: str) -> bool:
-    """Whether the text may qualify a function: a version, by number or name, or an alias."""
-    return _QUALIFIER.match(text) is not None
 
 
 def function_arn(account: str, region: str, name: str, qualifier: str | None = None) -> str:

@@ -79,10 +79,15 @@ def check_amount(requested: int, of_others: int, limit: int) -> None:
 
 
 def unpublished() -> CallerError:
-    """The error for `$LATEST`."""
+    """The error for a configuration that `$LATEST` is to have."""
     return invalid(
         "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
     )
+
+
+def never_published() -> CallerError:
+    """The error for one that `$LATEST` is said to have."""
+    return invalid("The function resource provided must be an alias or a published version.")
 
 
 def _conflict(message: str) -> CallerError:

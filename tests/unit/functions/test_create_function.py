@@ -177,7 +177,8 @@ async def test_retired_runtimes_are_refused_with_a_proposal(api):
 
     assert error.message == (
         "The runtime parameter of python3.7 is no longer supported for creating or updating AWS "
-        "Lambda functions. We recommend you use python3.14 while creating or updating functions."
+        "Lambda functions. We recommend you use the new runtime (python3.14) while creating or "
+        "updating functions."
     )
 
 

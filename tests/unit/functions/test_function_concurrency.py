@@ -68,7 +68,8 @@ async def test_concurrency_belongs_to_the_whole_function(api, operation):
     missing = await api.refusal(api(operation, FunctionName="none", **params))
 
     assert qualified.message.startswith("This operation is permitted on Lambda functions only.")
-    assert missing.message == f"Function not found: {api.arn}none"
+    qualifier = ":$LATEST" if operation == PUT else ""
+    assert missing.message == f"Function not found: {api.arn}none{qualifier}"
 
 
 async def test_a_reservation_goes_with_its_function(api):

@@ -73,6 +73,16 @@ async def test_the_number_of_tags_is_limited_after_merging(api):
     assert (await api("ListTags", Resource=f"{api.arn}f"))["Tags"] == tags
 
 
+async def test_no_tags_at_all_cannot_be_added(api):
+    """The service says no more than that."""
+    await api.created()
+
+    error = await api.refusal(api("TagResource", Resource=f"{api.arn}f", Tags={}))
+
+    assert error.code == INVALID
+    assert error.message == "An error occurred and the request cannot be processed."
+
+
 @pytest.mark.parametrize(
     ("operation", "params"),
     [("TagResource", {"Tags": {"aws:x": "1"}}), ("UntagResource", {"TagKeys": ["aws:x"]})],

@@ -139,6 +139,10 @@ async def test_a_function_from_an_image_fails_and_says_why(api):
         (image(Handler="a.b"), "Please don't provide Handler or Runtime or Layer"),
         (image(Code={"ZipFile": b"x"}), "Please provide ImageUri"),
         (image(Code={"ImageUri": "docker.io/x"}), "Source image docker.io/x is not valid."),
+        (image(Code={"ImageUri": IMAGE, "ZipFile": b"x"}), "Please do not provide other Function"),
+        (image(Code={"ImageUri": IMAGE, "S3Key": "k"}), "Please do not provide other Function"),
+        (image(SnapStart={"ApplyOn": "PublishedVersions"}), "SnapStart is not supported for"),
+        ({"ImageConfig": {"Command": ["a"]}}, "Please don't provide ImageConfig"),
         ({"Code": {"ImageUri": IMAGE}}, "Please do not provide ImageUri"),
         ({"Runtime": None}, "Runtime and Handler are mandatory parameters"),
     ],
@@ -149,6 +153,18 @@ async def test_images_and_packages_do_not_mix(api, params, message):
 
     assert error.code == INVALID
     assert error.message.startswith(message)
+
+
+async def test_a_packaged_function_gets_no_settings_of_images(api):
+    """They would have no effect; empty ones, which tools send, ask for nothing."""
+    await api.created()
+
+    error = await api.refusal(
+        api("UpdateFunctionConfiguration", FunctionName="f", ImageConfig={"Command": ["a"]})
+    )
+    await api("UpdateFunctionConfiguration", FunctionName="f", ImageConfig={"Command": []})
+
+    assert error.message.startswith("Please don't provide ImageConfig")
 
 
 async def test_a_function_keeps_its_kind_of_code(api):

@@ -176,6 +176,8 @@ async def test_a_pending_function_gets_a_policy_and_becomes_active(api):
             "Function not found: arn:aws:lambda",
         ),
         ({"Qualifier": "7"}, "ResourceNotFoundException", "Function not found: arn:aws:lambda"),
+        ({"Qualifier": "a$"}, "ResourceNotFoundException", "Function not found: arn:aws:lambda"),
+        ({"Qualifier": "a"}, "ResourceNotFoundException", "Cannot find alias arn: arn:aws:lambda"),
     ],
 )
 async def test_what_makes_no_statement_is_refused(api, params, code, message):
@@ -200,6 +202,30 @@ async def test_a_policy_has_at_most_twenty_kilobytes(api):
 
     assert error.code == "PolicyLengthExceededException"
     assert len((await policy(api))["Statement"]) == 9
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "message"),
+    [
+        ("RemovePermission", {"FunctionName": "none"}, "No policy found for: {}none"),
+        ("RemovePermission", {"Qualifier": "a"}, "Cannot find alias arn: {}f:a"),
+        ("RemovePermission", {"Qualifier": "7"}, "Function not found: {}f:7"),
+        ("RemovePermission", {}, "No policy is associated with the given resource."),
+        ("GetPolicy", {"FunctionName": "none"}, "Function not found: {}none"),
+        ("GetPolicy", {"Qualifier": "a"}, "The resource you requested does not exist."),
+        ("GetPolicy", {"Qualifier": "7"}, "The resource you requested does not exist."),
+        ("GetPolicy", {}, "The resource you requested does not exist."),
+    ],
+)
+async def test_a_policy_that_is_not_there_is_told_so(api, operation, params, message):
+    """Each operation has its words for it."""
+    await api.created()
+    statement = {"StatementId": "x"} if operation == "RemovePermission" else {}
+
+    error = await api.refusal(api(operation, **{"FunctionName": "f", **statement, **params}))
+
+    assert (error.code, error.status) == ("ResourceNotFoundException", 404)
+    assert error.message == message.format(api.arn)
 
 
 async def test_an_unknown_statement_cannot_be_removed(api):

@@ -85,7 +85,31 @@ async def test_latest_has_none(api, operation):
     params = {"ProvisionedConcurrentExecutions": 1} if operation == PUT else {}
 
     latest = await api.refusal(api(operation, FunctionName="f", Qualifier="$LATEST", **params))
-    missing = await api.refusal(api(operation, FunctionName="f", Qualifier="7", **params))
 
-    assert latest.message.endswith("cannot be applied to unpublished function versions.")
-    assert missing.status == 404
+    assert latest.code == "InvalidParameterValueException"
+    assert latest.message == (
+        "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+        if operation == PUT
+        else "The function resource provided must be an alias or a published version."
+    )
+
+
+@pytest.mark.parametrize("operation", [GET, PUT, DELETE])
+@pytest.mark.parametrize(
+    ("function", "qualifier", "message"),
+    [
+        ("f", "7", "Function not found: {}f:7"),
+        ("f", "live", "Cannot find alias arn: {}f:live"),
+        ("none", "7", "Function not found: {}none:7"),
+        ("none", "live", "Cannot find alias arn: {}none:live"),
+    ],
+)
+async def test_what_is_not_there_is_told_apart(api, operation, function, qualifier, message):
+    """A version and an alias that do not exist, each in its words."""
+    await api.created()
+    params = {"ProvisionedConcurrentExecutions": 1} if operation == PUT else {}
+
+    error = await api.refusal(api(operation, FunctionName=function, Qualifier=qualifier, **params))
+
+    assert (error.code, error.status) == ("ResourceNotFoundException", 404)
+    assert error.message == message.format(api.arn)

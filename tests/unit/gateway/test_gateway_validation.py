@@ -118,13 +118,33 @@ def test_all_violations_are_named_at_once():
 
 
 def test_exempt_members_are_left_to_the_service():
-    """A function's name and runtime have errors of their own; absence is still told here."""
-    params = {**CREATE, "FunctionName": "no such name!", "Runtime": "cobol85"}
+    """A function's runtime has errors of its own."""
+    params = {**CREATE, "Runtime": "cobol85"}
     model = CATALOG.model("lambda")
 
     validate(model, model.operation("CreateFunction"), params)
 
-    assert {"FunctionName", "Runtime"} <= EXEMPT["lambda"]
+    assert EXEMPT["lambda"] == {"Runtime"}
+
+
+def test_a_bad_name_is_told_with_all_else_that_is_broken():
+    """In the order of the model, and fractions are bounded by fractions."""
+    model = CATALOG.model("lambda")
+    routing = {"AdditionalVersionWeights": {"2": 1.5}}
+    params = {"FunctionName": "f g", "Name": "1", "FunctionVersion": "1", "RoutingConfig": routing}
+
+    with pytest.raises(CallerError) as caught:
+        validate(model, model.operation("CreateAlias"), params)
+
+    assert caught.value.message.startswith(
+        "3 validation errors detected: Value 'f g' at 'functionName' failed to satisfy constraint: "
+        "Member must satisfy regular expression pattern: (arn:"
+    )
+    assert caught.value.message.endswith(
+        "Value '{2=1.5}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: "
+        "Map value must satisfy constraint: [Member must have value less than or equal to 1.0, "
+        "Member must have value greater than or equal to 0.0, Member must not be null]"
+    )
 
 
 def test_a_map_within_a_list_within_a_map_has_a_path():
