@@ -19,8 +19,6 @@ KEEP_S = 30 * 86_400
 KEEP_BYTES = 512 << 20
 """How much is kept of all traces together; the oldest go first."""
 
-_DROP_AT_ONCE = 1_000
-
 Place = tuple[str, str]
 """An account and a region."""
 
@@ -111,8 +109,8 @@ class TraceStore:
 
         def work(tx: Transaction) -> None:
             tx.run("traces_forget", before=before)
-            while tx.all("traces_size")[0]["bytes"] > keep_bytes:
-                tx.run("traces_drop_oldest", limit=_DROP_AT_ONCE)
+            if tx.all("traces_size")[0]["bytes"] > keep_bytes:
+                tx.run("traces_keep_newest", bytes=keep_bytes)
 
         await (await self._opened()).write(work)
 

@@ -75,15 +75,23 @@ class TraceSink:
     async def flush(self) -> None:
         """Write all that has been added until now."""
         async with self._writing:
-            pending, self._pending, self._pending_bytes = self._pending, [], 0
-            if not pending:
-                return
-            allowed = {
-                role: await self._role_may(role, PUT, "*") for role in {w.role for w in pending}
-            }
+            roles = {each.role for each in self._pending}
+            allowed = {role: await self._allows(role) for role in roles}
+            # From here on what is written is decided: nobody who gives up waiting takes it away.
+            pending = [each for each in self._pending if each.role in allowed]
+            self._pending = [each for each in self._pending if each.role not in allowed]
+            self._pending_bytes = sum(len(each.segment.document) for each in self._pending)
             kept = [(each.place, each.segment) for each in pending if allowed[each.role]]
             if kept:
                 await self._store.add(kept, self._clock.now())
+
+    async def _allows(self, role: str) -> bool:
+        """Whether a role lets its segments be kept; a fault of one is not one of all."""
+        try:
+            return await self._role_may(role, PUT, "*")
+        except Exception:
+            log.exception("nobody can say whether %s may send segments: they are lost", role)
+            return False
 
     def _begin_flush(self) -> None:
         self._timer = None

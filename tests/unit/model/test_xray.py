@@ -2,18 +2,20 @@
 
 import json
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emberbox.model.xray.expressions import BadExpressionError, read_expression
 from emberbox.model.xray.facts import Trace, summary_of
-from emberbox.model.xray.graph import graph_of
+from emberbox.model.xray.graph import Graph
 from emberbox.model.xray.segments import (
     BadSegmentError,
     assembled,
     read_datagram,
     read_segment,
+    walk,
 )
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
@@ -110,6 +112,40 @@ def test_subsegments_that_are_each_others_parents_are_no_endless_loop():
     assert len(found) == 1
 
 
+def test_subsegments_that_came_one_by_one_are_put_no_deeper_than_can_be_written():
+    """The others stand alone, none is lost, and nothing is looked through again and again."""
+    link = {"type": "subsegment", "metadata": json.loads("[" * 40 + "]" * 40)}
+    chain = [text(n, parent_id=f"{n + 1:016x}", **link) for n in range(1, 3_000)]
+
+    found = assembled([*chain, text(3_000)])
+
+    assert all(orjson.dumps(each) for each in found)
+    assert sum(1 for each in found for _ in walk(each)) == 3_000
+    assert len(found) < 100
+
+
+def test_what_is_nested_too_deeply_to_be_written_is_refused():
+    """Whatever part of the document it is."""
+    deep = json.loads("[" * 200 + "]" * 200)
+    with pytest.raises(BadSegmentError, match="nested"):
+        read_segment(text(metadata={"x": deep}))
+    assert read_segment(text(metadata={"x": [[]] * 200}))
+
+
+@pytest.mark.parametrize("bad", ["soon", 1e300, [], {}, True, -1])
+def test_a_subsegment_with_an_impossible_time_spoils_no_answer(bad):
+    """It is as if it had none."""
+    call = {"id": f"{2:016x}", "name": "till", "namespace": "remote"}
+    parts = [{**call, "start_time": 1_700_000_000, "end_time": bad}, {**call, "start_time": bad}]
+    trace = Trace.of(ROOT, assembled([read_segment(text(subsegments=parts)).document]))
+    graph = Graph()
+
+    graph.add(trace.calls)
+
+    assert {node["Name"] for node in graph.services()} == {"shop", "till"}
+    assert summary_of(trace, 1)["Duration"] == 1
+
+
 @pytest.mark.parametrize(
     ("expression", "holds"),
     [
@@ -193,7 +229,9 @@ def test_a_summary_tells_what_the_segments_say():
 
 def test_the_graph_counts_calls_between_services():
     """A called service that sends no segment of its own is inferred; one that does is not twice."""
-    nodes = {(node["Name"], node.get("Type", "")): node for node in graph_of(TRACE.calls)}
+    graph = Graph()
+    graph.add(TRACE.calls)
+    nodes = {(node["Name"], node.get("Type", "")): node for node in graph.services()}
     assert set(nodes) == {
         ("shop", "client"),
         ("shop", ""),

@@ -1,7 +1,9 @@
 """Segments on their way to disk: bounded, only with the role's leave, and stored for good."""
 
+import asyncio
 import json
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -100,6 +102,59 @@ async def test_all_traces_together_are_bounded(store):
     await store.add([(place, a_segment(1))], 1.0)
     await store.forget(0.0, keep_bytes=10)
     assert await store.trace(place, ROOT) is None
+
+
+async def test_the_newest_are_kept(store):
+    """As many as there is room for."""
+    place = ("123456789012", "us-east-1")
+    ids = [f"1-5759e988-{n:024x}" for n in range(8)]
+    for number, trace_id in enumerate(ids):
+        await store.add([(place, a_segment(1, trace_id=trace_id))], float(number))
+    size = len(a_segment(1, trace_id=ids[0]).document)
+
+    await store.forget(0.0, keep_bytes=3 * size)
+
+    assert [trace_id for trace_id in ids if await store.trace(place, trace_id)] == ids[-3:]
+
+
+async def test_who_gives_up_waiting_takes_nothing_away(store):
+    """A reader that is cancelled while a role is asked for."""
+    asked = asyncio.Event()
+
+    async def may(*_):
+        if asked.is_set():
+            return True
+        asked.set()
+        return await asyncio.Future()
+
+    sink = TraceSink(store, may, ManualClock())
+    sink.add(FUNCTION, a_segment(1))
+    reader = asyncio.ensure_future(sink.flush())
+    await asked.wait()
+    reader.cancel()
+    await asyncio.gather(reader, return_exceptions=True)
+    await sink.close()
+
+    assert await store.trace((FUNCTION.account, FUNCTION.region), ROOT)
+
+
+async def test_a_role_that_nobody_can_judge_keeps_no_other_back(store):
+    """Its own segments are lost."""
+    other = replace(FUNCTION, role="arn:aws:iam::123456789012:role/other")
+
+    async def may(role, *_):
+        if role == other.role:
+            raise RuntimeError("a fault of ours")
+        return True
+
+    sink = TraceSink(store, may, ManualClock())
+    sink.add(other, a_segment(2))
+    sink.add(FUNCTION, a_segment(1))
+    await sink.flush()
+    await sink.close()
+
+    found = await store.trace((FUNCTION.account, FUNCTION.region), ROOT)
+    assert found.documents == [a_segment(1).document]
 
 
 async def test_a_port_takes_segments_and_shrugs_at_the_rest():

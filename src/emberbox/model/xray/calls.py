@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from emberbox.model.xray.segments import Document, subsegments, walk
+from emberbox.model.xray.segments import Document, subsegments, time_of, walk
 
 CLIENT: Final = "client"
 
@@ -34,12 +34,12 @@ class Call:
     @property
     def start(self) -> float:
         """When it began, in seconds since the epoch."""
-        return float(self.document["start_time"])
+        return time_of(self.document.get("start_time")) or 0.0
 
     @property
     def end(self) -> float:
         """When it ended, or began if it has not ended."""
-        return float(self.document.get("end_time") or self.document["start_time"])
+        return time_of(self.document.get("end_time")) or self.start
 
     @property
     def seconds(self) -> float:
@@ -64,7 +64,7 @@ class Call:
     @property
     def is_in_progress(self) -> bool:
         """Whether its end has not been told of."""
-        return not self.document.get("end_time")
+        return time_of(self.document.get("end_time")) is None
 
 
 def calls_of(segments: Iterable[Document]) -> list[Call]:
@@ -114,7 +114,7 @@ def _inferred(segment: Document, answered: set[str]) -> Iterator[Call]:
         namespace = each.get("namespace")
         if namespace not in {"aws", "remote"} or str(each.get("id", "")).lower() in answered:
             continue
-        if not isinstance(each.get("name"), str) or not _has_start(each):
+        if not isinstance(each.get("name"), str) or time_of(each.get("start_time")) is None:
             continue
         kind = f"AWS::{each['name']}" if namespace == "aws" else "remote"
         name = ServiceName(each["name"], kind)
@@ -133,10 +133,6 @@ def _account(segment: Document) -> str:
 
 def _has_id(document: Document) -> bool:
     return isinstance(document.get("id"), str)
-
-
-def _has_start(document: Document) -> bool:
-    return isinstance(document.get("start_time"), int | float)
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -159,14 +159,13 @@ def _http(trace: Trace) -> dict[str, Any]:
 
 
 def _annotations(trace: Trace, accounts: dict[ServiceName, str]) -> dict[str, list[Any]]:
-    found: dict[str, dict[tuple[type, Value], list[ServiceName]]] = {}
+    found: dict[str, dict[tuple[type, Value], dict[ServiceName, None]]] = {}
     for call in trace.calls:
         if call.is_inferred:
             continue
         for key, value in annotations_of(call.document):
-            services = found.setdefault(key, {}).setdefault((type(value), value), [])
-            if call.service not in services:
-                services.append(call.service)
+            values = found.setdefault(key, {})
+            values.setdefault((type(value), value), {})[call.service] = None
     return {
         key: [
             {
@@ -186,11 +185,11 @@ def _annotation(value: Value) -> dict[str, Any]:
 
 
 def _users(trace: Trace, accounts: dict[ServiceName, str]) -> list[dict[str, Any]]:
-    users: dict[str, list[ServiceName]] = {}
+    users: dict[str, dict[ServiceName, None]] = {}
     for call in trace.calls:
         user = call.document.get("user")
-        if isinstance(user, str) and call.service not in users.setdefault(user, []):
-            users[user].append(call.service)
+        if isinstance(user, str):
+            users.setdefault(user, {})[call.service] = None
     return [
         {"UserName": user, "ServiceIds": [_service_id(each, accounts) for each in services]}
         for user, services in users.items()

@@ -68,24 +68,32 @@ class _Node:
     edges: dict[ServiceName, _Statistics] = field(default_factory=dict)
 
 
-def graph_of(calls: Iterable[Call]) -> list[dict[str, Any]]:
-    """The services of these calls with their edges, in the shape of the API's `Services`."""
-    nodes: dict[ServiceName, _Node] = {}
+class Graph:
+    """The services of the calls that were added, with their edges."""
 
-    def node(service: ServiceName) -> _Node:
-        return nodes.setdefault(service, _Node(len(nodes)))
+    def __init__(self) -> None:
+        self._nodes: dict[ServiceName, _Node] = {}
 
-    for call in calls:
-        callee = node(call.service)
-        callee.own.add(call)
-        callee.account = callee.account or call.account
-        callee.is_root |= call.caller is None
-        caller = node(call.caller or ServiceName(call.service.name, CLIENT))
-        if call.caller is None:
-            caller.own.start = min(caller.own.start, call.start)
-            caller.own.end = max(caller.own.end, call.end)
-        caller.edges.setdefault(call.service, _Statistics()).add(call)
-    return [_shown_node(service, found, nodes) for service, found in nodes.items()]
+    def add(self, calls: Iterable[Call]) -> None:
+        """Some calls more."""
+        for call in calls:
+            callee = self._node(call.service)
+            callee.own.add(call)
+            callee.account = callee.account or call.account
+            callee.is_root |= call.caller is None
+            caller = self._node(call.caller or ServiceName(call.service.name, CLIENT))
+            if call.caller is None:
+                caller.own.start = min(caller.own.start, call.start)
+                caller.own.end = max(caller.own.end, call.end)
+            caller.edges.setdefault(call.service, _Statistics()).add(call)
+
+    def services(self) -> list[dict[str, Any]]:
+        """In the shape of the API's `Services`."""
+        nodes = self._nodes
+        return [_shown_node(service, found, nodes) for service, found in nodes.items()]
+
+    def _node(self, service: ServiceName) -> _Node:
+        return self._nodes.setdefault(service, _Node(len(self._nodes)))
 
 
 def _shown_node(

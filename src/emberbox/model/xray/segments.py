@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -18,7 +18,12 @@ TRACE_MAX_BYTES: Final = 500 * 1024
 _TRACE_ID: Final = re.compile(r"1-[0-9a-fA-F]{8}-[0-9a-fA-F]{24}\Z")
 _ID: Final = re.compile(r"[0-9a-fA-F]{16}\Z")
 _NAME: Final = re.compile(r"[^\x00-\x1f]{1,200}\Z")
-_DEPTH_MAX: Final = 64
+_DEPTH_MAX: Final = 60
+"""Of subsegments in subsegments, also of those that come one by one."""
+
+_NESTED_MAX: Final = 100
+"""Of objects and lists in each other in one document: with what it may become a part of, these are
+fewer than can be written as JSON."""
 
 Document = dict[str, Any]
 
@@ -82,17 +87,18 @@ def _checked(document: Document, raw: bytes) -> Segment:
         raise BadSegmentError(segment_id, "InvalidName", "The segment has no valid name.")
     if document.get("type") == "subsegment" and not _is_id(document.get("parent_id")):
         raise BadSegmentError(segment_id, "InvalidParentId", "The subsegment has no parent_id.")
-    start, end = _time(document.get("start_time")), document.get("end_time")
+    start, end = time_of(document.get("start_time")), document.get("end_time")
     if start is None:
         raise BadSegmentError(segment_id, "InvalidStartTime", "The segment has no start_time.")
     if end is None:
         if document.get("in_progress") is not True:
             text = "The segment has neither end_time nor in_progress."
             raise BadSegmentError(segment_id, "InvalidEndTime", text)
-    elif _time(end) is None:
+    elif time_of(end) is None:
         raise BadSegmentError(segment_id, "InvalidEndTime", "The end_time is no time.")
-    _check_depth(segment_id, document)
-    return Segment(trace_id, segment_id.lower(), start, _time(end) or 0.0, raw.decode())
+    if raw.count(b"{") + raw.count(b"[") > _NESTED_MAX:
+        _check_depth(segment_id, document)
+    return Segment(trace_id, segment_id.lower(), start, time_of(end) or 0.0, raw.decode())
 
 
 def read_datagram(data: bytes) -> Segment:
@@ -116,16 +122,55 @@ def assembled(documents: Iterable[str]) -> list[Document]:
     Those whose parent has not come stand beside the segments.
     """
     parsed = [_parsed(text) for text in documents]
-    places = {_id(each): each for document in parsed for each in walk(document)}
+    above = _above(parsed)
     roots = []
-    for document in parsed:
-        parent = places.get(str(document.get("parent_id", "")).lower())
-        is_part = document.get("type") == "subsegment" and parent is not None
-        if is_part and parent is not None and not _is_within(parent, document):
-            parent.setdefault("subsegments", []).append(document)
+    for number, document in enumerate(parsed):
+        if number in above:
+            above[number].parent.setdefault("subsegments", []).append(document)
         else:
             roots.append(document)
     return sorted(roots, key=lambda document: document["start_time"])
+
+
+class _Place(NamedTuple):
+    """Where a document belongs: in which other, how deep in that, and below which of its parts."""
+
+    owner: int
+    depth: int
+    parent: Document
+
+
+def _above(parsed: list[Document]) -> dict[int, _Place]:
+    """The places of those that have one. Documents that are parts of each other in a circle, or too
+    deep, are cut loose."""
+    places = {
+        _id(each): _Place(number, depth, each)
+        for number, document in enumerate(parsed)
+        for depth, each in _levels(document)
+    }
+    above = {}
+    for number, document in enumerate(parsed):
+        place = places.get(str(document.get("parent_id", "")).lower())
+        if document.get("type") == "subsegment" and place is not None:
+            above[number] = place
+    depths: dict[int, int] = {}
+    for number in range(len(parsed)):
+        way: dict[int, None] = {}
+        while number not in depths and number in above and number not in way:
+            way[number] = None
+            number = above[number].owner  # noqa: PLW2901 - the walk goes up
+        if number in way:
+            del above[number]
+        depths.setdefault(number, 0)
+        for each in reversed(way):
+            if each in above:
+                place = above[each]
+                depths[each] = depths[place.owner] + place.depth + 1
+                if depths[each] > _DEPTH_MAX:
+                    del above[each]
+            if each not in above:
+                depths[each] = 0
+    return above
 
 
 def moment(epoch_s: float) -> datetime:
@@ -148,9 +193,13 @@ def subsegments(document: Document) -> list[Document]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def _is_within(parent: Document, document: Document) -> bool:
-    """Whether the parent is a part of the document itself: a loop, which nobody needs."""
-    return any(each is parent for each in walk(document))
+def _levels(document: Document) -> Iterator[tuple[int, Document]]:
+    """A segment and all its subsegments, each with how deep it is."""
+    waiting = [(0, document)]
+    while waiting:
+        depth, found = waiting.pop()
+        yield depth, found
+        waiting += [(depth + 1, each) for each in subsegments(found)]
 
 
 def _parsed(text: str) -> Document:
@@ -159,19 +208,24 @@ def _parsed(text: str) -> Document:
 
 
 def _check_depth(segment_id: str, document: Document) -> None:
-    level = [document]
-    for _ in range(_DEPTH_MAX):
-        level = [below for each in level for below in subsegments(each)]
+    level: list[Any] = [document]
+    for _ in range(_NESTED_MAX):
+        level = [
+            below
+            for each in level
+            for below in (each.values() if isinstance(each, dict) else each)
+            if isinstance(below, dict | list)
+        ]
         if not level:
             return
-    raise BadSegmentError(segment_id, "ParseError", "The subsegments are nested too deeply.")
+    raise BadSegmentError(segment_id, "ParseError", "The segment is nested too deeply.")
 
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and _ID.match(value) is not None
 
 
-def _time(value: object) -> float | None:
+def time_of(value: object) -> float | None:
     """Seconds since the epoch, within the calendar; None for what is no time."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2e11:
         return None

@@ -4,8 +4,9 @@ Source: API reference of X-Ray, operations BatchGetTraces, GetTraceSummaries, Ge
 GetServiceGraph.
 """
 
+import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 
 import orjson
@@ -14,16 +15,19 @@ from emberbox.clock import Clock, utc
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.model.xray.expressions import BadExpressionError, read_expression
 from emberbox.model.xray.facts import Trace, summary_of
-from emberbox.model.xray.graph import graph_of
+from emberbox.model.xray.graph import Graph
 from emberbox.model.xray.segments import assembled
 from emberbox.services.xray.refusing import invalid
-from emberbox.storage.traces import By, StoredTrace, TraceStore
+from emberbox.storage.traces import By, Place, StoredTrace, TraceStore
 from emberbox.telemetry.traces import TraceSink
 
 _TRACES_AT_ONCE: Final = 5
 _GRAPH_TRACES_MAX: Final = 1_000
 _LOOKED_AT: Final = 250
 """How many traces one page looks through: an expression may fit few of them."""
+
+_PIECE: Final = 10
+"""How many traces are in memory at once: each may have half a megabyte of documents."""
 
 _SPAN_MAX_S: Final = 24 * 3_600.0
 _BY: Final[dict[str, By]] = {"TraceId": "begun", "Event": "touched", "Service": "ended"}
@@ -62,21 +66,29 @@ class ReadingOperations:
         await self._sink.flush()
         place = (context.account, context.region)
         after = _after(params.get("NextToken"))
-        page = await self._store.between(place, start, end, by, after, _LOOKED_AT)
-        traces = [(_trace(each), each.revision) for each in page]
+        summaries: list[Params] = []
+        looked_at = 0
+        async for piece in self._between(place, start, end, by, after, _LOOKED_AT):
+            summaries += await asyncio.to_thread(_summaries, piece, fits)
+            looked_at, after = looked_at + len(piece), piece[-1].number
         answer: Params = {
-            "TraceSummaries": [
-                summary_of(trace, revision) for trace, revision in traces if fits(trace)
-            ],
+            "TraceSummaries": summaries,
             "ApproximateTime": utc(self._clock.now()),
-            "TracesProcessedCount": len(page),
+            "TracesProcessedCount": looked_at,
         }
-        return _with_token(answer, page, _LOOKED_AT)
+        if looked_at == _LOOKED_AT:
+            answer["NextToken"] = base64.b64encode(str(after).encode()).decode()
+        return answer
 
     async def get_trace_graph(self, context: RequestContext, params: Params) -> Params:
         """The services of some traces and how they call each other."""
-        found = await self._found(context, params["TraceIds"][:_LOOKED_AT])
-        return {"Services": graph_of(call for each in found for call in _trace(each).calls)}
+        await self._sink.flush()
+        place, graph = (context.account, context.region), Graph()
+        for trace_id in dict.fromkeys(params["TraceIds"][:_LOOKED_AT]):
+            stored = await self._store.trace(place, trace_id)
+            if stored is not None:
+                await asyncio.to_thread(_draw, graph, [stored])
+        return {"Services": graph.services()}
 
     async def get_service_graph(self, context: RequestContext, params: Params) -> Params:
         """The same of all traces of a time; of the first thousand, where there are more."""
@@ -86,13 +98,28 @@ class ReadingOperations:
         start, end = _span(params)
         await self._sink.flush()
         place = (context.account, context.region)
-        found = await self._store.between(place, start, end, "begun", 0, _GRAPH_TRACES_MAX)
+        graph = Graph()
+        async for piece in self._between(place, start, end, "begun", 0, _GRAPH_TRACES_MAX):
+            await asyncio.to_thread(_draw, graph, piece)
         return {
             "StartTime": params["StartTime"],
             "EndTime": params["EndTime"],
-            "Services": graph_of(call for each in found for call in _trace(each).calls),
+            "Services": graph.services(),
             "ContainsOldGroupVersions": False,
         }
+
+    async def _between(
+        self, place: Place, start: float, end: float, by: By, after: int, limit: int
+    ) -> AsyncIterator[list[StoredTrace]]:
+        """So many traces of a time, a few at once."""
+        while limit > 0:
+            wanted = min(limit, _PIECE)
+            piece = await self._store.between(place, start, end, by, after, wanted)
+            if piece:
+                yield piece
+            if len(piece) < wanted:
+                return
+            limit, after = limit - wanted, piece[-1].number
 
     async def _found(self, context: RequestContext, trace_ids: list[str]) -> list[StoredTrace]:
         await self._sink.flush()
@@ -103,6 +130,17 @@ class ReadingOperations:
 
 def _trace(stored: StoredTrace) -> Trace:
     return Trace.of(stored.id, assembled(stored.documents))
+
+
+def _summaries(piece: list[StoredTrace], fits: Callable[[Trace], bool]) -> list[Params]:
+    """What is told of those that fit."""
+    traces = [(_trace(each), each.revision) for each in piece]
+    return [summary_of(trace, revision) for trace, revision in traces if fits(trace)]
+
+
+def _draw(graph: Graph, piece: list[StoredTrace]) -> None:
+    for stored in piece:
+        graph.add(_trace(stored).calls)
 
 
 def _shown(stored: StoredTrace) -> Params:
@@ -132,9 +170,3 @@ def _after(token: str | None) -> int:
         return int(base64.b64decode(token, validate=True)) if token else 0
     except ValueError:
         raise invalid("The token is none of ours.") from None
-
-
-def _with_token(answer: Params, page: list[StoredTrace], size: int) -> Params:
-    if len(page) == size:
-        answer["NextToken"] = base64.b64encode(str(page[-1].number).encode()).decode()
-    return answer

@@ -43,8 +43,12 @@ DELETE FROM traces WHERE touched < :before;
 -- name: traces_size
 SELECT COALESCE(SUM(bytes), 0) AS bytes FROM traces;
 
--- name: traces_drop_oldest
-DELETE FROM traces WHERE id IN (SELECT id FROM traces ORDER BY touched LIMIT :limit);
+-- name: traces_keep_newest
+DELETE FROM traces WHERE id IN (
+    SELECT id FROM (
+        SELECT id, SUM(bytes) OVER (ORDER BY touched DESC, id DESC) AS kept FROM traces
+    ) WHERE kept > :bytes
+);
 
 -- name: rules
 SELECT * FROM sampling_rules WHERE account = :account AND region = :region ORDER BY name LIMIT 100;
