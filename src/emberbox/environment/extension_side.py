@@ -13,7 +13,7 @@ from emberbox.environment.chronicle import Chronicle
 from emberbox.environment.current import CurrentInvocation
 from emberbox.environment.extension_states import ExtensionState
 from emberbox.environment.extensions import INVOKE, Extension, Extensions, Waiting
-from emberbox.environment.runtime_api import RefusedError
+from emberbox.environment.refusals import RefusedError
 from emberbox.environment.telemetry_hub import TelemetryHub
 from emberbox.model.function import FunctionVersion
 from emberbox.model.telemetry import BadSubscriptionError, parse_subscription

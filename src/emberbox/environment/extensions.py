@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from emberbox.environment.extension_states import EXTENSION_TABLE, ExtensionState
-from emberbox.environment.runtime_api import RefusedError
+from emberbox.environment.refusals import RefusedError
 from emberbox.machine import Machine
 from emberbox.model.limits import EXTENSIONS_MAX
 

@@ -15,70 +15,17 @@ from typing import Protocol
 
 import httptools
 
+from emberbox.environment import runtime_wire as wire
+from emberbox.environment.reading import Reading
+from emberbox.environment.refusals import RefusedError, illegal_transition, payload_too_large
 from emberbox.environment.response_stream import ResponseStream
 from emberbox.model.invocation import Flow
 from emberbox.model.limits import RESPONSE_PAYLOAD_MAX_BYTES
 
 _HEAD_MAX = 65_536
 _CONNECTIONS_MAX = 64
-_PATH = re.compile(
-    rb"/2018-06-01/runtime/(?:"
-    rb"(?P<next>invocation/next)"
-    rb"|invocation/(?P<id>[^/]{1,128})/(?P<what>response|error)"
-    rb"|(?P<init>init/error)"
-    rb"|(?P<restored>restore/next)"
-    rb"|(?P<restore>restore/error)"
-    rb")/?\Z"
-)
-_ACCEPTED = (
-    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n"
-    b'{"status":"OK"}\n'
-)
-# What our own runtimes send between two invocations, in one write.
-_OWN_ANSWER = re.compile(
-    rb"POST /2018-06-01/runtime/invocation/([0-9a-f-]{36})/response HTTP/1\.1\r\n"
-    rb"Content-Type: application/json\r\nContent-Length: (\d{1,6})\r\n\r\n"
-)
-_OWN_NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1:9001\r\n\r\n"
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_MODE = b"lambda-runtime-function-response-mode"
-_ERROR_TYPE = b"lambda-runtime-function-error-type"
-_ERROR_BODY = b"lambda-runtime-function-error-body"
-_SNAPSHOT = b"emberbox-snapshot"
-_SNAPSHOT_MAX = 512
-_OF_EXTENSIONS = (b"/2020-01-01/extension/", b"/2022-07-01/telemetry", b"/2020-08-15/logs")
-_EXTENSION_BODY_MAX = 65_536
-_EXTENSION_HEADERS = frozenset(
-    {
-        b"lambda-extension-accept-feature",
-        b"lambda-extension-function-error-type",
-        b"lambda-extension-identifier",
-        b"lambda-extension-name",
-    }
-)
-_OF_RUNTIMES = {b"content-type", b"expect", _MODE, _ERROR_TYPE, _ERROR_BODY, _SNAPSHOT}
-_TRACKED = _EXTENSION_HEADERS | _OF_RUNTIMES
-
-
-class RefusedError(Exception):
-    """The environment does not accept this call now."""
-
-    def __init__(self, status: int, error_type: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.error_type = error_type
-        self.message = message
-
-
-def illegal_transition(origin: str, to: str) -> RefusedError:
-    """The runtime asks for what its state does not allow; the states have AWS's names."""
-    text = f"State transition from {origin} to {to} failed for runtime"
-    return RefusedError(403, "InvalidStateTransition", text)
-
-
-def _too_large(limit_bytes: int) -> RefusedError:
-    text = f"Exceeded maximum allowed payload size ({limit_bytes} bytes)."
-    return RefusedError(413, "RequestEntityTooLarge", text)
+# Runtimes send an answer and the next request together, and nobody more than that.
+_REQUESTS_AT_ONCE_MAX = 16
 
 
 class RuntimeHost(Protocol):
@@ -159,6 +106,10 @@ class RuntimeHost(Protocol):
         ...
 
 
+class _TooManyRequestsError(Exception):
+    """More requests have come at once than any client has reason to send."""
+
+
 class RuntimeConnection(asyncio.Protocol):
     """One connection of a process inside the sandbox."""
 
@@ -169,13 +120,16 @@ class RuntimeConnection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
-        self._body: list[bytes] = []
+        self._reading = Reading()
+        self._begun = 0
+        self._body: bytes | bytearray = b""
         self._body_bytes = 0
         self._body_max = RESPONSE_PAYLOAD_MAX_BYTES
         self._head_bytes = 0
         self._refusal: RefusedError | None = None
         self._route: re.Match[bytes] | None = None
         self._stream: ResponseStream | None = None
+        self._pieces: list[bytes] = []
         self._held = b""
         self._awaits_event = False
         self._is_between = True
@@ -189,11 +143,16 @@ class RuntimeConnection(asyncio.Protocol):
         self._connections.add(self)
         self._host.runtime_connected()
         self._transport = transport  # type: ignore[assignment]  # a stream transport is what we get
+        self._reading.begin(self._transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The process has closed, or ended."""
         self._connections.discard(self)
         self._transport = None
+        self._reading.end()
+        # Both hold this connection, and what they have seen of the data.
+        self._refusal = None
+        del self._parser
         stream, self._stream = self._stream, None
         if stream is not None and not stream.is_ended:
             self._host.runtime_breaks_stream()
@@ -205,10 +164,13 @@ class RuntimeConnection(asyncio.Protocol):
             return
         # Heads, chunk sizes and trailers: all that has come since a part of a body.
         self._head_bytes += len(data)
+        self._begun = 0
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.close()
+        self._pass_on()
+        self._reading.let_others(len(data))
         if self._held and not self._awaits_event:
             held, self._held = self._held, b""
             self._write(held)
@@ -220,11 +182,11 @@ class RuntimeConnection(asyncio.Protocol):
 
         False for anything else: then nothing has happened, and the parser has its turn.
         """
-        found = _OWN_ANSWER.match(data)
+        found = wire.OWN_ANSWER.match(data)
         if found is None:
             return False
         begin, end = found.end(), found.end() + int(found[2])
-        if data[end:] != _OWN_NEXT:
+        if data[end:] != wire.OWN_NEXT:
             return False
         request_id = found[1].decode()
         try:
@@ -232,17 +194,20 @@ class RuntimeConnection(asyncio.Protocol):
         except RefusedError:
             return False
         self._host.runtime_responds(request_id, data[begin:end], too_large=False)
-        self._held = _ACCEPTED
+        self._held = wire.ACCEPTED
         self._awaits_event = True
         self._host.runtime_asks_next(self)
         return True
 
     def on_message_begin(self) -> None:
         """A new request."""
+        self._begun += 1
+        if self._begun > _REQUESTS_AT_ONCE_MAX:
+            raise _TooManyRequestsError
         self._is_between = False
         self._url = b""
         self._headers = {}
-        self._body = []
+        self._body = b""
         self._body_bytes = 0
         self._body_max = RESPONSE_PAYLOAD_MAX_BYTES
         self._head_bytes = 0
@@ -256,25 +221,25 @@ class RuntimeConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line."""
         name = name.lower()
-        if name in _TRACKED:
+        if name in wire.TRACKED:
             self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         """Decide whether the body is wanted before reading it."""
         self._head_bytes = 0
-        self._route = _PATH.match(self._url)
+        self._route = wire.PATH.match(self._url)
         try:
             self._admit()
         except RefusedError as refusal:
             self._refusal = refusal
         if self._headers.get(b"expect", b"").lower() == b"100-continue":
-            self._write(_CONTINUE)
+            self._write(wire.CONTINUE)
 
     def _admit(self) -> None:
         route = self._route
         method = self._parser.get_method()
-        if route is None and self._url.startswith(_OF_EXTENSIONS):
-            self._body_max = _EXTENSION_BODY_MAX
+        if route is None and self._url.startswith(wire.OF_EXTENSIONS):
+            self._body_max = wire.EXTENSION_BODY_MAX
             return
         waits = route is not None and (route["next"] or route["restored"])
         if route is None or method != (b"GET" if waits else b"POST"):
@@ -287,8 +252,8 @@ class RuntimeConnection(asyncio.Protocol):
             self._host.expects_restore_error()
         if not waits:
             self._answer_alone()
-        if route["what"] == b"response" and _MODE in self._headers:
-            self._begin_stream(route["id"].decode("latin-1"), self._headers[_MODE])
+        if route["what"] == b"response" and wire.MODE in self._headers:
+            self._begin_stream(route["id"].decode("latin-1"), self._headers[wire.MODE])
 
     def _begin_stream(self, request_id: str, mode: bytes) -> None:
         if mode.strip().lower() != b"streaming":
@@ -302,13 +267,19 @@ class RuntimeConnection(asyncio.Protocol):
 
     def pause(self) -> None:
         """Read no more: the function's writes block once the socket is full."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._reading.pause("flow")
 
     def resume(self) -> None:
         """Read on."""
-        if self._transport is not None:
-            self._transport.resume_reading()
+        self._reading.resume("flow")
+
+    def pause_writing(self) -> None:
+        """Who does not read what was answered gets no more answers to keep here."""
+        self._reading.pause("unread")
+
+    def resume_writing(self) -> None:
+        """It has been read."""
+        self._reading.resume("unread")
 
     def _answer_alone(self) -> None:
         """Only one connection at a time may fill memory with an answer."""
@@ -321,14 +292,24 @@ class RuntimeConnection(asyncio.Protocol):
         self._body_bytes += len(body)
         self._head_bytes = 0
         if self._stream is not None:
-            self._write_on(self._stream, body)
-        elif self._refusal is None and self._body_bytes <= self._body_max:
-            self._body.append(body)
+            self._pieces.append(body)
+        elif self._refusal is not None or self._body_bytes > self._body_max:
+            self._body = b""
+        elif not self._body:
+            self._body = body
         else:
-            self._body.clear()
+            # However small its pieces are, a body takes no more than its size.
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += body
 
-    def _write_on(self, stream: ResponseStream, body: bytes) -> None:
-        stream.write(body)
+    def _pass_on(self) -> None:
+        """Give the stream what has come of it, at once however many pieces it was."""
+        stream, pieces = self._stream, self._pieces
+        if stream is None or not pieces:
+            return
+        self._pieces = []
+        stream.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if stream.is_too_large and not stream.is_ended and self._route is not None:
             self._host.runtime_ends_stream(self._route["id"].decode("latin-1"), "", b"")
 
@@ -336,22 +317,24 @@ class RuntimeConnection(asyncio.Protocol):
         """The whole request is there."""
         self._is_between = True
         self.is_answering = False
-        try:
-            if self._refusal is not None:
-                raise self._refusal
-            self._act()
-        except RefusedError as refusal:
+        self._pass_on()
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
             self._refuse(refusal)
+            return
+        try:
+            self._act()
+        except RefusedError as found:
+            self._refuse(found)
 
     def _act(self) -> None:
         route = self._route
         if route is None:
             self._act_for_extension()
             return
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._body = []
+        body, self._body = bytes(self._body), b""
         too_large = self._body_bytes > RESPONSE_PAYLOAD_MAX_BYTES
-        error_type = self._headers.get(_ERROR_TYPE, b"")[:256].decode("latin-1")
+        error_type = self._headers.get(wire.ERROR_TYPE, b"")[:256].decode("latin-1")
         if route["next"] or route["restored"]:
             self._await_event(is_restore=bool(route["restored"]))
             return
@@ -368,16 +351,16 @@ class RuntimeConnection(asyncio.Protocol):
             request_id = route["id"].decode("latin-1")
             self._host.runtime_responds(request_id, body, too_large=too_large)
             if too_large:
-                raise _too_large(RESPONSE_PAYLOAD_MAX_BYTES)
+                raise payload_too_large(RESPONSE_PAYLOAD_MAX_BYTES)
         # Held until this turn ends: a runtime that has already asked for the next invocation is
         # woken once, by that.
-        self._held += _ACCEPTED
+        self._held += wire.ACCEPTED
 
     def _await_event(self, *, is_restore: bool) -> None:
         self._awaits_event = True
         try:
             if is_restore:
-                text = self._headers.get(_SNAPSHOT, b"")[:_SNAPSHOT_MAX].decode("latin-1")
+                text = self._headers.get(wire.SNAPSHOT, b"")[: wire.SNAPSHOT_MAX].decode("latin-1")
                 printable = "".join(c if " " <= c <= "~" else "?" for c in text)
                 self._host.runtime_awaits_restore(self, printable)
             else:
@@ -387,9 +370,9 @@ class RuntimeConnection(asyncio.Protocol):
             raise
 
     def _act_for_extension(self) -> None:
-        if self._body_bytes > _EXTENSION_BODY_MAX:
-            raise _too_large(_EXTENSION_BODY_MAX)
-        body, self._body = b"".join(self._body), []
+        if self._body_bytes > wire.EXTENSION_BODY_MAX:
+            raise payload_too_large(wire.EXTENSION_BODY_MAX)
+        body, self._body = bytes(self._body), b""
         headers = {
             name.decode("ascii"): value[:1_024].decode("latin-1")
             for name, value in self._headers.items()
@@ -411,19 +394,14 @@ class RuntimeConnection(asyncio.Protocol):
         self._stream = None
         error = b""
         with suppress(binascii.Error, ValueError):
-            error = base64.b64decode(self._headers.get(_ERROR_BODY, b""), validate=True)
+            error = base64.b64decode(self._headers.get(wire.ERROR_BODY, b""), validate=True)
         if stream.is_ended and stream.is_too_large:
-            raise _too_large(stream.limit_bytes)
+            raise payload_too_large(stream.limit_bytes)
         self._host.runtime_ends_stream(request_id, error_type, error)
 
     def _refuse(self, refusal: RefusedError) -> None:
-        text = refusal.message.replace("\\", "/").replace('"', "'")
-        body = f'{{"errorMessage":"{text}","errorType":"{refusal.error_type}"}}\n'.encode()
         held, self._held = self._held, b""
-        self._write(
-            held + b"HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n%s" % (refusal.status, len(body), body)
-        )
+        self._write(held + refusal.answer())
 
     def deliver(self, head: bytes, payload: bytes) -> bool:
         """Answer the pending request for the next invocation; False if the runtime has gone."""

@@ -10,9 +10,10 @@ from typing import Protocol
 from emberbox.clock import Clock
 from emberbox.environment.beginning import Beginning
 from emberbox.environment.current import CurrentInvocation
+from emberbox.environment.refusals import RefusedError, illegal_transition
 from emberbox.environment.response_stream import ResponseStream
 from emberbox.environment.restoring import RESTORED_AT_ONCE
-from emberbox.environment.runtime_api import RefusedError, RuntimeConnection, illegal_transition
+from emberbox.environment.runtime_api import RuntimeConnection
 from emberbox.environment.states import State
 from emberbox.model import invocation as failures
 from emberbox.model.initialization import Initialization

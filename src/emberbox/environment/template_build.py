@@ -12,8 +12,9 @@ from enum import Enum
 from emberbox.clock import Clock
 from emberbox.environment.console_log import ConsoleLog
 from emberbox.environment.plan import Plan
+from emberbox.environment.refusals import illegal_transition
 from emberbox.environment.restoring import RESTORED_AT_ONCE
-from emberbox.environment.runtime_api import RuntimeConnection, illegal_transition
+from emberbox.environment.runtime_api import RuntimeConnection
 from emberbox.environment.unasked import Unasked
 from emberbox.errors import EmberboxError
 from emberbox.isolation.sandbox import Exit, Launch, Sandbox

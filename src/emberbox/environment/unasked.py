@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from emberbox.environment.runtime_api import RefusedError, RuntimeConnection
+from emberbox.environment.refusals import RefusedError
+from emberbox.environment.runtime_api import RuntimeConnection
 from emberbox.isolation.sandbox import Exit
 from emberbox.model.invocation import Flow
 

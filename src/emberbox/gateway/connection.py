@@ -25,6 +25,7 @@ from emberbox.model.invocation import Flow
 _HEAD_MAX = 1 << 20
 _KEEP_ALIVE_S = 75
 _DOOR_CONNECTIONS_MAX = 256
+_PIPELINED_MAX = 64
 
 
 class DateLine:
@@ -86,6 +87,10 @@ class Serving:
         return partial(ClientConnection, self, set(), _DOOR_CONNECTIONS_MAX)
 
 
+class _TooManyRequestsError(Exception):
+    """A client asks on and on without waiting for answers."""
+
+
 class ClientConnection(HttpToolsProtocol):
     """See the module."""
 
@@ -131,7 +136,13 @@ class ClientConnection(HttpToolsProtocol):
                 self.transport.abort()
 
     def on_message_begin(self) -> None:
-        """A new request; what only the ASGI side needs is made when it is known to be needed."""
+        """A new request; what only the ASGI side needs is made when it is known to be needed.
+
+        One too many to wait for its turn ends the connection.
+        """
+        if len(self.pipeline) >= _PIPELINED_MAX:
+            self.transport.abort()
+            raise _TooManyRequestsError
         self.url = b""
         self.headers = []
         self.expect_100_continue = False

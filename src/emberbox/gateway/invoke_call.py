@@ -81,7 +81,7 @@ class InvokeCall:
             if target[2]
             else None
         )
-        self._parts: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._complete: asyncio.Future[None] | None = None
         self.body_bytes = 0
         self.is_queued = False
@@ -111,10 +111,15 @@ class InvokeCall:
     def take_body(self, body: bytes) -> bool:
         """A part of the payload; False if the connection must end. Too much is only counted."""
         self.body_bytes += len(body)
-        if self.body_bytes <= INVOKE_PAYLOAD_MAX_BYTES:
-            self._parts.append(body)
+        if self.body_bytes > INVOKE_PAYLOAD_MAX_BYTES:
+            self._body = b""
+        elif not self._body:
+            self._body = body
         else:
-            self._parts.clear()
+            # However small its pieces are, a payload takes no more than its size.
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += body
         return self.body_bytes <= REQUEST_MAX_BYTES
 
     def end_body(self) -> None:
@@ -188,13 +193,13 @@ class InvokeCall:
         name = (whole or streamed).decode("latin-1")
         if self.body_bytes > INVOKE_PAYLOAD_MAX_BYTES:
             raise _too_large(self.body_bytes)
-        parts, self._parts = self._parts, []
+        payload, self._body = bytes(self._body), b""
         return InvokeRequest(
             scope.account,
             scope.region,
             request_id,
             unquote(name) if "%" in name else name,
-            parts[0] if len(parts) == 1 else b"".join(parts),
+            payload,
             _qualifier(query) if query else None,
             _text(headers, b"x-amz-invocation-type") or "RequestResponse",
             _text(headers, b"x-amz-log-type") or "None",

@@ -349,6 +349,35 @@ def op_connections(event):
     return {"made": len(kept), "stopped": ""}
 
 
+def op_endless_requests(event):
+    """Requests without end, none of whose answers is read; a new connection when one is ended."""
+    name = {"runtime": "AWS_LAMBDA_RUNTIME_API", "endpoint": "AWS_ENDPOINT_URL"}[event["where"]]
+    host, _, port = os.environ[name].replace("http://", "").partition(":")
+    many = b"GET /%s HTTP/1.1\r\n\r\n" % event["path"].encode() * 10_000
+    until, ended = time.monotonic() + event["seconds"], 0
+    while time.monotonic() < until:
+        try:
+            with socket.create_connection((host, int(port)), timeout=1) as connection:
+                while time.monotonic() < until:
+                    connection.sendall(many)
+        except OSError:
+            ended += 1
+    return {"ended": ended}
+
+
+def op_crumbs(event, context):
+    """An answer to this very invocation in pieces of a byte."""
+    host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
+    head = "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\n" % context.aws_request_id
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b'b\r\n{"result":"\r\n')
+        for _ in range(event["count"] // 20_000):
+            connection.sendall(b"1\r\nx\r\n" * 20_000)
+        connection.sendall(b'2\r\n"}\r\n0\r\n\r\n')
+        connection.recv(100)
+
+
 def op_door_connections(event):
     """Many connections to the AWS endpoint, from many processes, held for a while."""
     for _ in range(event["processes"]):

@@ -1,5 +1,6 @@
 """The attacks are made on servers of several kinds, each promise where it is made."""
 
+import json
 import re
 import sys
 import tempfile
@@ -7,11 +8,23 @@ from pathlib import Path
 
 import pytest
 from hands import Boto3Hands
+from material import make_zip
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "host"))
 
 from hosts import an_ordinary_user, host_of_kind
 
+SOURCE = (Path(__file__).parent / "attacker.py").read_text("utf-8")
+VICTIM = """
+    import os, time
+    SECRET = "victim-secret-in-code-7261"
+    os.environ["VICTIM"] = "victim-secret-in-environment-5518"
+    def handler(event, context):
+        with open(os.environ.get("TMPDIR", "/tmp") + "/victim", "w") as out:
+            out.write("victim-secret-in-tmp-9034")
+        time.sleep(event.get("sleep", 0))
+        return {"alive": True}
+"""
 ISOLATION = Path(__file__).parents[3] / "docs" / "explanation" / "isolation.md"
 # The word of the documentation for each kind of host, and the words that include it.
 KINDS = {
@@ -60,3 +73,53 @@ def boto(server):
     made = Boto3Hands(server.url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def attack(boto, make_function):
+    """Run one operation of the hostile function: its result."""
+    made = {}
+
+    def run(operation, *, memory=512, timeout=30, fails=False, who="", **event):
+        key = (memory, timeout, who)
+        if key not in made:
+            made[key] = make_function(
+                SOURCE,
+                Handler="lambda_function.handler",
+                MemorySize=memory,
+                Timeout=timeout,
+                Code={"ZipFile": make_zip(lambda_function=SOURCE)},
+            )
+        answer = boto.invoke(
+            made[key], json.dumps({"op": operation, **event}).encode(), LogType="Tail"
+        )
+        if fails:
+            assert answer.error == "Unhandled", answer.payload
+            return answer.json()
+        assert answer.error is None, answer.payload
+        return answer.json()["result"]
+
+    return run
+
+
+@pytest.fixture
+def victim(make_function):
+    """A function with secrets in its code, environment and /tmp, which has just run."""
+    return make_function(
+        VICTIM,
+        Handler="lambda_function.handler",
+        Environment={"Variables": {"SECRET_VARIABLE": "victim-secret-in-configuration-1187"}},
+    )
+
+
+@pytest.fixture
+def alive(boto, victim):
+    """Check that the victim still answers rightly."""
+
+    def check():
+        answer = boto.invoke(victim, b"{}")
+        assert (answer.error, answer.json()) == (None, {"alive": True})
+
+    check()
+    yield check
+    check()

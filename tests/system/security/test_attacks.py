@@ -19,66 +19,6 @@ from material import make_zip
 
 INSIDE = Path(__file__).parents[3] / "src" / "emberbox" / "isolation" / "inside"
 SOURCE = (Path(__file__).parent / "attacker.py").read_text("utf-8")
-VICTIM = """
-    import os, time
-    SECRET = "victim-secret-in-code-7261"
-    os.environ["VICTIM"] = "victim-secret-in-environment-5518"
-    def handler(event, context):
-        with open(os.environ.get("TMPDIR", "/tmp") + "/victim", "w") as out:
-            out.write("victim-secret-in-tmp-9034")
-        time.sleep(event.get("sleep", 0))
-        return {"alive": True}
-"""
-
-
-@pytest.fixture
-def attack(boto, make_function):
-    """Run one operation of the hostile function: its result."""
-    made = {}
-
-    def run(operation, *, memory=512, timeout=30, fails=False, who="", **event):
-        key = (memory, timeout, who)
-        if key not in made:
-            made[key] = make_function(
-                SOURCE,
-                Handler="lambda_function.handler",
-                MemorySize=memory,
-                Timeout=timeout,
-                Code={"ZipFile": make_zip(lambda_function=SOURCE)},
-            )
-        answer = boto.invoke(
-            made[key], json.dumps({"op": operation, **event}).encode(), LogType="Tail"
-        )
-        if fails:
-            assert answer.error == "Unhandled", answer.payload
-            return answer.json()
-        assert answer.error is None, answer.payload
-        return answer.json()["result"]
-
-    return run
-
-
-@pytest.fixture
-def victim(make_function):
-    """A function with secrets in its code, environment and /tmp, which has just run."""
-    return make_function(
-        VICTIM,
-        Handler="lambda_function.handler",
-        Environment={"Variables": {"SECRET_VARIABLE": "victim-secret-in-configuration-1187"}},
-    )
-
-
-@pytest.fixture
-def alive(boto, victim):
-    """Check that the victim still answers rightly."""
-
-    def check():
-        answer = boto.invoke(victim, b"{}")
-        assert (answer.error, answer.json()) == (None, {"alive": True})
-
-    check()
-    yield check
-    check()
 
 
 def own_addresses():

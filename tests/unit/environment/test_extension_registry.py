@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from emberbox.environment.extension_states import ExtensionState
 from emberbox.environment.extensions import Extensions
-from emberbox.environment.runtime_api import RefusedError
+from emberbox.environment.refusals import RefusedError
 
 
 class Caller:

@@ -1,14 +1,16 @@
 """The Runtime API over a real connection, with a recording host behind it."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from emberbox.environment.refusals import RefusedError
 from emberbox.environment.response_stream import ResponseStream
-from emberbox.environment.runtime_api import RefusedError, RuntimeConnection
+from emberbox.environment.runtime_api import RuntimeConnection
 from emberbox.model.invocation import Flow, Invocation
 from emberbox.model.limits import RESPONSE_PAYLOAD_MAX_BYTES
 
@@ -385,6 +387,90 @@ async def test_who_does_not_want_more_gets_no_more() -> None:
 
     assert status == 202
     assert b"".join(host.sink.pieces) == block * 3
+
+
+async def test_pieces_that_came_together_are_passed_on_together() -> None:
+    """However small they are: nothing is kept or written for each of them."""
+    host = RecordingHost()
+    async with connected(host) as (reader, writer):
+        writer.write(streamed(*[b"x"] * 20_000) + b"0\r\n\r\n")
+
+        status, _ = await answer(reader)
+
+    assert status == 202
+    assert b"".join(host.sink.pieces) == b"x" * 20_000
+    assert len(host.sink.pieces) < 20
+
+
+async def test_more_requests_than_anybody_sends_at_once_end_the_connection() -> None:
+    """A few may come together; a flood is not answered one by one."""
+    host = RecordingHost()
+    request = f"GET {BASE}nothing HTTP/1.1\r\n\r\n".encode()
+    async with connected(host) as (reader, writer):
+        writer.write(request * 10)
+        for _ in range(10):
+            assert (await answer(reader))[0] == 404
+        writer.write(request * 1_000)
+
+        answers = b""
+        with suppress(ConnectionError):
+            answers = await reader.read()
+
+    assert answers.count(b"HTTP/1.1 404") <= 16
+
+
+class Watched(asyncio.Transport):
+    """A transport of which only reading matters."""
+
+    reads = True
+
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.reads = True
+
+    def is_closing(self) -> bool:
+        return False
+
+
+async def test_a_connection_is_read_when_nothing_speaks_against_it() -> None:
+    """Neither answers that nobody reads, nor a full stream, nor the turn of the others."""
+    transport, connection = Watched(), RuntimeConnection(RecordingHost(), set())
+    connection.connection_made(transport)
+
+    connection.pause_writing()
+    connection.pause()
+    connection.resume_writing()
+    assert not transport.reads
+    connection.resume()
+    assert transport.reads
+    connection.data_received(b"\r\n" * 128_000)
+    assert not transport.reads
+    await asyncio.sleep(0)
+    assert transport.reads
+
+
+def alive() -> set[int]:
+    """Which connections are in memory."""
+    return {id(each) for each in gc.get_objects() if type(each) is RuntimeConnection}
+
+
+async def test_nothing_is_left_of_a_connection_that_was_refused() -> None:
+    """Neither it nor what it sent waits for a search for garbage."""
+    host = RecordingHost()
+    before = alive()
+    gc.disable()
+    try:
+        async with connected(host) as (reader, writer):
+            writer.write(f"GET {BASE}nothing HTTP/1.1\r\n\r\n".encode())
+            await answer(reader)
+            (seen,) = alive() - before
+        await asyncio.sleep(0)
+
+        assert seen not in alive()
+    finally:
+        gc.enable()
 
 
 async def test_trailers_without_end_cost_the_connection() -> None:

@@ -1,0 +1,66 @@
+"""Functions that send the server more than it could ever serve: neighbours hardly notice."""
+
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+
+def resident(pid):
+    """The server's memory, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) >> 10
+
+
+@pytest.fixture
+def beside(boto, server, victim):
+    """While an attack goes on: how much the server grows, and how long a neighbour waits."""
+
+    def run(attack):
+        crowd = threading.Thread(target=attack)
+        before = most = resident(server.pid)
+        waits = []
+        crowd.start()
+        while crowd.is_alive():
+            began = time.monotonic()
+            boto.invoke(victim, b"{}")
+            waits.append(time.monotonic() - began)
+            most = max(most, resident(server.pid))
+        return most - before, sorted(waits)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("where", "path"),
+    [("runtime", "nothing"), ("endpoint", "nothing"), ("endpoint", "2015-03-31/functions")],
+)
+def test_endless_requests_end_their_connection(attack, alive, beside, where, path):
+    """Who asks on and on without reading costs neither memory nor the others' time."""
+    ended = []
+
+    def flood():
+        told = attack("endless_requests", memory=1769, where=where, path=path, seconds=2)
+        ended.append(told["ended"])
+
+    grown, waits = beside(flood)
+
+    assert ended[0] > 5
+    assert grown < 40
+    assert waits[-1] < 1
+
+
+def test_a_body_in_crumbs_holds_nobody_up(attack, alive, beside):
+    """However small the pieces of an answer are, others have their turn between them."""
+    answers = []
+
+    def flood():
+        answers.append(attack("crumbs", memory=1769, count=5_000_000))
+
+    grown, waits = beside(flood)
+
+    assert answers == ["x" * 5_000_000]
+    assert grown < 80
+    assert waits[-1] < 1
