@@ -208,6 +208,40 @@ def test_code_is_read_for_those_alone_who_may_read_it(here, worker):
     assert made["CodeSize"] > 0
 
 
+def test_each_object_of_many_is_decided_by_itself(here):
+    """What may be deleted is, what may not is told apart, and stays."""
+    root = here.as_root
+    root.may("s3", "create_bucket", Bucket="mixed")
+    for key in ("mine/a", "theirs/b"):
+        root.may("s3", "put_object", Bucket="mixed", Key=key, Body=b"x")
+    user = here.user("half", allow("s3:DeleteObject", "arn:aws:s3:::mixed/mine/*"))
+    keys = [{"Key": "theirs/b"}, {"Key": "mine/a"}]
+    done = user.may("s3", "delete_objects", Bucket="mixed", Delete={"Objects": keys})
+    assert [each["Key"] for each in done["Deleted"]] == ["mine/a"]
+    assert [(each["Key"], each["Code"]) for each in done["Errors"]] == [
+        ("theirs/b", "AccessDenied")
+    ]
+    left = root.may("s3", "list_objects_v2", Bucket="mixed")["Contents"]
+    assert [each["Key"] for each in left] == ["theirs/b"]
+
+
+def test_who_may_not_list_a_bucket_is_not_told_what_is_missing(here):
+    """A missing object is 403 for the one, 404 for the other."""
+    root = here.as_root
+    root.may("s3", "create_bucket", Bucket="quiet")
+    objects = allow("s3:GetObject", "arn:aws:s3:::quiet/*")
+    blind = here.user("blind", objects)
+    seeing = here.user("seeing", objects, allow("s3:ListBucket", "arn:aws:s3:::quiet"))
+    code, _, _ = blind.denied("s3", "get_object", Bucket="quiet", Key="nothing")
+    assert code == "AccessDenied"
+    assert blind.denied("s3", "head_object", Bucket="quiet", Key="nothing")[0] == "403"
+    with pytest.raises(seeing.client("s3").exceptions.ClientError) as caught:
+        seeing.may("s3", "get_object", Bucket="quiet", Key="nothing")
+    assert caught.value.response["Error"]["Code"] == "NoSuchKey"
+    root.may("s3", "put_object", Bucket="quiet", Key="there", Body=b"x")
+    assert blind.may("s3", "get_object", Bucket="quiet", Key="there")["Body"].read() == b"x"
+
+
 def test_denials_are_explained(here):
     """The id of a denied request leads to the statement that decided."""
     stopped = {"Effect": "Deny", "Action": "lambda:List*", "Resource": "*", "Sid": "NoLists"}

@@ -6,17 +6,19 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from emberbox.errors import CallerError, PlatformError
+from emberbox.gateway.access.needs import Need
 from emberbox.gateway.body import DisconnectedError
 from emberbox.gateway.catalog import Catalog
 from emberbox.gateway.codecs import CODECS
 from emberbox.gateway.failures import internal, resolve
-from emberbox.gateway.guard import Guard, Identified
+from emberbox.gateway.guard import Circumstances, Guard, Identified
 from emberbox.gateway.post_form import TYPE as FORM_TYPE
 from emberbox.gateway.routing import Aim, Destination, NoRouteError, Router, UnservedError
 from emberbox.gateway.shapes import ServiceModel, Shape
 from emberbox.gateway.sigv4_scope import Scope
 from emberbox.gateway.validation import validate
 from emberbox.gateway.wire import HttpRequest, HttpResponse
+from emberbox.identity.callers import Caller
 from emberbox.model.request import (
     BodyStream,
     Operation,
@@ -181,12 +183,14 @@ class Dispatcher:
         if arrival.upload is not None and call.operation.input is not None:
             params[str(call.operation.input.payload)] = arrival.upload
         validate(call.service, call.operation, params)
-        caller = None
+        caller, asks = None, None
         if self._guard is not None and identified is not None:
             caller = identified.caller
             await self._guard.allow(
                 caller, call.service.name, call.operation.name, params, identified.around
             )
+            if self._guard.is_enforced:
+                asks = _asker(self._guard, caller, call.service.name, identified.around)
         context = RequestContext(
             account=scope.account,
             region=scope.region,
@@ -199,6 +203,7 @@ class Dispatcher:
             trace=_trace(destination.request),
             leaves=arrival.leaves,
             client=arrival.client,
+            asks=asks,
         )
         result = await operation(context, params)
         reply = result if isinstance(result, Reply) else Reply(result)
@@ -217,6 +222,15 @@ class Dispatcher:
 
     def __contains__(self, service: str) -> bool:
         return service in self._services
+
+
+def _asker(
+    guard: Guard, caller: Caller | None, service: str, around: Circumstances
+) -> Callable[[str, str, Params], Awaitable[bool]]:
+    async def asks(action: str, arn: str, part: Params) -> bool:
+        return await guard.may(caller, service, Need(action, arn), part, around)
+
+    return asks
 
 
 def _is_long(output: Params) -> bool:

@@ -256,6 +256,16 @@ class Guard:
         if self.is_enforced:
             await self._decide(caller, service, need, {}, around)
 
+    async def may(
+        self, caller: Caller | None, service: str, need: Need, params: Params, around: Circumstances
+    ) -> bool:
+        """Whether policies allow what an operation asks for a part of itself."""
+        try:
+            await self._decide(caller, service, need, params, around)
+        except CallerError:
+            return False
+        return True
+
     def may_invoke_at_once(self, caller: Caller, arn: str, policies: Sequence[Policy]) -> bool:
         """Whether an invocation was allowed before and nothing has changed since."""
         if not self.is_enforced:

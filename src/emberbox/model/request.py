@@ -52,6 +52,8 @@ class RequestContext:
     `leaves` returns once the client has gone, for operations that wait in its name; None where the
     caller stays.
     `client` is the address the request came from.
+    `asks` decides by the caller's policies and those of a resource what `may` is asked; None where
+    no policies are enforced.
     """
 
     account: str
@@ -65,6 +67,14 @@ class RequestContext:
     trace: str = ""
     leaves: Callable[[], Awaitable[None]] | None = None
     client: str = ""
+    asks: Callable[[str, str, Params], Awaitable[bool]] | None = None
+
+    async def may(self, action: str, arn: str, part: Params | None = None) -> bool:
+        """Whether the caller may do this too, beyond what the gateway has asked already.
+
+        `part` are the parameters of the part of the request that is asked for.
+        """
+        return self.asks is None or await self.asks(action, arn, part or {})
 
 
 @dataclass(frozen=True, slots=True)

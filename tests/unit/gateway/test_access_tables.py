@@ -160,10 +160,7 @@ CASES = [
         "s3",
         "DeleteObjects",
         {"Bucket": "b", "Delete": {"Objects": [{"Key": "x"}, {"Key": "y", "VersionId": "1"}]}},
-        [
-            ("s3:DeleteObject", "arn:aws:s3:::b/x"),
-            ("s3:DeleteObjectVersion", "arn:aws:s3:::b/y"),
-        ],
+        [],
     ),
     (
         "s3",

@@ -53,8 +53,11 @@ class Deleting:
         if not 0 < len(wanted) <= _AT_ONCE:
             raise malformed_xml()
         deleted, errors = [], []
-        results = await self._delete(context, bucket, wanted, params)
-        for each, done in zip(wanted, results, strict=True):
+        allowed = [await self._may(context, bucket, each, params) for each in wanted]
+        mine = [each for each, is_mine in zip(wanted, allowed, strict=True) if is_mine]
+        results = iter(await self._delete(context, bucket, mine, params) if mine else ())
+        for each, is_mine in zip(wanted, allowed, strict=True):
+            done = next(results) if is_mine else access_denied()
             named = {"Key": each["Key"]}
             if each.get("VersionId"):
                 named["VersionId"] = each["VersionId"]
@@ -68,6 +71,16 @@ class Deleting:
         if errors:
             output["Errors"] = errors
         return output
+
+    async def _may(
+        self, context: RequestContext, bucket: Bucket, wanted: Params, params: Params
+    ) -> bool:
+        arn = f"{bucket.arn}/{wanted['Key']}"
+        action = "s3:DeleteObjectVersion" if wanted.get("VersionId") else "s3:DeleteObject"
+        actions = [action]
+        if params.get("BypassGovernanceRetention"):
+            actions.append("s3:BypassGovernanceRetention")
+        return all([await context.may(each, arn, wanted) for each in actions])
 
     async def _delete(
         self, context: RequestContext, bucket: Bucket, wanted: list[Params], params: Params

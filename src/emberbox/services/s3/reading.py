@@ -15,6 +15,7 @@ from emberbox.model.s3_conditions import (
 )
 from emberbox.services.s3.access import Access
 from emberbox.services.s3.errors import (
+    access_denied,
     failed_condition,
     invalid_argument,
     invalid_request,
@@ -82,7 +83,11 @@ class Reading:
         """The same without the bytes."""
         bucket = self._access.bucket(context, params)
         refuse_unbuilt(params)
-        version = await self.version(bucket, params, whole=context.operation == "GetObject")
+        whole = context.operation == "GetObject"
+        try:
+            version = await self.version(bucket, params, whole=whole)
+        except CallerError as error:
+            raise await _told(error, context, bucket) from None
         judged = judge_read(params, version.etag, utc(int(version.modified)))
         output = shown(bucket, version) | expiration(bucket, version)
         if judged.verdict is Verdict.FAILED:
@@ -109,7 +114,10 @@ class Reading:
     async def get_object_attributes(self, context: RequestContext, params: Params) -> Params:
         """What is asked for of size, class, checksums and parts."""
         bucket = self._access.bucket(context, params)
-        version = await self.version(bucket, params)
+        try:
+            version = await self.version(bucket, params)
+        except CallerError as error:
+            raise await _told(error, context, bucket) from None
         asked = set(params.get("ObjectAttributes") or ())
         output: Params = {"LastModified": utc(int(version.modified))}
         if bucket.versioning:
@@ -172,6 +180,14 @@ async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
         close = getattr(rest, "aclose", None)
         if close is not None:
             await close()
+
+
+async def _told(error: CallerError, context: RequestContext, bucket: Bucket) -> CallerError:
+    """That a key is missing is told to who may list the bucket alone."""
+    missing = error.code in {"NoSuchKey", "NoSuchVersion"}
+    if not missing or await context.may("s3:ListBucket", bucket.arn):
+        return error
+    return access_denied()
 
 
 def _span(params: Params, version: ObjectVersion) -> tuple[Span, bool]:
