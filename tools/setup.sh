@@ -37,7 +37,7 @@ fi
 
 printf 'emberbox: installing what constraints.txt pins\n'
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --constraint constraints.txt --editable '.[dev]'
+    --constraint constraints.txt --editable '.[dev,otel]'
 
 # As an installed package is: a start should not compile, where Python is told to write no files.
 "$venv/bin/python" -m compileall -q src/emberbox

@@ -41,6 +41,7 @@ from emberbox.parts.objects import Objects, open_objects
 from emberbox.parts.push_rights import push_rights
 from emberbox.parts.resource_policies import topic_policies
 from emberbox.parts.sandboxes import begin_sandboxes, open_sandboxes
+from emberbox.parts.spans import open_spans, span_events
 from emberbox.parts.topic_rights import topic_rights
 from emberbox.parts.traces import open_traces
 from emberbox.parts.usage import open_usage, recursion_counter, throttle_counter
@@ -129,6 +130,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             traces,
             environments.credentials,
             front_door,
+            open_spans(ground, front_door),
         )
         guard, gateway = make_gateway(ground, front)
         _complete(front_door, packages, usage.live, metrics, environments.fleet, logs)
@@ -151,7 +153,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         stack.push_async_callback(drain, accepting, serving[0], front_door, settings.drain_s)
         stack.callback(asynchronous.invoker.pause)
         mappings = functions.resources.mappings
-        open_sources(ground, messaging, mappings, catalog, front_door, metrics.sink)
+        open_sources(ground, messaging, mappings, catalog, front_door, metrics.sink, front.spans)
         yield Server(
             settings,
             listener.getsockname()[1],
@@ -232,6 +234,7 @@ def _complete(
 async def _connect(ground: Ground, front: Front, asynchronous: Asynchronous) -> None:
     """Who can hand in events: topics, rules, schedules, log filters, alarms, the older API."""
     catalog, messaging, metrics = front.catalog, front.messaging, front.metrics
+    span_events(front.spans, asynchronous, ground)
     mode = ground.settings.auth
     policies = front.policies()
     may = topic_rights(catalog, policies["sqs"], mode)

@@ -9,6 +9,7 @@ DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_REGION = "us-east-1"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
+OTLP_PROTOCOL = "http/protobuf"
 
 
 class AuthMode(Enum):
@@ -56,6 +57,7 @@ class Settings:
     sns_local_web: bool = False
     endpoints: tuple[tuple[str, str], ...] = ()
     """Services that event sources and deliveries use elsewhere: (name, URL)."""
+    otel: bool = False
     home: Path = field(default_factory=Path.home)
 
 
@@ -63,3 +65,16 @@ def default_data_dir() -> Path:
     """Where a server keeps its state unless told otherwise (XDG base directories)."""
     base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(base) / "emberbox"
+
+
+def opentelemetry_is_off() -> bool:
+    """Whether the standard variables say that no spans are wanted."""
+    disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    return disabled or os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none"
+
+
+def otlp_protocol() -> str:
+    """How the standard variables want spans to be exported."""
+    general = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
+    given = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "") or general
+    return given.strip() or OTLP_PROTOCOL

@@ -16,6 +16,7 @@ import click
 from emberbox import settings as settings_module
 from emberbox.cli.elsewhere import given_endpoints, service_endpoints
 from emberbox.cli.file_systems import file_systems
+from emberbox.cli.spans import spans_option
 from emberbox.isolation.levels import STRICT, Level
 from emberbox.isolation.network.modes import Mode
 from emberbox.settings import AuthMode, Settings
@@ -187,6 +188,7 @@ _GARBAGE = (20_000, 20, 20)
     help="Let topics deliver to web servers on this machine and on private networks.",
 )
 @service_endpoints
+@spans_option
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
@@ -223,6 +225,7 @@ def serve(
     new_root_credentials: bool,
     log_decisions: bool,
     sns_local_web: bool,
+    otel: bool,
     **endpoints: str | None,
 ) -> None:
     """Run a server in the foreground; SIGTERM or Ctrl-C ends it after running invocations."""
@@ -267,6 +270,7 @@ def serve(
         network=network,
         sns_local_web=sns_local_web,
         endpoints=given_endpoints(endpoints),
+        otel=otel,
     )
     try:
         _run(settings, began)

@@ -18,7 +18,7 @@ from emberbox.model.invocation import Failure
 from emberbox.model.report import Measurement
 from emberbox.model.system_log import is_written
 from emberbox.model.telemetry import Subscription, event, instant
-from emberbox.model.trace import SAMPLED
+from emberbox.model.trace import is_recorded
 
 
 class Chronicle:
@@ -186,7 +186,7 @@ class Chronicle:
         """END and REPORT."""
         self._line(report.end(measured.request_id))
         line = report.report(measured)
-        if SAMPLED in current.invocation.trace:
+        if is_recorded(current.invocation.trace):
             line += report.traced(current.invocation.trace)
         self._line(line)
         if not self.is_told:

@@ -45,6 +45,7 @@ from emberbox.gateway.pages import (
 )
 from emberbox.gateway.post_reading import read_form
 from emberbox.gateway.request_ids import RequestIds
+from emberbox.gateway.request_spans import RequestSpan, RequestSpans
 from emberbox.gateway.routing import NoRouteError
 from emberbox.gateway.sending import (
     ABORT,
@@ -60,6 +61,7 @@ from emberbox.gateway.sigv4_scope import Scope, ScopeReader
 from emberbox.gateway.uploads import Upload
 from emberbox.gateway.wire import HttpRequest, HttpResponse
 from emberbox.model.request import Service
+from emberbox.model.span_attributes import Asked as SpanAsked
 
 log = logging.getLogger("emberbox.gateway")
 
@@ -80,6 +82,7 @@ class _Head:
     endpoint: str
     client: str
     request_id: str
+    span: RequestSpan | None = None
 
 
 class Gateway:
@@ -89,7 +92,7 @@ class Gateway:
     `execute-api`). `account_of` knows the accounts of access keys that we have issued. Accounts and
     regions that a request does not name are the defaults. `guard` asks who calls and whether they
     may; without one, anybody may do anything. `buckets` knows which pages of other sites may use
-    which.
+    which. `spans` records requests for OpenTelemetry.
     """
 
     def __init__(
@@ -103,8 +106,10 @@ class Gateway:
         account_of: Callable[[str], str | None] = lambda _key: None,
         guard: Guard | None = None,
         buckets: BucketFront | None = None,
+        spans: RequestSpans | None = None,
     ) -> None:
         self.guard = guard
+        self.spans = spans
         self._buckets = buckets
         self.invoke_guard = None if guard is None else InvokeGuard(guard)
         self._catalog = Catalog()
@@ -153,11 +158,28 @@ class Gateway:
 
     async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         head = _read_head(scope, self._ids.next())
+        if self.spans is not None:
+            head = replace(head, span=_begun(self.spans, head))
         asked = Asked(receive)
         try:
             response = await self._answer(head, asked)
         except DisconnectedError:
             return
+        try:
+            await self._send(scope, receive, send, head, asked, response)
+        finally:
+            if self.spans is not None and head.span is not None:
+                self.spans.end(head.span, response.status)
+
+    async def _send(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Receive,
+        send: Send,
+        head: _Head,
+        asked: Asked,
+        response: HttpResponse,
+    ) -> None:
         is_head = head.request.method == "HEAD"
         headers = raw_headers(response.headers)
         if not asked.has_asked and "expect" in head.request.headers:
@@ -234,7 +256,7 @@ class Gateway:
             head.endpoint,
             head.request_id,
             identified,
-            Arrival(head.client, upload, partial(left, receive)),
+            Arrival(head.client, upload, partial(left, receive), span=head.span),
         )
 
     async def _take_form(self, now: float, head: _Head, receive: Receive) -> HttpResponse:
@@ -255,7 +277,7 @@ class Gateway:
             head.endpoint,
             head.request_id,
             identified,
-            Arrival(head.client, form.file, operation="PostObject"),
+            Arrival(head.client, form.file, operation="PostObject", span=head.span),
         )
         return form.answer(response, head.endpoint)
 
@@ -380,7 +402,21 @@ def _info(head: _Head, body: bytes) -> RequestInfo:
         endpoint=head.endpoint,
         client=head.client,
         request_id=head.request_id,
+        span=head.span,
     )
+
+
+def _begun(spans: RequestSpans, head: _Head) -> RequestSpan | None:
+    request, headers = head.request, head.request.headers
+    asked = SpanAsked(
+        request.method,
+        request.path,
+        head.endpoint.partition(":")[0],
+        head.request_id,
+        head.client,
+        headers.get("user-agent", ""),
+    )
+    return spans.begin(asked, headers.get("x-amzn-trace-id"), headers.get("traceparent"), "http")
 
 
 async def _health(_request: RequestInfo) -> PlainResponse:

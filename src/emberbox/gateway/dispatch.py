@@ -13,6 +13,7 @@ from emberbox.gateway.codecs import CODECS
 from emberbox.gateway.failures import internal, resolve
 from emberbox.gateway.guard import Circumstances, Guard, Identified
 from emberbox.gateway.post_form import TYPE as FORM_TYPE
+from emberbox.gateway.request_spans import RequestSpan
 from emberbox.gateway.routing import Aim, Destination, NoRouteError, Router, UnservedError
 from emberbox.gateway.shapes import ServiceModel, Shape
 from emberbox.gateway.sigv4_scope import Scope
@@ -42,13 +43,20 @@ _UPLOADING = frozenset({"s3", ""})
 class Arrival:
     """How a request came: from which address, and its body if that is still to come.
 
-    `operation` is the name of one that no model has, and that this request stands for.
+    `operation` is the name of one that no model has, and that this request stands for. `span` is
+    what is recorded of it, None for nothing.
     """
 
     client: str = ""
     upload: BodyStream | None = None
     leaves: Callable[[], Awaitable[None]] | None = None
     operation: str = ""
+    span: RequestSpan | None = None
+
+    def met(self, code: str) -> None:
+        """The request cannot be served, for a reason of this name."""
+        if self.span is not None:
+            self.span.code = code
 
 
 _WHOLE = Arrival()
@@ -98,15 +106,20 @@ class Dispatcher:
         try:
             destination = self._router.find(aim, request)
             what = f"{aim.service}.{destination.call.operation.name}"
+            if arrival.span is not None:
+                arrival.span.operation = what.replace(".", "/", 1)
             return await self._run(destination, scope, endpoint, request_id, identified, arrival)
         except CallerError as error:
+            arrival.met(error.code)
             return failed(service, aim.protocol, error, request_id)
         except PlatformError as error:
+            arrival.met(type(error).__name__)
             log.error("%s failed, request %s: %s", what, request_id, error)  # noqa: TRY400 - it is all
             return failed(service, aim.protocol, internal(service, str(error)), request_id)
         except DisconnectedError:
             raise
-        except Exception:
+        except Exception as error:
+            arrival.met(type(error).__name__)
             log.exception("%s failed, request %s", what, request_id)
             return failed(service, aim.protocol, internal(service), request_id)
 
@@ -200,7 +213,7 @@ class Dispatcher:
             access_key=scope.access_key,
             endpoint=endpoint + destination.prefix,
             principal=None if caller is None else caller.principal,
-            trace=_trace(destination.request),
+            trace=_trace(destination.request, arrival.span),
             leaves=arrival.leaves,
             client=arrival.client,
             asks=asks,
@@ -238,8 +251,10 @@ def _is_long(output: Params) -> bool:
     return any(isinstance(each, list) and len(each) > _LONG for each in output.values())
 
 
-def _trace(request: HttpRequest) -> str:
+def _trace(request: HttpRequest, span: RequestSpan | None) -> str:
     """The trace that a request belongs to, in X-Ray's form; empty if it says none."""
+    if span is not None:
+        return span.opened.trace
     given = request.headers.get("x-amzn-trace-id", "")
     if is_trace(given):
         return given

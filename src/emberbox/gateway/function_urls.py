@@ -24,6 +24,8 @@ from emberbox.model.cors import answered, preflight
 from emberbox.model.function_url import PATH, FunctionUrl, is_url_id
 from emberbox.model.limits import INVOKE_PAYLOAD_MAX_BYTES
 from emberbox.model.names import LATEST
+from emberbox.model.span_attributes import invoked
+from emberbox.model.spans import traceparent_of
 from emberbox.model.trace import from_traceparent, is_trace
 from emberbox.model.url_event import BadQueryError, Signer, UrlRequest, event_of
 from emberbox.model.url_response import BadResponseError, HttpAnswer, answer_of
@@ -78,6 +80,8 @@ class FunctionUrls:
         place = self._place(request)
         if place is None:
             return _refused(403, {"Message": None}, "AccessDeniedException", request)
+        if request.span is not None:
+            request.span.page = f"{request.method} {place.url.function}"
         cors, origin = place.url.cors, _header(request, "origin")
         if cors is not None and origin is not None and _is_preflight(request):
             return PlainResponse(200, [*preflight(cors, origin), _id_line(request)])
@@ -93,6 +97,8 @@ class FunctionUrls:
             signer = await self._access.admit(place.url, request)
             answer = await self._invoke(place, request, signer)
         except CallerError as error:
+            if request.span is not None:
+                request.span.code = error.code
             return _of_error(error, request)
         except BadQueryError as error:
             return _refused(400, {"message": str(error)}, "BadRequestException", request)
@@ -115,7 +121,11 @@ class FunctionUrls:
         self, place: _Place, request: RequestInfo, signer: Signer | None
     ) -> PlainResponse:
         url, begun = place.url, self._clock.monotonic()
+        span = request.span
         trace = _trace(request) or _new_trace(self._clock.now())
+        if span is not None:
+            trace = span.opened.trace
+            span.more = partial(invoked, url.account, url.region, url.function, url.qualifier)
         event = event_of(self._url_request(place, request, trace), signer)
         if len(event) > INVOKE_PAYLOAD_MAX_BYTES:
             raise CallerError("RequestEntityTooLargeException", _TOO_LARGE, status=413)
@@ -129,12 +139,15 @@ class FunctionUrls:
             None if url.qualifier == LATEST else url.qualifier,
             trace=trace,
             sink=stream,
+            span=None if span is None else span.opened,
         )
         try:
             outcome = self._begin(asked)
             found, body = await (_whole(outcome) if stream is None else _streamed(outcome, stream))
         except (BadResponseError, PlatformError) as error:
             found, body = _broken(error, request), _BROKEN
+            if span is not None:
+                span.failed = isinstance(error, BadResponseError)
         except CallerError as error:
             self._count(url, error.status or 500, begun)
             raise
@@ -179,6 +192,7 @@ class FunctionUrls:
             self._clock.now(),
             trace,
             place.prefix,
+            "" if request.span is None else traceparent_of(trace) or "",
         )
 
     def _count(self, url: FunctionUrl, status: int, begun: float) -> None:

@@ -9,6 +9,7 @@ import base64
 import logging
 import re
 from collections.abc import Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
@@ -17,10 +18,12 @@ from emberbox.errors import CallerError, EmberboxError
 from emberbox.gateway.guard import Wire
 from emberbox.gateway.invoke_guard import InvokeGuard
 from emberbox.gateway.origins import foreign_page, is_foreign
+from emberbox.gateway.request_spans import RequestSpan
 from emberbox.gateway.stream_answer import StreamAnswer
 from emberbox.invoke.frontdoor import FrontDoor, InvokeAnswer, InvokeRequest
 from emberbox.model.invocation import Flow
 from emberbox.model.limits import INVOKE_PAYLOAD_MAX_BYTES, REQUEST_MAX_BYTES
+from emberbox.model.span_attributes import Asked, invoked_by_name
 from emberbox.model.trace import from_traceparent
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ _PATH = re.compile(
     rb"|2021-11-15/functions/([^/?]+)/response-streaming-invocations)/?(?:\?(.*))?\Z"
 )
 _WRITE_AT_ONCE = 65_536
+_STREAMING = "InvokeWithResponseStream"
 _PHRASES = {200: "200 OK", 202: "202 Accepted", 204: "204 No Content"}
 _STATUSES = frozenset(HTTPStatus)
 
@@ -82,6 +86,7 @@ class InvokeCall:
             else None
         )
         self._body: bytes | bytearray = b""
+        self._span = None if gateway.spans is None else self._begin_span()
         self._complete: asyncio.Future[None] | None = None
         self.body_bytes = 0
         self.is_queued = False
@@ -91,6 +96,25 @@ class InvokeCall:
         self.disconnected = False
         self.response_complete = False
         self.message_event = _NoEvent()
+
+    def _begin_span(self) -> RequestSpan | None:
+        spans, headers = self._gateway.spans, self._headers
+        if spans is None:
+            return None
+        peer = self._transport.get_extra_info("peername")
+        asked = Asked(
+            "POST",
+            self._target.string.partition(b"?")[0].decode("latin-1"),
+            "http",
+            self._request_id,
+            str(peer[0]) if isinstance(peer, tuple) else "",
+            _text(headers, b"user-agent") or "",
+        )
+        trace, parent = _text(headers, b"x-amzn-trace-id"), _text(headers, b"traceparent")
+        span = spans.begin(asked, trace, parent)
+        if span is not None:
+            span.operation = f"lambda/{'Invoke' if self._stream is None else _STREAMING}"
+        return span
 
     def refuse_at_once(self) -> None:
         """Answer from the head alone where it is enough: a foreign page, or too large a body.
@@ -183,6 +207,9 @@ class InvokeCall:
         if self._stream is not None and self._stream.has_begun:
             # It is too late for a status: a stream that breaks off is an error too.
             self._transport.abort()
+            if self._span is not None and self._gateway.spans is not None:
+                self._span.code = "ServiceException"
+                self._gateway.spans.end(self._span, 500)
         else:
             self._write_error(CallerError("ServiceException", text, status=500))
 
@@ -194,25 +221,36 @@ class InvokeCall:
         if self.body_bytes > INVOKE_PAYLOAD_MAX_BYTES:
             raise _too_large(self.body_bytes)
         payload, self._body = bytes(self._body), b""
+        qualifier, span = _qualifier(query) if query else None, self._span
+        if span is None:
+            trace = _text(headers, b"x-amzn-trace-id") or from_traceparent(
+                _text(headers, b"traceparent")
+            )
+        else:
+            trace = span.opened.trace
+            span.more = partial(invoked_by_name, name, qualifier, scope.account, scope.region)
         return InvokeRequest(
             scope.account,
             scope.region,
             request_id,
             unquote(name) if "%" in name else name,
             payload,
-            _qualifier(query) if query else None,
+            qualifier,
             _text(headers, b"x-amz-invocation-type") or "RequestResponse",
             _text(headers, b"x-amz-log-type") or "None",
             _text(headers, b"x-amz-client-context"),
-            _text(headers, b"x-amzn-trace-id") or from_traceparent(_text(headers, b"traceparent")),
+            trace,
             self._stream,
             tenant=_text(headers, b"x-amz-tenant-id"),
+            span=None if span is None else span.opened,
         )
 
     def _write_answer(self, answer: InvokeAnswer) -> None:
+        if self._span is not None:
+            self._span.failed = answer.failed
         if self._stream is not None and answer.status == 200:
             self._stream.finish(answer)
-            self._end()
+            self._end(200)
             return
         status, payload, version, failed, log_tail, trace, notice, _, _ = answer
         head = f"HTTP/1.1 {_PHRASES[status]}\r\n{self._date_line()}"
@@ -227,18 +265,20 @@ class InvokeCall:
             head += f"X-Amz-Log-Result: {base64.b64encode(log_tail).decode()}\r\n"
         if notice:
             head += f"X-Emberbox-Notice: {notice}\r\n"
-        self._write(f"{head}x-amzn-RequestId: {self._request_id}", payload)
+        self._write(status, f"{head}x-amzn-RequestId: {self._request_id}", payload)
 
     def _write_error(self, error: CallerError) -> None:
+        if self._span is not None:
+            self._span.code = error.code
         status, headers, body = self._gateway.error_response(
             "lambda", "Invoke", error, self._request_id
         )
         lines = [f"{name.decode()}: {value.decode('latin-1')}" for name, value in headers]
         phrase = HTTPStatus(status).phrase if status in _STATUSES else ""
         first = f"HTTP/1.1 {status} {phrase}\r\n{self._date_line()}"
-        self._write(first + "\r\n".join(lines), body)
+        self._write(status, first + "\r\n".join(lines), body)
 
-    def _write(self, head: str, body: bytes) -> None:
+    def _write(self, status: int, head: str, body: bytes) -> None:
         end = "\r\n\r\n" if self.keep_alive else "\r\nConnection: close\r\n\r\n"
         data = (head + end).encode("latin-1", "replace")
         transport = self._transport
@@ -248,10 +288,12 @@ class InvokeCall:
             else:
                 transport.write(data)
                 transport.write(body)
-        self._end()
+        self._end(status)
 
-    def _end(self) -> None:
+    def _end(self, status: int) -> None:
         """The answer is written."""
+        if self._span is not None and self._gateway.spans is not None:
+            self._gateway.spans.end(self._span, status)
         self.response_complete = True
         if not self.keep_alive and not self.more_body and not self._transport.is_closing():
             self._transport.close()

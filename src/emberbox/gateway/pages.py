@@ -9,6 +9,8 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import Final
 
+from emberbox.gateway.request_spans import RequestSpan
+
 OWN_PREFIX: Final = "/_emberbox/"
 """Paths of ours: a page below it is served whatever the request's signature says."""
 
@@ -21,6 +23,7 @@ class RequestInfo:
 
     `raw_path` is percent-encoded as it came, `query` the raw query string; header names are lower
     case, one entry per header line. `endpoint` is the scheme, host and port as the client has them.
+    `span` is what is recorded of it, None for nothing.
     """
 
     method: str
@@ -31,6 +34,7 @@ class RequestInfo:
     endpoint: str
     client: str
     request_id: str
+    span: RequestSpan | None = None
 
 
 @dataclass(frozen=True, slots=True)

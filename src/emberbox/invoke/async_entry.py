@@ -22,6 +22,7 @@ from emberbox.model.names import (
     function_arn,
     parse_function_reference,
 )
+from emberbox.model.spans import Opened
 from emberbox.model.tenancy import check_tenant
 from emberbox.model.trace import entered
 
@@ -130,7 +131,7 @@ class FunctionPolicies:
         )
 
 
-async def run_event(front_door: FrontDoor, event: QueuedEvent) -> Ran:
+async def run_event(front_door: FrontDoor, event: QueuedEvent, span: Opened | None = None) -> Ran:
     """Run an event's function as any other invocation; raises what the front door raises."""
     answer = await front_door.invoke(
         InvokeRequest(
@@ -141,11 +142,12 @@ async def run_event(front_door: FrontDoor, event: QueuedEvent) -> Ran:
             event.payload,
             qualifier=event.qualifier or None,
             client_context=event.client_context or None,
-            trace=event.trace or None,
+            trace=(event.trace or None) if span is None else span.trace,
             is_synchronous=False,
             tenant=event.tenant or None,
             accepted=event.accepted,
             attempt=event.attempts + 1,
+            span=span,
         )
     )
     return Ran(answer.payload, answer.executed_version or LATEST, answer.failed)

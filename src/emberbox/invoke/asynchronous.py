@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError, EmberboxError, PlatformError
+from emberbox.invoke.event_spans import EventSpans
 from emberbox.invoke.lanes import LaneState, Rotation
 from emberbox.invoke.recursion import RECURSIVE
 from emberbox.model.async_deliveries import Delivery, deliveries_of
@@ -28,6 +29,7 @@ from emberbox.model.async_invocation import (
     after_run,
     before_run,
 )
+from emberbox.model.spans import Opened
 from emberbox.rounds import Trouble, until_done
 from emberbox.storage.event_queue import EventQueue, Lane, Stored
 
@@ -37,8 +39,9 @@ _NOT_FOUND = "ResourceNotFoundException"
 _THROTTLED = "TooManyRequestsException"
 _THROTTLED_STATUS = 429
 
-Run = Callable[[QueuedEvent], Awaitable[Ran]]
-"""Runs an event's function; CallerError or PlatformError if it could not be run."""
+Run = Callable[[QueuedEvent, Opened | None], Awaitable[Ran]]
+"""Runs an event's function, for a span if there is one; CallerError or PlatformError if it could
+not be run."""
 
 
 class Policies(Protocol):
@@ -88,6 +91,7 @@ class AsyncInvoker:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_open = False
+        self.spans: EventSpans | None = None
         self._trouble = Trouble(log, "the queue of events cannot be read")
 
     async def open(self) -> None:
@@ -166,12 +170,16 @@ class AsyncInvoker:
             self._fill(state)
 
     async def _serve(self, state: LaneState, stored: Stored) -> None:
+        spans, event = self.spans, stored.event
+        span = None if spans is None else spans.begin(event)
         try:
-            policy, verdict, ran = await self._attempt(stored.event)
+            policy, verdict, ran = await self._attempt(event, span)
+            if spans is not None and span is not None:
+                spans.end(span, event, verdict, ran)
             if isinstance(verdict, Again) and _is_throttled(ran) and state.running > 1:
                 state.put_back(stored)
             else:
-                await self._settle(state, stored.event, stored.number, policy, verdict, ran)
+                await self._settle(state, event, stored.number, policy, verdict, ran)
                 state.settled(stored.number)
         finally:
             self._running -= 1
@@ -179,7 +187,7 @@ class AsyncInvoker:
         self._pump()
 
     async def _attempt(
-        self, event: QueuedEvent
+        self, event: QueuedEvent, span: Opened | None
     ) -> tuple[AsyncPolicy | None, Again | Over | None, Ran | None]:
         """Run it if it may be run: its policy, what follows, and what the function gave."""
         policy = self._policies.policy(event)
@@ -191,7 +199,7 @@ class AsyncInvoker:
             return policy, over, None
         self._meter("AsyncEventAge", event, (now - event.accepted) * 1000)
         try:
-            ran = await self._run_or_refuse(event)
+            ran = await self._run_or_refuse(event, span)
         except EmberboxError as error:
             if isinstance(error, CallerError) and error.code == _NOT_FOUND:
                 return None, None, None
@@ -201,10 +209,10 @@ class AsyncInvoker:
             return policy, verdict, _refused(error)
         return policy, after_run(event, policy, self._clock.now(), failed=ran.failed), ran
 
-    async def _run_or_refuse(self, event: QueuedEvent) -> Ran:
+    async def _run_or_refuse(self, event: QueuedEvent, span: Opened | None) -> Ran:
         """What nobody expected is a refusal too: the event must not be forgotten by it."""
         try:
-            return await self._run_event(event)
+            return await self._run_event(event, span)
         except EmberboxError:
             raise
         except Exception as error:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
+from emberbox.invoke.event_spans import EventSpans
 from emberbox.model.async_deliveries import Delivery
 from emberbox.rounds import Rounds, Trouble
 from emberbox.storage.event_queue import EventQueue, StoredDelivery
@@ -48,6 +49,7 @@ class Deliveries:
         self._targets = targets
         self._clock = clock
         self._failed = failed
+        self.spans: EventSpans | None = None
         trouble = Trouble(log, "deliveries cannot be read or noted")
         self._rounds = Rounds(self._round, clock, trouble)
         self.open = self._rounds.open
@@ -65,7 +67,7 @@ class Deliveries:
     async def _one(self, stored: StoredDelivery) -> None:
         delivery = stored.delivery
         try:
-            await self.deliver(delivery)
+            await self._try(delivery, stored.attempts + 1)
         except CallerError as error:
             self._give_up(delivery, error)
         except Exception as error:  # noqa: BLE001 - one delivery must not end all others
@@ -75,6 +77,19 @@ class Deliveries:
                 return
             self._give_up(delivery, error)
         await self._queue.delivered(stored.number)
+
+    async def _try(self, delivery: Delivery, attempt: int) -> None:
+        spans = self.spans
+        span = None if spans is None else spans.begin_delivery(delivery)
+        if spans is None or span is None:
+            await self.deliver(delivery)
+            return
+        try:
+            await self.deliver(delivery._replace(trace=span.trace))
+        except Exception as error:
+            spans.end_delivery(span, delivery, attempt, error)
+            raise
+        spans.end_delivery(span, delivery, attempt)
 
     async def deliver(self, delivery: Delivery) -> None:
         """Give it to its target, now; raises as `Deliver` does."""

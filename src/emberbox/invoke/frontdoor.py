@@ -27,6 +27,7 @@ from emberbox.model.function import FunctionVersion, State
 from emberbox.model.invocation import Invocation, Outcome, ResponseSink
 from emberbox.model.names import FunctionReference, function_arn
 from emberbox.model.snapstart import not_ready
+from emberbox.model.spans import Opened
 from emberbox.model.tenancy import check_tenant
 from emberbox.model.throttling import THROTTLED
 from emberbox.model.trace import LOOPS_MAX, SAMPLED, entered, is_trace, trace_of
@@ -43,7 +44,8 @@ class InvokeRequest(NamedTuple):
 
     With a `sink`, a response that the function streams goes there as it comes. `is_synchronous`
     says that a client waits for it, not one of our queues: such requests have a rate. An event of a
-    queue says when it was `accepted` (epoch seconds) and which `attempt` this is.
+    queue says when it was `accepted` (epoch seconds) and which `attempt` this is. `span` is what is
+    recorded of the request, None for nothing.
     """
 
     account: str
@@ -61,6 +63,7 @@ class InvokeRequest(NamedTuple):
     tenant: str | None = None
     accepted: float = 0.0
     attempt: int = 1
+    span: Opened | None = None
 
 
 class InvokeAnswer(NamedTuple):
@@ -159,10 +162,13 @@ class FrontDoor:
             return False
         admitted = self._admit(request, function.key)
         finish = partial(self._finish, admitted, function, invocation.trace, done)
+        if request.span is not None:
+            invocation = self.tracing.begin_span(invocation, request.span)
         if self._fleet.begin(function, invocation, finish):
             self._turns.taken(turn)
             return True
         self._admission.withdraw(admitted)
+        self.tracing.forget(request.request_id)
         return False
 
     def _at_hand(self, request: InvokeRequest, reference: FunctionReference) -> Turn | None:
@@ -249,7 +255,11 @@ class FrontDoor:
         if SAMPLED not in trace:
             return await self._admit_and_run(request, reference, turn, invocation)
         seen = self.tracing.begin(
-            request.request_id, trace, accepted=request.accepted, attempt=request.attempt
+            request.request_id,
+            trace,
+            accepted=request.accepted,
+            attempt=request.attempt,
+            caller=request.span,
         )
         invocation = invocation._replace(trace=seen)
         try:

@@ -51,7 +51,7 @@ def deliveries_of(
     failed = over.condition is not Condition.SUCCESS
     target = policy.on_failure if failed else policy.on_success
     about = (policy.role, event.account, event.region, event.name)
-    trace, _ = entered(event.trace or _own_trace(event), event.lane)
+    trace, _ = entered(event.trace or own_trace(event), event.lane)
     if target:
         arn = function_arn(event.account, event.region, event.name, event.qualifier or LATEST)
         record = destination_record(event, arn, over, ran, now)
@@ -64,7 +64,7 @@ def deliveries_of(
     return found
 
 
-def _own_trace(event: QueuedEvent) -> str:
+def own_trace(event: QueuedEvent) -> str:
     """A trace for an event that came without: nobody has decided whether it is recorded."""
     return f"Root=1-{int(event.accepted):08x}-{event.request_id.replace('-', '')[:24]:0>24}"
 

@@ -18,6 +18,9 @@ LOOPS_MAX: Final = 16
 SAMPLED: Final = "Sampled=1"
 """What a trace says that is recorded."""
 
+OWN: Final = "Otel=1"
+"""What a trace says that is sampled for OpenTelemetry alone, and so not to be kept for X-Ray."""
+
 _TRACE: Final = re.compile(r"[\x21-\x7e]{1,512}\Z")
 _PARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{8})([0-9a-f]{24})-([0-9a-f]{16})-([0-9a-f]{2})")
 _LINEAGE: Final = re.compile(r";?Lineage=(\d{1,5}):([0-9a-f:+]{1,400})(?=;|\Z)")
@@ -63,6 +66,11 @@ def entered(trace: str, function: tuple[str, str, str]) -> tuple[str, int]:
     lineage = _BETWEEN.join(f"{each}:{count}" for each, count in listed)
     rest = trace[: found.start()] + trace[found.end() :]
     return f"{rest};Lineage={min(99_999, int(found[1]) + 1)}:{lineage}", loops
+
+
+def is_recorded(trace: str) -> bool:
+    """Whether a trace is to be recorded for X-Ray."""
+    return SAMPLED in trace and OWN not in trace
 
 
 def is_decided(trace: str) -> bool:

@@ -54,7 +54,8 @@ class UrlRequest:
 
     `raw_path` is percent-encoded, below the URL; header names are in lower case, one entry a line.
     `prefix` is what of the path was ours, empty where the host alone names the URL. `received` is
-    in seconds since 1970; `trace` the X-Amzn-Trace-Id that it has, or is given.
+    in seconds since 1970; `trace` the X-Amzn-Trace-Id that it has, or is given, and `traceparent`
+    the same for W3C, empty to leave the client's.
     """
 
     url_id: str
@@ -70,6 +71,7 @@ class UrlRequest:
     received: float
     trace: str
     prefix: str = ""
+    traceparent: str = ""
 
 
 def event_of(request: UrlRequest, signer: Signer | None) -> bytes:
@@ -112,6 +114,8 @@ def _headers(request: UrlRequest, *, is_signed: bool) -> dict[str, str]:
     found["x-forwarded-port"] = port[1] if port else usual
     found["x-forwarded-proto"] = request.scheme
     found["x-amzn-trace-id"] = request.trace
+    if request.traceparent:
+        found["traceparent"] = request.traceparent
     if request.prefix:
         found["x-forwarded-prefix"] = request.prefix
     return found

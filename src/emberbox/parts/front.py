@@ -11,6 +11,7 @@ from emberbox.gateway.credentials_page import credentials_page
 from emberbox.gateway.function_urls import FRONT as URL_FRONT
 from emberbox.gateway.guard import Guard, ResourcePolicies
 from emberbox.gateway.json_page import json_page
+from emberbox.gateway.request_spans import RequestSpans
 from emberbox.gateway.website_page import FRONT as WEBSITE_FRONT
 from emberbox.gateway.website_page import PATH as WEBSITE_PATH
 from emberbox.identity.container_credentials import PATH as CREDENTIALS_PATH
@@ -32,6 +33,7 @@ from emberbox.parts.sandboxes import facts
 from emberbox.parts.traces import Traces
 from emberbox.parts.usage import UsageParts
 from emberbox.storage.catalog import FunctionCatalog
+from emberbox.telemetry.spans import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Front:
     traces: Traces
     credentials: ContainerCredentials
     front_door: FrontDoor
+    spans: Spans | None
 
     def policies(self) -> dict[str, ResourcePolicies]:
         """The policies of resources, by service."""
@@ -113,5 +116,6 @@ def make_gateway(ground: Ground, front: Front) -> tuple[Guard | None, Gateway]:
         },
         fronts={URL_FRONT: urls.page, WEBSITE_FRONT: websites},
         buckets=BucketFront(front.objects.s3.cors_rules, ground.clock),
+        spans=None if front.spans is None else RequestSpans(front.spans),
     )
     return guard, gateway

@@ -30,6 +30,7 @@ from emberbox.services.sqs.port import LocalQueues
 from emberbox.services.sqs.service import SqsService
 from emberbox.services.sqs.sink import QueueSink
 from emberbox.services.to_queues import SendToQueue
+from emberbox.sources.batch_spans import BatchSpans
 from emberbox.sources.counting import counting
 from emberbox.sources.engine import Engine
 from emberbox.sources.invoking import FunctionWatch, Invoker
@@ -41,6 +42,7 @@ from emberbox.sources.worker import Report, Worker
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.mappings import MappingStore
 from emberbox.telemetry.metrics import MetricSink
+from emberbox.telemetry.spans import Spans
 
 CERTIFICATES = "/_emberbox/sns/"
 _READING = tuple(f"sqs:{action}" for action in ACTIONS)
@@ -137,16 +139,18 @@ def open_sources(
     catalog: FunctionCatalog,
     front_door: FrontDoor,
     metrics: MetricSink,
+    spans: Spans | None,
 ) -> Engine:
     """Begin to poll; unwinding, the stack lets batches that run come to their end."""
     clock = ground.clock
     watch = FunctionWatch(catalog)
+    of_batches = None if spans is None else BatchSpans(spans)
 
     def queue_worker(mapping: EventSourceMapping, report: Report) -> Worker:
         rights, count = messaging.rights, counting(mapping, metrics.add)
         return Worker(
             QueueFeed(mapping, messaging.queues, clock, count),
-            Invoker(mapping, front_door, watch, rights, _READING, clock, count),
+            Invoker(mapping, front_door, watch, rights, _READING, clock, count, of_batches),
             Pace(limits_of(mapping.settings), clock.monotonic()),
             clock,
             report,

@@ -13,7 +13,8 @@ from emberbox.model.batch_response import failed_records
 from emberbox.model.function import FunctionVersion
 from emberbox.model.mapping import EventSourceMapping
 from emberbox.model.names import LATEST
-from emberbox.model.trace import furthest
+from emberbox.model.spans import Opened
+from emberbox.sources.batch_spans import BatchSpans, trace_of_batch
 from emberbox.sources.counting import Count
 from emberbox.sources.feed import Batch, Verdict
 from emberbox.sources.rights import Rights
@@ -88,6 +89,7 @@ class Invoker:
         actions: tuple[str, ...],
         clock: Clock,
         count: Count,
+        spans: BatchSpans | None = None,
     ) -> None:
         self._count = count
         self._mapping = mapping
@@ -97,6 +99,7 @@ class Invoker:
         self._actions = actions
         self._clock = clock
         types = mapping.settings.get("FunctionResponseTypes") or ()
+        self._spans = spans
         self._reports_items = "ReportBatchItemFailures" in types
 
     async def ready(self) -> None:
@@ -147,7 +150,22 @@ class Invoker:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     async def _invoke(self, event: bytes, batch: Batch) -> Verdict:
+        spans = self._spans
+        span = None if spans is None else spans.begin(self._mapping, batch)
+        if spans is None or span is None:
+            return await self._answered(event, batch, None)
+        try:
+            verdict = await self._answered(event, batch, span)
+        except Exception as error:
+            spans.end(span, self._mapping, batch, str(error) or type(error).__name__)
+            raise
+        failed = verdict.failed is None or bool(verdict.failed)
+        spans.end(span, self._mapping, batch, "records have failed" if failed else None)
+        return verdict
+
+    async def _answered(self, event: bytes, batch: Batch, span: Opened | None) -> Verdict:
         mapping = self._mapping
+        trace = trace_of_batch(batch) if span is None else span.trace
         answer = await self._front_door.invoke(
             InvokeRequest(
                 mapping.account,
@@ -156,8 +174,9 @@ class Invoker:
                 mapping.function,
                 event,
                 qualifier=mapping.qualifier,
-                trace=furthest(each.trace for each in batch.records if each.trace),
+                trace=trace,
                 is_synchronous=False,
+                span=span,
             )
         )
         if answer.failed:

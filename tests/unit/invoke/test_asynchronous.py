@@ -9,10 +9,13 @@ from emberbox.clock import ManualClock
 from emberbox.errors import CallerError, PlatformError
 from emberbox.invoke.asynchronous import AsyncInvoker
 from emberbox.invoke.deliveries import Deliveries
+from emberbox.invoke.event_spans import EventSpans
 from emberbox.invoke.lanes import WINDOW_EVENTS
 from emberbox.model.async_invocation import AsyncPolicy, QueuedEvent, Ran
+from emberbox.model.spans import Kind
 from emberbox.storage.database import Database
 from emberbox.storage.event_queue import EventQueue
+from emberbox.telemetry.spans import Spans
 
 GOOD = Ran(b"{}", "$LATEST", failed=False)
 BAD = Ran(b'{"errorMessage":"no"}', "$LATEST", failed=True)
@@ -48,7 +51,7 @@ class Place:
         """Policies of the invoker."""
         return self.policy_of.get(event.name, AsyncPolicy())
 
-    async def _run(self, event):
+    async def _run(self, event, _span=None):
         self.ran.append(event)
         done = self.behaviour.get(event.name, GOOD)
         if callable(done):
@@ -308,3 +311,57 @@ async def test_a_target_that_does_not_exist_is_given_up(place):
 
     assert (await place.queue.deliveries(place.clock.now() + 1e6, 9))[0] == []
     assert place.metrics["DestinationDeliveryFailures"] == 1
+
+
+class _Export:
+    """Keeps the spans that are exported."""
+
+    def __init__(self):
+        self.sent = []
+
+    def wants(self, *_asked):
+        return True
+
+    def send(self, span):
+        self.sent.append(span)
+
+
+async def test_all_attempts_of_an_event_and_its_record_are_spans_of_one_trace(place):
+    """Also of an event that came without a trace; each says which attempt it was."""
+    export = _Export()
+    place.invoker.spans = place.deliveries.spans = EventSpans(
+        Spans(export, place.clock), place.clock
+    )
+    place.behaviour["f"] = BAD
+    place.policy_of["f"] = AsyncPolicy(on_failure="arn:aws:sqs:r:1:q")
+    await place.invoker.accept(place.event())
+    await place.invoker.idle()
+    for seconds in (60, 120):
+        await place.pass_time(seconds)
+    place.deliveries.open()
+    await place.deliveries.rested()
+    kinds = [(each.kind, each.said().get("emberbox.event.attempt")) for each in export.sent]
+    assert kinds == [
+        (Kind.CONSUMER, 1),
+        (Kind.CONSUMER, 2),
+        (Kind.CONSUMER, 3),
+        (Kind.PRODUCER, None),
+    ]
+    assert len({each.trace_id for each in export.sent}) == 1
+    outcomes = [each.said().get("emberbox.event.outcome") for each in export.sent]
+    assert outcomes == ["Retry", "Retry", "RetriesExhausted", None]
+    (delivered,) = place.delivered
+    assert f"Parent={export.sent[-1].span_id}" in delivered.trace
+
+
+async def test_a_delivery_that_fails_is_an_error_of_its_span(place):
+    """Each try has one."""
+    export = _Export()
+    place.deliveries.spans = EventSpans(Spans(export, place.clock), place.clock)
+    place.policy_of["f"] = AsyncPolicy(on_success="arn:aws:sqs:r:1:q")
+    place.refuse_delivery = CallerError("AccessDenied", "not yours")
+    await place.invoker.accept(place.event())
+    await place.invoker.idle()
+    place.deliveries.open()
+    await place.deliveries.rested()
+    assert [(each.kind, each.error) for each in export.sent] == [(Kind.PRODUCER, "not yours")]
