@@ -203,6 +203,7 @@ async def _open_functions(
         access_points=AccessPoints(dict(settings.file_systems), identities.role_may),
         checks=messaging.checks,
         allocations=environments.provisioner.allocation,
+        is_decided=settings.auth is AuthMode.ENFORCED,
     )
     await functions.resources.load()
     functions.make_snapshots_by(environments.templates.optimize)

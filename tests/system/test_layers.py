@@ -1,8 +1,10 @@
 """Layers through real clients, in real environments."""
 
+import json
 import urllib.request
 
 import pytest
+from hands import ApiError
 from material import make_zip
 
 READER = """
@@ -126,3 +128,37 @@ def test_the_content_of_a_layer_can_be_downloaded(boto, publish):
 
     with urllib.request.urlopen(answer["Content"]["Location"]) as response:
         assert response.read() == make_zip(**{"python/m": "NAME = 1"})
+
+
+def test_a_layer_is_listed_shown_and_granted(hands, publish):
+    """Every version of it, by name and by what it fits; its policy is read back as it was set."""
+    arns = [publish("shown", module="pass"), publish("shown", module="...")]
+    first = {"LayerName": "shown", "VersionNumber": int(arns[0].rpartition(":")[2])}
+
+    listed = hands.call("lambda", "ListLayers")["Layers"]
+    versions = hands.call("lambda", "ListLayerVersions", LayerName="shown")["LayerVersions"]
+    fitting = hands.call("lambda", "ListLayers", CompatibleRuntime="python3.12")["Layers"]
+    shown = hands.call("lambda", "GetLayerVersion", **first)
+    with urllib.request.urlopen(shown["Content"]["Location"]) as response:
+        assert response.read() == make_zip(module="pass")
+    added = hands.call(
+        "lambda",
+        "AddLayerVersionPermission",
+        StatementId="all",
+        Action="lambda:GetLayerVersion",
+        Principal="*",
+        **first,
+    )
+    policy = hands.call("lambda", "GetLayerVersionPolicy", **first)
+    hands.call("lambda", "RemoveLayerVersionPermission", StatementId="all", **first)
+    with pytest.raises(ApiError) as caught:
+        hands.call("lambda", "GetLayerVersionPolicy", **first)
+
+    latest = {each["LayerName"]: each["LatestMatchingVersion"] for each in listed}
+    assert latest["shown"]["LayerVersionArn"] == arns[1]
+    assert [each["LayerVersionArn"] for each in versions] == arns[::-1]
+    assert "shown" not in {each["LayerName"] for each in fitting}
+    assert shown["LayerVersionArn"] == arns[0]
+    assert json.loads(policy["Policy"])["Statement"] == [json.loads(added["Statement"])]
+    assert policy["RevisionId"] == added["RevisionId"]
+    assert caught.value.message == "No policy is associated with the given resource."

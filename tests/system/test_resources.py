@@ -11,6 +11,12 @@ from hands import ApiError
 from material import make_zip
 
 _numbers = itertools.count(1)
+EXECUTION = (
+    "arn:aws:lambda:us-east-1:123456789012:function:f:1/durable-execution/name/"
+    "11111111-2222-3333-4444-555555555555"
+)
+ABSENT = "ResourceNotFoundException"
+INVALID = "InvalidParameterValueException"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders"
 SOURCE = """
     def lambda_handler(event, context):
@@ -304,3 +310,43 @@ def test_a_capacity_provider_is_changed_listed_and_untagged(hands):
     assert got["CapacityProvider"] in listed["CapacityProviders"]
     assert users["FunctionVersions"] == []
     assert tags["Tags"] == {"b": "2"}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params", "code"),
+    [
+        ("lambda", "GetDurableExecution", {}, ABSENT),
+        ("lambda", "GetDurableExecutionHistory", {}, ABSENT),
+        ("lambda", "GetDurableExecutionState", {"CheckpointToken": "eA=="}, INVALID),
+        ("lambda", "CheckpointDurableExecution", {"CheckpointToken": "eA=="}, INVALID),
+        ("lambda", "StopDurableExecution", {}, ABSENT),
+        ("lambda", "PauseDurableExecution", {}, ABSENT),
+        ("lambda", "ResumeDurableExecution", {}, ABSENT),
+        ("lambda", "DeleteDurableExecution", {}, ABSENT),
+        ("lambda", "SendDurableExecutionCallbackSuccess", {"CallbackId": "YQ=="}, ABSENT),
+        ("lambda", "SendDurableExecutionCallbackFailure", {"CallbackId": "YQ=="}, ABSENT),
+        ("lambda", "SendDurableExecutionCallbackHeartbeat", {"CallbackId": "YQ=="}, ABSENT),
+    ],
+)
+def test_a_durable_execution_is_not_there(boto, service, operation, params, code):
+    """Whatever is asked of it: no function is durable."""
+    of_callbacks = {"DurableExecutionArn": EXECUTION} if "CallbackId" not in params else {}
+
+    with pytest.raises(ApiError) as caught:
+        boto.call(service, operation, **of_callbacks, **params)
+
+    assert caught.value.code == code
+
+
+def test_reserved_concurrency_is_read_back(hands, make_function):
+    """Until it is given back."""
+    name = make_function(SOURCE)
+
+    hands.call(
+        "lambda", "PutFunctionConcurrency", FunctionName=name, ReservedConcurrentExecutions=3
+    )
+    reserved = hands.call("lambda", "GetFunctionConcurrency", FunctionName=name)
+    hands.call("lambda", "DeleteFunctionConcurrency", FunctionName=name)
+    after = hands.call("lambda", "GetFunctionConcurrency", FunctionName=name)
+
+    assert (reserved, after) == ({"ReservedConcurrentExecutions": 3}, {})

@@ -114,3 +114,22 @@ def test_a_version_published_with_its_code_is_ready_for_its_waiter(hands, publis
     assert (made["Version"], answer.json()["words"]) == ("3", "three")
     versions = hands.call("lambda", "ListVersionsByFunction", FunctionName=published)["Versions"]
     assert [each["Version"] for each in versions] == ["$LATEST", "1", "2", "3"]
+
+
+def test_an_alias_is_shown_until_it_is_deleted(hands, published):
+    """Then it runs nothing, and may be deleted again."""
+    name = {"FunctionName": published, "Name": "live"}
+
+    made = hands.call("lambda", "CreateAlias", FunctionVersion="1", Description="d", **name)
+    shown = hands.call("lambda", "GetAlias", **name)
+    hands.call("lambda", "DeleteAlias", **name)
+    hands.call("lambda", "DeleteAlias", **name)
+    with pytest.raises(ApiError) as caught:
+        hands.call("lambda", "GetAlias", **name)
+    with pytest.raises(ApiError) as refused:
+        hands.invoke(f"{published}:live")
+
+    assert shown == made
+    assert shown["AliasArn"] == f"{ARN}{published}:live"
+    assert caught.value.message == f"Cannot find alias arn: {ARN}{published}:live"
+    assert refused.value.message == f"Function not found: {ARN}{published}:live"

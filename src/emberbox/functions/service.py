@@ -6,6 +6,7 @@ from pathlib import Path
 
 from emberbox.clock import Clock
 from emberbox.errors import PlatformError
+from emberbox.functions.across_accounts import AcrossAccounts
 from emberbox.functions.aliasing import Aliasing
 from emberbox.functions.changing import Changing
 from emberbox.functions.code import Blobs, CodeSource, NoBuckets
@@ -45,7 +46,8 @@ class FunctionsService:
 
     `secret` signs links to code. `roles` None means that execution roles are not looked up, `blobs`
     None that there are no buckets. `checks` look at the sources of mappings, for all kinds that are
-    polled. Call `recover` once before serving and `close` before the database closes.
+    polled. `is_decided` where the gateway enforces policies. Call `recover` once before serving and
+    `close` before the database closes.
     """
 
     name = "lambda"
@@ -66,6 +68,7 @@ class FunctionsService:
         access_points: AccessPoints | None = None,
         checks: Mapping[SourceKind, SourceCheck] = _NO_CHECKS,
         allocations: Allocations = none_allocated,
+        is_decided: bool = False,
     ) -> None:
         catalog = writer.catalog
         self._store = store = FunctionStore(writer)
@@ -84,7 +87,7 @@ class FunctionsService:
         self._layers = layers = LayerStore(writer.database)
         code = CodeSource(blobs or NoBuckets())
         packaging = Packaging(packages, code, HotDirectories(hot_directories))
-        self.operations: Mapping[str, Operation] = {
+        operations: dict[str, Operation] = {
             **Changing(
                 store,
                 catalog,
@@ -106,6 +109,8 @@ class FunctionsService:
             **Concurrency(ConcurrencyStore(writer), store, catalog, concurrency_limit).operations,
             **self.resources.operations,
         }
+        across = AcrossAccounts(catalog, is_decided=is_decided)
+        self.operations: Mapping[str, Operation] = across.let_in(operations)
 
     def make_snapshots_by(self, optimize: Optimize) -> None:
         """Who makes the snapshots of versions with SnapStart; before any is published."""

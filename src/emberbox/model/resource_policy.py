@@ -11,7 +11,10 @@ from typing import Any, Final
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid
-from emberbox.model.policy.documents import UnreadablePolicyError, compiled
+from emberbox.model.names import function_arn
+from emberbox.model.policy.documents import UnreadablePolicyError, compiled, from_text
+from emberbox.model.policy.evaluation import Decision, Policies, Request, decide
+from emberbox.model.policy.principals import root
 from emberbox.model.policy_documents import MalformedPolicyError, check_resource_policy
 
 POLICY_MAX_BYTES: Final = 20_480
@@ -101,6 +104,23 @@ def parsed(text: str, resource: str) -> dict[str, Any]:
 def text_of(document: Mapping[str, Any]) -> str:
     """A policy as answers show it."""
     return json.dumps(document, separators=(",", ":"))
+
+
+def decided_across(
+    account: str,
+    action: str,
+    key: tuple[str, str, str],
+    qualifier: str | None,
+    document: Mapping[str, Any] | None,
+) -> tuple[Request, Decision]:
+    """Whether an account may do something with a function of another one, and what was asked.
+
+    The function's policy alone decides, None for none: the caller counts as the root of its
+    account, to which its own account allows everything.
+    """
+    policies = () if document is None else (from_text("resource policy", text_of(document)),)
+    request = Request(root(account), action, function_arn(*key, qualifier), key[0])
+    return request, decide(request, Policies(resource=policies))
 
 
 def _statements(document: Mapping[str, Any]) -> list[Any]:
