@@ -24,7 +24,13 @@ from emberbox.model.invocation import Flow
 
 _HEAD_MAX = 1 << 20
 _KEEP_ALIVE_S = 75
+_SLOWEST_BYTES_S = 500
 _DOOR_CONNECTIONS_MAX = 256
+_TOO_SLOW = (
+    b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nContent-Length: 51\r\n"
+    b"Connection: close\r\n\r\n"
+    b'{"message":"The request was not received in time."}'
+)
 _PIPELINED_MAX = 64
 
 
@@ -107,7 +113,9 @@ class ClientConnection(HttpToolsProtocol):
         self._in_body = False
         self._idle_since = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
-        self._heard = False
+        self._heard = 0
+        self._was_asking = False
+        self._is_over = False
         self._unread = 0
         self._drained = False
 
@@ -123,7 +131,9 @@ class ClientConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; a head without end, or larger than 1 MB, ends the connection. So do trailers."""
-        self._heard = True
+        self._heard += len(data)
+        if self._is_over:
+            return
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
@@ -148,6 +158,7 @@ class ClientConnection(HttpToolsProtocol):
         self.expect_100_continue = False
         self._in_head = True
         self._in_body = False
+        self._was_asking = False
         self._head_bytes = 0
         self._call = None
 
@@ -253,7 +264,10 @@ class ClientConnection(HttpToolsProtocol):
     def _look_idle(self) -> None:
         """One timer a connection, looked at again, instead of one an answer."""
         self._idle_timer = None
-        if self._is_stuck():
+        if self._asks_too_slowly():
+            self._give_up()
+            return
+        if self._reads_too_slowly():
             self.transport.abort()
             return
         cycle: Any = self.cycle
@@ -265,17 +279,49 @@ class ClientConnection(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _is_stuck(self) -> bool:
-        """Whether since the last look the client has sent nothing of a request that is not whole,
-        or read nothing of what waits for it."""
-        heard, self._heard = self._heard, False
+    def _asks_too_slowly(self) -> bool:
+        """Whether of a request that is not whole nothing has come since the last look, or too
+        little of one that was not whole then either."""
+        heard, self._heard = self._heard, 0
+        was_asking, self._was_asking = self._was_asking, self._is_asking()
+        if not self._was_asking or self.flow.read_paused:
+            return False
+        return heard < (_SLOWEST_BYTES_S * _KEEP_ALIVE_S if was_asking else 1)
+
+    def _is_asking(self) -> bool:
+        """Whether a part of a request is still to come."""
+        cycle: Any = self.cycle
+        return self._in_head or (cycle is not None and cycle.more_body)
+
+    def _reads_too_slowly(self) -> bool:
+        """Whether of what waited for the client at the last look nearly all waits still."""
         drained, self._drained = self._drained, False
         before, self._unread = self._unread, self.transport.get_write_buffer_size()
+        if drained or not before or not self._unread:
+            return False
+        return before - self._unread < _SLOWEST_BYTES_S * _KEEP_ALIVE_S
+
+    def _give_up(self) -> None:
+        """End a request that does not come, and say why, unless other answers are on their way.
+
+        What still comes of it is dropped for a while: a client whose connection were reset could
+        not read why.
+        """
+        if self._is_over or not self._may_answer():
+            self.transport.abort()
+            return
+        self._is_over = True
+        self.transport.write(_TOO_SLOW)
+        self.transport.write_eof()
+        self._idle_timer = self.loop.call_later(_KEEP_ALIVE_S, self._give_up)
+
+    def _may_answer(self) -> bool:
+        """Whether the request that is not whole is the only one that is not answered."""
         cycle: Any = self.cycle
-        asks = self._in_head or (cycle is not None and cycle.more_body)
-        if asks and not heard and not self.flow.read_paused:
-            return True
-        return 0 < before <= self._unread and not drained
+        if cycle is None or cycle.response_complete:
+            return self._in_head and self.transport.get_write_buffer_size() == 0
+        has_begun = getattr(cycle, "response_started", False)
+        return not (self._in_head or self.pipeline or has_begun)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone; what it asked for runs to its end."""
