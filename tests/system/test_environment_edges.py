@@ -8,8 +8,11 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -224,6 +227,28 @@ def test_output_of_the_initialisation_stands_before_start(boto, make_function):
         assert [re.sub(r"\W.*", "", k) for k in kinds] == [
             "INIT_START", "loading", "START", "handling", "END", "REPORT"
         ]  # fmt: skip
+
+
+def test_functions_that_cannot_initialise_keep_nobody_waiting(boto, make_function, busy):
+    """However busy the machine is: their places at the start are for the next ones."""
+    broken = "raise ValueError\n\ndef lambda_handler(event, context):\n    return 1\n"
+    for _ in range(5 * os.cpu_count()):
+        assert boto.invoke(make_function(broken), b"{}").error == "Unhandled"
+
+    whole = make_function("def lambda_handler(event, context):\n    return 1\n")
+
+    assert boto.invoke(whole, b"{}").json() == 1
+
+
+@pytest.fixture
+def busy():
+    """More to do than the processors can."""
+    loop = [sys.executable, "-c", "import os; os.nice(19)\nwhile True: pass"]
+    with ExitStack() as stack:
+        for _ in range(3 * os.cpu_count()):
+            process = stack.enter_context(subprocess.Popen(loop))
+            stack.callback(process.kill)
+        yield
 
 
 def test_a_client_that_leaves_within_a_pipelined_request_leaves_nothing(lone):

@@ -91,9 +91,9 @@ class Environment:
         return self._machine.state
 
     @property
-    def is_empty(self) -> bool:
-        """Whether INIT has failed, and is run again within the next invocation."""
-        return self._machine.state is State.EMPTY
+    def is_initialising(self) -> bool:
+        """Whether INIT runs, within an invocation too, or has just failed."""
+        return self._init.is_running or self._machine.state in (State.INIT, State.RESETTING)
 
     @property
     def is_available(self) -> bool:

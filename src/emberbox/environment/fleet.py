@@ -239,8 +239,8 @@ class Fleet:
         taken: Taken | None = None
         try:
             taken = await self._quarters.take(pool.plan.function)
-            place.leave_soon()
             environment, resident = self._furnish(pool, taken, beginning, place)
+            place.leave_after(lambda: environment.is_initialising)
         except Exception as error:  # noqa: BLE001 - told, and logged there
             place.leave()
             reason = _reason(error)
@@ -390,9 +390,10 @@ class _Resident:
     def on_available(self, environment: Environment) -> None:
         """INIT has ended, or an invocation or a reset."""
         self._count_started(environment)
-        if not environment.is_empty:
-            self._place.leave()
         self._fleet.became_available(environment, self.pool)
+        # Whoever waits may have it run INIT again.
+        if not environment.is_initialising:
+            self._place.leave()
 
     def on_report(
         self, environment: Environment, invocation: Invocation, measured: Measurement

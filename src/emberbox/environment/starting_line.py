@@ -54,16 +54,16 @@ class Place:
         if line is not None:
             line.vacate(self._key, asyncio.get_running_loop().time() - self._began)
 
-    def leave_soon(self) -> None:
-        """The sandbox is there: the place is kept for INIT, longer only on a busy machine."""
-        asyncio.get_running_loop().call_later(_INIT_S, self.look)
+    def leave_after(self, is_initialising: Callable[[], bool]) -> None:
+        """The sandbox is there: the place is kept for a moment, on a busy machine for INIT."""
+        asyncio.get_running_loop().call_later(_INIT_S, self.look, is_initialising)
 
-    def look(self) -> None:
+    def look(self, is_initialising: Callable[[], bool]) -> None:
         """Leave if others can start beside this one, else look again soon."""
         if self._line is None:
             return
-        if self._line.is_busy():
-            self.leave_soon()
+        if is_initialising() and self._line.is_busy():
+            self.leave_after(is_initialising)
         else:
             self.leave()
 

@@ -171,7 +171,7 @@ async def test_who_does_not_start_after_all_gives_up_its_place():
     await asyncio.gather(first, return_exceptions=True)
 
     (await second).leave()
-    (await line.turn("c")).leave_soon()
+    (await line.turn("c")).leave_after(lambda: False)
     await line.turn("d")
 
 
@@ -181,19 +181,30 @@ async def test_on_a_busy_machine_a_place_is_kept_until_init_has_ended():
     line = StartingLine(1, lambda: is_busy)
     first = await line.turn("a")
     second = asyncio.ensure_future(line.turn("b"))
-    first.look()
+    first.look(lambda: True)
     await asyncio.sleep(0)
     assert not second.done()
     first.leave()
     third = asyncio.ensure_future(line.turn("c"))
     place = await second
-    place.look()
+    place.look(lambda: True)
     await asyncio.sleep(0)
     assert not third.done()
     is_busy = False
-    place.look()
+    place.look(lambda: True)
     (await third).leave()
-    place.look()
+    place.look(lambda: True)
+
+
+async def test_a_place_is_for_init_and_nothing_else():
+    """Where INIT has failed, or an invocation goes on after it, others start on a busy machine."""
+    line = StartingLine(1, lambda: True)
+    place = await line.turn("a")
+    waiting = asyncio.ensure_future(line.turn("b"))
+
+    place.look(lambda: False)
+
+    await waiting
 
 
 async def test_slow_starts_make_the_places_fewer_and_quick_ones_more_again():
