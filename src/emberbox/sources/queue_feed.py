@@ -49,41 +49,50 @@ class QueueFeed:
         try:
             began = await self._gather(records)
         except BaseException:
-            if records:
-                await self._port.release(self._arn, [each.handle for each in records])
+            await self._give_back(records)
             raise
         return [Batch(part, began + visibility_s) for part in _parts(records)]
+
+    async def _give_back(self, records: Sequence[Record]) -> None:
+        """What was received and is not used; never more than an attempt."""
+        if not records:
+            return
+        try:
+            await self._port.release(self._arn, [each.handle for each in records])
+        except (SourceError, EmberboxError, OSError) as error:
+            log.warning("messages of %s come back after their time: %s", self._arn, error)
 
     async def _gather(self, records: list[Record]) -> float:
         """Fill a batch until it is full or its window ends; when the first of it was received."""
         began = 0.0
         while not records:
-            records += await self._receive(None)
+            await self._receive(records, None)
             began = self._clock.monotonic()
         while len(records) < self._size and not _is_large(records):
             left_s = began + self._window_s - self._clock.monotonic()
             if left_s <= 0:
                 break
-            records += await self._receive(left_s, self._size - len(records))
+            await self._receive(records, left_s)
         return began
 
-    async def _receive(self, wait_s: float | None, limit: int = _RECEIVE_MAX) -> list[Record]:
-        limit = min(_RECEIVE_MAX, self._size, limit)
+    async def _receive(self, records: list[Record], wait_s: float | None) -> None:
+        """Add what comes and is let through; what is not is deleted."""
+        limit = min(_RECEIVE_MAX, self._size - len(records))
         messages = await self._port.receive(self._arn, limit, wait_s)
         self._count("PolledEventCount", len(messages))
-        return await self._filtered(messages)
-
-    async def _filtered(self, messages: Sequence[QueueMessage]) -> list[Record]:
-        dropped = [m.receipt for m in messages if not is_let_through(self._filters, m.body)]
+        dropped = []
+        for message in messages:
+            if is_let_through(self._filters, message.body):
+                records.append(self._record(message))
+            else:
+                dropped.append(message.receipt)
         if dropped:
             self._count("FilteredOutEventCount", len(dropped))
             await self._delete(dropped)
-        gone = frozenset(dropped)
-        return [
-            Record(m.message_id, m.receipt, record_of(m, self._arn), m.system.get(_TRACE, ""))
-            for m in messages
-            if m.receipt not in gone
-        ]
+
+    def _record(self, message: QueueMessage) -> Record:
+        content, trace = record_of(message, self._arn), message.system.get(_TRACE, "")
+        return Record(message.message_id, message.receipt, content, trace)
 
     async def settle(self, batch: Batch, verdict: Verdict) -> None:
         """Delete what was processed; the rest comes back when its time is over."""

@@ -12,13 +12,15 @@ from typing import Final
 from emberbox.clock import Clock
 from emberbox.errors import EmberboxError
 from emberbox.model.poller_pace import Pace
+from emberbox.rounds import Trouble
 from emberbox.sources.feed import Batch, Feed, SourceError, Verdict
 from emberbox.sources.invoking import Invoker, NoFunctionError, OutOfTimeError
 
 log = logging.getLogger("emberbox.sources")
 
-_FIRST_PAUSE_S: Final = 0.5
-_LONGEST_PAUSE_S: Final = 20.0
+_LOOK_AGAIN_S: Final = 10.0
+"""How long a missing function or right is waited for before it is looked for again: policies may
+change without the function, and a change that comes while its absence is told would be missed."""
 
 Report = Callable[[str | None], Awaitable[None]]
 """Says what the mapping's last problem is, None if there is none."""
@@ -54,8 +56,7 @@ class Worker:
         """Read no more; the batches that are with the function come to their end by themselves."""
         if self._reader is not None:
             self._reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reader
+            await asyncio.wait([self._reader])
 
     async def ended(self, timeout_s: float) -> None:
         """Wait for the batches that are with the function, but not for longer."""
@@ -65,28 +66,37 @@ class Worker:
             task.cancel()
 
     async def _read(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        trouble = Trouble(log, "a source cannot be read")
         while True:
             try:
                 await self._invoker.ready()
                 await self._room()
                 batches = await self._feed.next()
             except NoFunctionError as error:
-                await self._report(f"PROBLEM: {error}")
-                await self._invoker.appears()
+                await self._tell(f"PROBLEM: {error}")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_AGAIN_S):
+                        await self._invoker.appears()
             except SourceError as error:
-                await self._report(f"PROBLEM: {error}")
+                await self._tell(f"PROBLEM: {error}")
                 await self._feed.recovered()
-            except (EmberboxError, OSError) as error:
-                log.warning("a source cannot be read, trying again: %s", error)
-                await self._report(f"PROBLEM: {error}")
+            except Exception as error:  # noqa: BLE001 - logged there; nothing ends the reading
+                pause_s = trouble.met(error)
+                await self._tell(f"PROBLEM: {str(error) or type(error).__name__}")
                 await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             else:
-                pause_s = _FIRST_PAUSE_S
-                if not self._is_refused:
-                    await self._report(None)
+                trouble.over()
+                # First of all: whoever retires us now must find the messages with the function.
                 self._begin(batches)
+                if not self._is_refused:
+                    await self._tell(None)
+
+    async def _tell(self, problem: str | None) -> None:
+        """Report; that it cannot be told keeps nothing from being read."""
+        try:
+            await self._report(problem)
+        except Exception:
+            log.exception("the state of a mapping could not be told")
 
     async def _room(self) -> None:
         """Return when one more batch may be with the function."""
@@ -121,13 +131,13 @@ class Worker:
             verdict = await self._invoker.run(self._feed.event(batch), batch)
         except (OutOfTimeError, NoFunctionError) as error:
             self._is_refused = True
-            await self._report(f"PROBLEM: {error}")
+            await self._tell(f"PROBLEM: {error}")
         except EmberboxError as error:
             log.warning("a batch could not be run: %s", error)
         else:
             if self._is_refused:
                 self._is_refused = False
-                await self._report(None)
+                await self._tell(None)
             return verdict
         return Verdict(None)
 

@@ -177,8 +177,14 @@ class Database:
         connection.execute("BEGIN")
         try:
             return work(Transaction(connection, self._queries, self.vault))
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
         finally:
             connection.execute("ROLLBACK")
+
+    def _trouble(self, error: sqlite3.Error) -> PlatformError:
+        """What callers hear of a disk that is full, or a file that cannot be read."""
+        return PlatformError(f"{self._path.name}: {error}")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -246,7 +252,7 @@ class Database:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             for request in batch:
-                request.error = request.error or PlatformError(f"{self._path.name}: {error}")
+                request.error = request.error or self._trouble(error)
         for loop in {request.loop for request in batch}:
             with suppress(RuntimeError):  # the loop is closed, and nobody waits in it any more
                 loop.call_soon_threadsafe(self._deliver, [r for r in batch if r.loop is loop])
@@ -266,6 +272,9 @@ class Database:
         transaction = Transaction(connection, self._queries, self.vault)
         try:
             request.result = request.work(transaction)
+        except sqlite3.Error as error:
+            request.error = self._trouble(error)
+            return False
         except Exception as error:  # noqa: BLE001 - handed to the caller that awaits the work
             request.error = error
             return False

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import orjson
 import pytest
 
+from emberbox import rounds
 from emberbox.clock import ManualClock, SystemClock
 from emberbox.errors import CallerError
 from emberbox.invoke.frontdoor import InvokeAnswer
@@ -17,7 +18,9 @@ from emberbox.model.queue_settings import new_attributes
 from emberbox.model.throttling import throttled
 from emberbox.services.sqs.port import LocalQueues
 from emberbox.services.sqs.service import SqsService
+from emberbox.sources import worker
 from emberbox.sources.counting import counting
+from emberbox.sources.feed import SourceMissingError
 from emberbox.sources.invoking import FunctionWatch, Invoker
 from emberbox.sources.queue_feed import QueueFeed
 from emberbox.sources.worker import Worker
@@ -216,6 +219,61 @@ async def test_a_role_that_loses_its_rights_stops_the_reading_and_is_named(fed):
     fed.function.changed()
     assert await fed.function.ran.get() == ["2"]
     assert await fed.function.ran.get() == ["3"]
+
+
+async def test_rights_that_come_back_are_seen_though_the_function_is_as_it_was(fed, monkeypatch):
+    """A policy of the role has changed, of which no function tells."""
+    monkeypatch.setattr(worker, "_LOOK_AGAIN_S", 0.01)
+    fed.function.role_may = False
+    await fed.start()
+    await fed.until_told("PROBLEM: The execution role is not authorized to perform: sqs:X.")
+    await fed.send("1")
+
+    fed.function.role_may = True
+
+    assert await asyncio.wait_for(fed.function.ran.get(), 10) == ["1"]
+
+
+async def test_a_fault_that_nobody_foresaw_does_not_end_the_reading(fed, monkeypatch):
+    """It is told, and the source is read again."""
+    monkeypatch.setattr(rounds, "_FIRST_PAUSE_S", 0.01)
+    rights = fed.function.rights
+
+    async def faulty(*_asked):
+        fed.function.rights = rights
+        fed.worker._invoker._rights = rights
+        raise RuntimeError("a fault of ours")
+
+    fed.function.rights = faulty
+    await fed.start()
+    await fed.until_told("PROBLEM: a fault of ours")
+    await fed.send("1")
+
+    assert await asyncio.wait_for(fed.function.ran.get(), 10) == ["1"]
+
+
+async def test_a_worker_ends_though_its_messages_cannot_be_given_back(fed):
+    """Their queue takes nothing any more: they come back after their time."""
+    await fed.start(MaximumBatchingWindowInSeconds=300)
+    feed, gave_back = fed.worker._feed, []
+
+    class Port:
+        async def release(self, arn, receipts):
+            gave_back.append(len(receipts))
+            raise SourceMissingError("The queue does not exist.")
+
+        def __getattr__(self, name):
+            return getattr(port, name)
+
+    port, feed._port = feed._port, Port()
+    await fed.send("1")
+    while not fed.counts.get("PolledEventCount"):
+        await asyncio.sleep(0)
+
+    await asyncio.wait_for(fed.worker.retire(), 10)
+
+    assert gave_back == [1]
+    assert fed.worker._reader.cancelled()
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,24 @@ async def test_a_cancelled_caller_does_not_undo_a_queued_write(database):
     assert await database.read(names) == ["a", "b"]
 
 
+@pytest.mark.parametrize("together", [1, 3])
+async def test_a_disk_that_is_full_is_the_platforms_failure(database, together):
+    """Also in the middle of some work: whoever asked may try again, and others are not hurt."""
+
+    def full(_tx):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    works = [database.write(full), *(database.write(add(f"g{n}")) for n in range(together - 1))]
+    found = await asyncio.gather(*works, return_exceptions=True)
+
+    assert isinstance(found[0], PlatformError)
+    assert str(found[0]) == "logs.db: database or disk is full"
+    assert found[1:] == [f"g{n}" for n in range(together - 1)]
+
+
 async def test_a_read_cannot_write(database):
     """SQLite refuses it, and the next read and write work."""
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with pytest.raises(PlatformError, match="readonly"):
         await database.read(add("a"))
 
     await database.write(add("b"))
