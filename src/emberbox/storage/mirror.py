@@ -55,6 +55,14 @@ class Mirror(Generic[K, V]):
         # Tasks that await commits wake in the order of the commits, and nothing is awaited between
         # that and the change here: so memory goes through the same states as the database.
         after = await self.database.write(work)
+        self._replace(key, after)
+        return after
+
+    def drop(self, key: K) -> None:
+        """It is gone from the database already, with something else in one commit."""
+        self._replace(key, None)
+
+    def _replace(self, key: K, after: V | None) -> None:
         before = self._things.pop(key, None)
         if after is not None:
             self._things[key] = after
@@ -63,4 +71,3 @@ class Mirror(Generic[K, V]):
                 listener(before, after)
             except Exception:
                 log.exception("a listener failed on the change of %s", after or before)
-        return after

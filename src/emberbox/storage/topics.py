@@ -10,6 +10,10 @@ from emberbox.storage.database import Database, Transaction
 from emberbox.storage.mirror import Mirror
 
 
+class MissingTopicError(Exception):
+    """The topic is not there, or not any more."""
+
+
 class TopicStore:
     """See the module. `load` once before use."""
 
@@ -17,6 +21,7 @@ class TopicStore:
         self.topics: Mirror[TopicKey, Topic] = Mirror(database)
         self.subscriptions: Mirror[str, Subscription] = Mirror(database)
         self._of_topic: dict[TopicKey, dict[str, Subscription]] = {}
+        self.topics.listeners.append(self._topic_changed)
         self.subscriptions.listeners.append(self._subscription_changed)
 
     async def load(self) -> None:
@@ -59,23 +64,27 @@ class TopicStore:
         return made
 
     async def remove_topic(self, key: TopicKey) -> None:
-        """Forget a topic and its subscriptions."""
-        for subscription in self.of_topic(key):
-            await self.unsubscribe(subscription.id)
+        """Forget a topic and its subscriptions, all or nothing."""
 
         def work(tx: Transaction) -> None:
             tx.run("topic_remove", **key._asdict())
+            tx.run("subscriptions_of_topic_remove", **key._asdict())
 
         await self.topics.write(key, work)
 
     async def put_subscription(
         self, id_: str, alter: Callable[[Subscription | None], Subscription]
     ) -> Subscription:
-        """Add or replace a subscription by what `alter`, which must be pure, makes of it."""
+        """Add or replace a subscription by what `alter`, which must be pure, makes of it.
+
+        MissingTopicError if its topic is gone.
+        """
 
         def work(tx: Transaction) -> Subscription:
             row = tx.one("subscription", id=id_)
             after = alter(None if row is None else _subscription_of(row))
+            if tx.one("topic", **after.topic._asdict()) is None:
+                raise MissingTopicError(after.topic.arn)
             tx.run("subscription_put", **_row_of(after))
             return after
 
@@ -90,6 +99,12 @@ class TopicStore:
             tx.run("subscription_remove", id=id_)
 
         await self.subscriptions.write(id_, work)
+
+    def _topic_changed(self, before: Topic | None, after: Topic | None) -> None:
+        """The subscriptions of a topic go with it."""
+        if after is None and before is not None:
+            for subscription in self.of_topic(before.key):
+                self.subscriptions.drop(subscription.id)
 
     def _subscription_changed(
         self, before: Subscription | None, after: Subscription | None

@@ -480,6 +480,62 @@ async def test_tags_permissions_and_data_protection_are_kept(sns):
     assert (await other.refused("Publish", **asked))[0] == "AuthorizationError"
 
 
+async def test_requests_for_one_subscription_that_come_at_once_make_one(sns):
+    """Who asks for other attributes than the first is told of it."""
+    topic = await make(sns)
+
+    found = await asyncio.gather(*(subscribe(sns, topic) for _ in range(5)))
+    other = f"{QUEUE}2"
+    mixed = await asyncio.gather(
+        subscribe(sns, topic, endpoint=other),
+        subscribe(sns, topic, endpoint=other, RawMessageDelivery="true"),
+        return_exceptions=True,
+    )
+
+    assert len(set(found)) == 1
+    assert [type(each) for each in mixed] == [str, CallerError]
+    assert len((await sns("ListSubscriptions"))["Subscriptions"]) == 2
+
+
+async def test_changes_that_come_at_once_are_all_made(sns):
+    """Of attributes of a subscription, and of tags and statements of a topic."""
+    topic = await make(sns)
+    arn = await subscribe(sns, topic)
+    given = {"RawMessageDelivery": "true", "FilterPolicy": '{"a": ["b"]}'}
+    await asyncio.gather(
+        *(
+            sns(
+                "SetSubscriptionAttributes",
+                SubscriptionArn=arn,
+                AttributeName=name,
+                AttributeValue=value,
+            )
+            for name, value in given.items()
+        ),
+        *(
+            sns("TagResource", ResourceArn=topic, Tags=[{"Key": key, "Value": "v"}])
+            for key in ("one", "two")
+        ),
+        *(
+            sns(
+                "AddPermission",
+                TopicArn=topic,
+                Label=label,
+                AWSAccountId=["210987654321"],
+                ActionName=["Publish"],
+            )
+            for label in ("three", "four")
+        ),
+    )
+
+    attributes = (await sns("GetSubscriptionAttributes", SubscriptionArn=arn))["Attributes"]
+    tags = (await sns("ListTagsForResource", ResourceArn=topic))["Tags"]
+    policy = (await sns("GetTopicAttributes", TopicArn=topic))["Attributes"]["Policy"]
+    assert given.items() <= attributes.items()
+    assert {tag["Key"] for tag in tags} == {"one", "two"}
+    assert {each["Sid"] for each in json.loads(policy)["Statement"]} >= {"three", "four"}
+
+
 def test_queues_and_functions_are_tried_for_twenty_three_days():
     """100,015 retries: three at once, two after a second, ten ever slower, then every 20 s."""
     pauses = [AWS_MANAGED.pause_s(attempt) for attempt in range(1, 17)]

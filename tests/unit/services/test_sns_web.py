@@ -1,6 +1,8 @@
 """Web servers that topics deliver to, and those that they do not."""
 
 import asyncio
+import socket
+import threading
 from contextlib import suppress
 
 import pytest
@@ -71,3 +73,22 @@ async def test_an_answer_that_drips_has_an_end():
     await is_closed.wait()
     server.close()
     await server.wait_closed()
+
+
+async def test_a_host_of_many_addresses_gets_no_more_time_than_others(monkeypatch):
+    """Whoever owns the name chooses how many there are, and that none of them answers."""
+    tried = []
+
+    def silent(place, timeout_s):
+        tried.append(place)
+        threading.Event().wait(timeout_s)
+        raise TimeoutError("timed out")
+
+    places = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"8.8.8.{n}", 80)) for n in range(50)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+    monkeypatch.setattr(socket, "create_connection", silent)
+
+    with pytest.raises(OSError, match="timed out"):
+        await WebCaller(everywhere=False)("GET", "http://many.example/", None, {}, 0.05)
+
+    assert 1 <= len(tried) <= 3

@@ -255,20 +255,24 @@ async def test_a_fault_that_nobody_foresaw_does_not_end_the_reading(fed, monkeyp
 async def test_a_worker_ends_though_its_messages_cannot_be_given_back(fed):
     """Their queue takes nothing any more: they come back after their time."""
     await fed.start(MaximumBatchingWindowInSeconds=300)
-    feed, gave_back = fed.worker._feed, []
+    feed, gave_back, gathering = fed.worker._feed, [], asyncio.Event()
 
     class Port:
         async def release(self, arn, receipts):
             gave_back.append(len(receipts))
             raise SourceMissingError("The queue does not exist.")
 
+        async def receive(self, arn, limit, wait_s):
+            if wait_s is not None:
+                gathering.set()
+            return await port.receive(arn, limit, wait_s)
+
         def __getattr__(self, name):
             return getattr(port, name)
 
     port, feed._port = feed._port, Port()
     await fed.send("1")
-    while not fed.counts.get("PolledEventCount"):
-        await asyncio.sleep(0)
+    await gathering.wait()
 
     await asyncio.wait_for(fed.worker.retire(), 10)
 

@@ -1,9 +1,10 @@
 """Subscriptions as resources: subscribe, confirm, list, change, end."""
 
+import asyncio
 import re
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,12 +13,12 @@ from emberbox.errors import CallerError
 from emberbox.model.page_tokens import to_token
 from emberbox.model.queue_settings import parse_queue_arn
 from emberbox.model.request import Operation, Params, RequestContext
-from emberbox.model.topic import Subscription, Topic, invalid_parameter
+from emberbox.model.topic import Subscription, Topic, TopicKey, invalid_parameter
 from emberbox.services.sns.access import topic_for
 from emberbox.services.sns.attributes import checked_subscription, shown_subscription
 from emberbox.services.sns.naming import PAGE, after, subscription_at, topic_at, unbuilt
 from emberbox.services.sns.publishing import Publisher
-from emberbox.storage.topics import TopicStore
+from emberbox.storage.topics import MissingTopicError, TopicStore
 
 PENDING: Final = "pending confirmation"
 _SHOWN_PENDING: Final = "PendingConfirmation"
@@ -37,6 +38,7 @@ class SubscriptionOperations:
         self._store = store
         self._publisher = publisher
         self._clock = clock
+        self._adding: dict[tuple[TopicKey, str, str], asyncio.Task[Subscription]] = {}
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -59,8 +61,8 @@ class SubscriptionOperations:
         attributes = checked_subscription(protocol, params.get("Attributes") or {})
         found = self._same(topic, protocol, endpoint)
         if found is None:
-            found = await self._add(context, topic, protocol, endpoint, attributes)
-        elif attributes and dict(found.attributes) != attributes:
+            found = await self._added(context, topic, protocol, endpoint, attributes)
+        if attributes and dict(found.attributes) != attributes:
             raise invalid_parameter(
                 "Attributes Reason: Subscription already exists with different attributes"
             )
@@ -75,6 +77,26 @@ class SubscriptionOperations:
             if (each.protocol, each.endpoint) == (protocol, endpoint):
                 return each
         return None
+
+    async def _added(
+        self,
+        context: RequestContext,
+        topic: Topic,
+        protocol: str,
+        endpoint: str,
+        attributes: Mapping[str, str],
+    ) -> Subscription:
+        """A new subscription; requests for the same that come at once have one together."""
+        key = (topic.key, protocol, endpoint)
+        task = self._adding.get(key)
+        if task is None:
+            task = asyncio.create_task(self._add(context, topic, protocol, endpoint, attributes))
+            self._adding[key] = task
+            task.add_done_callback(lambda _task: self._adding.pop(key))
+        try:
+            return await asyncio.shield(task)
+        except MissingTopicError:
+            raise CallerError("NotFound", "Topic does not exist", status=404) from None
 
     async def _add(
         self,
@@ -101,33 +123,26 @@ class SubscriptionOperations:
     async def confirm_subscription(self, _context: RequestContext, params: Params) -> Params:
         """Confirm a subscription by the token that its endpoint was sent."""
         topic = topic_at(self._store, params["TopicArn"])
-        token = params["Token"]
-        for each in self._store.of_topic(topic.key):
-            if secrets.compare_digest(each.token.encode(), token.encode()):
-                is_authenticated = params.get("AuthenticateOnUnsubscribe") == "true"
-                await self._change(each, is_confirmed=True, is_authenticated=is_authenticated)
-                return {"SubscriptionArn": each.arn}
-        raise invalid_parameter("Token")
+        token, is_authenticated = params["Token"], params.get("AuthenticateOnUnsubscribe") == "true"
+        mine = self._store.of_topic(topic.key)
+        found = next((each for each in mine if _is_same(each.token, token)), None)
+        if found is None:
+            raise invalid_parameter("Token")
+        await self._change(
+            found,
+            lambda now: replace(now, is_confirmed=True, is_authenticated=is_authenticated),
+        )
+        return {"SubscriptionArn": found.arn}
 
     async def _change(
-        self,
-        subscription: Subscription,
-        *,
-        attributes: Mapping[str, str] | None = None,
-        is_confirmed: bool | None = None,
-        is_authenticated: bool | None = None,
+        self, subscription: Subscription, change: Callable[[Subscription], Subscription]
     ) -> None:
+        """By a function of what it is then: others may be changing it, too."""
+
         def alter(before: Subscription | None) -> Subscription:
             if before is None:
                 raise CallerError("NotFound", "Subscription does not exist", status=404)
-            return replace(
-                before,
-                attributes=before.attributes if attributes is None else attributes,
-                is_confirmed=before.is_confirmed if is_confirmed is None else is_confirmed,
-                is_authenticated=(
-                    before.is_authenticated if is_authenticated is None else is_authenticated
-                ),
-            )
+            return change(before)
 
         await self._store.put_subscription(subscription.id, alter)
 
@@ -169,8 +184,12 @@ class SubscriptionOperations:
         """Change one attribute; an empty value removes it."""
         found = self._mine(context, params)
         asked = {params["AttributeName"]: params.get("AttributeValue") or ""}
-        attributes = checked_subscription(found.protocol, {**found.attributes, **asked})
-        await self._change(found, attributes=attributes)
+
+        def change(before: Subscription) -> Subscription:
+            attributes = checked_subscription(found.protocol, {**before.attributes, **asked})
+            return replace(before, attributes=attributes)
+
+        await self._change(found, change)
         return {}
 
     def _mine(self, context: RequestContext, params: Params) -> Subscription:
@@ -178,6 +197,11 @@ class SubscriptionOperations:
         if context.account not in (found.owner, found.topic.account):
             raise CallerError("AuthorizationError", "Not authorized", status=403)
         return found
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two tokens are the same, in as long a time whether they are or not."""
+    return secrets.compare_digest(one.encode(), other.encode())
 
 
 def _check_endpoint(topic: Topic, protocol: str, endpoint: str) -> None:

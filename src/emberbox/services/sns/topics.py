@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -106,7 +106,7 @@ class TopicOperations:
         check_topic({name: value}, is_fifo=topic.is_fifo)
         if name == "FifoTopic":
             raise invalid_parameter("AttributeName: FifoTopic")
-        await self._change(topic, attributes={name: value})
+        await self._change(topic, lambda now: _with(now, {name: value}))
         return {}
 
     async def get_data_protection_policy(self, context: RequestContext, params: Params) -> Params:
@@ -119,7 +119,7 @@ class TopicOperations:
         topic = topic_for(self._store, context, params["ResourceArn"])
         text = params["DataProtectionPolicy"]
         _check_protection(text)
-        await self._change(topic, data_protection=text)
+        await self._change(topic, lambda now: replace(now, data_protection=text))
         return {}
 
     async def list_tags_for_resource(self, context: RequestContext, params: Params) -> Params:
@@ -130,16 +130,25 @@ class TopicOperations:
     async def tag_resource(self, context: RequestContext, params: Params) -> Params:
         """Add or replace tags."""
         topic = self._tagged(context, params)
-        tags = dict(topic.tags) | {tag["Key"]: tag["Value"] for tag in params["Tags"]}
-        _check_tags(tags)
-        await self._change(topic, tags=tags)
+        more = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+
+        def change(now: Topic) -> Topic:
+            tags = {**now.tags, **more}
+            _check_tags(tags)
+            return replace(now, tags=tags)
+
+        await self._change(topic, change)
         return {}
 
     async def untag_resource(self, context: RequestContext, params: Params) -> Params:
         """Remove tags."""
         topic = self._tagged(context, params)
         gone = frozenset(params["TagKeys"])
-        await self._change(topic, tags={n: v for n, v in topic.tags.items() if n not in gone})
+
+        def change(now: Topic) -> Topic:
+            return replace(now, tags={n: v for n, v in now.tags.items() if n not in gone})
+
+        await self._change(topic, change)
         return {}
 
     def _tagged(self, context: RequestContext, params: Params) -> Topic:
@@ -153,10 +162,7 @@ class TopicOperations:
     async def add_permission(self, context: RequestContext, params: Params) -> Params:
         """Let other accounts do something to a topic."""
         topic = topic_for(self._store, context, params["TopicArn"])
-        policy, statements = _policy_of(topic)
         label = params["Label"]
-        if any(each.get("Sid") == label for each in statements):
-            raise invalid_parameter("Statement already exists")
         accounts = [f"arn:aws:iam::{account}:root" for account in params["AWSAccountId"]]
         actions = [f"SNS:{action}" for action in params["ActionName"]]
         statement = {
@@ -166,38 +172,42 @@ class TopicOperations:
             "Action": actions[0] if len(actions) == 1 else actions,
             "Resource": topic.key.arn,
         }
-        changed = json.dumps({**policy, "Statement": [*statements, statement]})
-        await self._change(topic, attributes={"Policy": changed})
+
+        def change(now: Topic) -> Topic:
+            policy, statements = _policy_of(now)
+            if any(each.get("Sid") == label for each in statements):
+                raise invalid_parameter("Statement already exists")
+            changed = json.dumps({**policy, "Statement": [*statements, statement]})
+            return _with(now, {"Policy": changed})
+
+        await self._change(topic, change)
         return {}
 
     async def remove_permission(self, context: RequestContext, params: Params) -> Params:
         """Take back what was allowed under a label."""
         topic = topic_for(self._store, context, params["TopicArn"])
-        policy, statements = _policy_of(topic)
-        left = [each for each in statements if each.get("Sid") != params["Label"]]
-        await self._change(topic, attributes={"Policy": json.dumps({**policy, "Statement": left})})
+
+        def change(now: Topic) -> Topic:
+            policy, statements = _policy_of(now)
+            left = [each for each in statements if each.get("Sid") != params["Label"]]
+            return _with(now, {"Policy": json.dumps({**policy, "Statement": left})})
+
+        await self._change(topic, change)
         return {}
 
-    async def _change(
-        self,
-        topic: Topic,
-        *,
-        attributes: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        data_protection: str | None = None,
-    ) -> None:
+    async def _change(self, topic: Topic, change: Callable[[Topic], Topic]) -> None:
+        """By a function of what it is then: others may be changing it, too."""
+
         def alter(found: Topic | None) -> Topic:
             if found is None:
                 raise CallerError("NotFound", "Topic does not exist", status=404)
-            protection = found.data_protection if data_protection is None else data_protection
-            return replace(
-                found,
-                attributes={**found.attributes, **(attributes or {})},
-                tags=found.tags if tags is None else tags,
-                data_protection=protection,
-            )
+            return change(found)
 
         await self._store.put_topic(topic.key, alter)
+
+
+def _with(topic: Topic, attributes: Mapping[str, str]) -> Topic:
+    return replace(topic, attributes={**topic.attributes, **attributes})
 
 
 def _policy_of(topic: Topic) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -70,29 +70,29 @@ _current = threading.local()
 
 
 class _Connection(http.client.HTTPConnection):
+    only_public = False
+
     def connect(self) -> None:
-        super().connect()
+        self.sock = _connected(self.host, self.port, self.timeout, only_public=self.only_public)
         _current.call.has(self.sock)
 
 
 class _TlsConnection(http.client.HTTPSConnection):
+    only_public = False
+
     def connect(self) -> None:
-        super().connect()
-        _current.call.has(self.sock)
-
-
-class _PublicConnection(http.client.HTTPConnection):
-    def connect(self) -> None:
-        self.sock = _connected(self.host, self.port, self.timeout)
-        _current.call.has(self.sock)
-
-
-class _PublicTlsConnection(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        plain = _connected(self.host, self.port, self.timeout)
+        plain = _connected(self.host, self.port, self.timeout, only_public=self.only_public)
         _current.call.has(plain)
         self.sock = self._context.wrap_socket(plain, server_hostname=self.host)  # type: ignore[attr-defined]
         _current.call.has(self.sock)
+
+
+class _PublicConnection(_Connection):
+    only_public = True
+
+
+class _PublicTlsConnection(_TlsConnection):
+    only_public = True
 
 
 class _Handler(urllib.request.HTTPHandler):
@@ -198,12 +198,16 @@ def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-def _connected(host: str, port: int, timeout_s: float | None) -> socket.socket:
-    """A connection to the first address of a host that answers, if it is public."""
+def _connected(
+    host: str, port: int, timeout_s: float | None, *, only_public: bool
+) -> socket.socket:
+    """A connection to the first address of a host that answers while there is time."""
     trouble: OSError = OSError(f"{host} has no address")
     for *_, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        if _current.call.is_over:
+            break
         address = str(place[0])
-        if not is_public(address):
+        if only_public and not is_public(address):
             raise _NotPublicError(
                 f"{host} is {address}, which is not public: serve --sns-local-web allows it"
             )

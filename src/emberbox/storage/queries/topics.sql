@@ -29,6 +29,9 @@ VALUES (:id, :account, :region, :topic, :owner, :protocol, :endpoint, :attribute
 -- name: subscription_remove
 DELETE FROM subscriptions WHERE id = :id;
 
+-- name: subscriptions_of_topic_remove
+DELETE FROM subscriptions WHERE account = :account AND region = :region AND topic = :name;
+
 -- name: publication_add
 INSERT INTO publications (content, deliveries) VALUES (:content, :deliveries) RETURNING id;
 
