@@ -174,12 +174,30 @@ class InvokeCall:
             admitted = request if guard is None else guard.at_once(self._wire(request), request)
             if admitted is None:
                 self._own(self._serve(request, guard))
-            elif not self._front_door.begin(admitted, self._write_answer):
+            elif not self._begin(admitted):
                 self._own(self._serve(admitted))
         except CallerError as error:
             self._write_error(error)
         except Exception as error:  # noqa: BLE001 - the boundary of the call: logged and answered
             self._write_fault(error)
+
+    def _begin(self, request: InvokeRequest) -> bool:
+        """Serve it without a task; False if that cannot be."""
+        if request.invocation_type != "Event":
+            return self._front_door.begin(request, self._write_answer)
+        kept = self._front_door.begin_event(request)
+        if kept is None:
+            return False
+        kept.written.add_done_callback(partial(self._write_kept, kept.answer))
+        return True
+
+    def _write_kept(self, answer: InvokeAnswer, written: "asyncio.Future[int]") -> None:
+        """The event is on disk, or could not be written."""
+        error = written.exception()
+        if isinstance(error, Exception):
+            self._write_fault(error)
+        else:
+            self._write_answer(answer)
 
     async def _serve(self, request: InvokeRequest, guard: InvokeGuard | None = None) -> None:
         """Serve a call with waiting; `guard` is given if it has not been asked yet."""

@@ -5,6 +5,7 @@ Source: API reference of Lambda, operation Invoke; the literals are the service'
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import validation_error
@@ -16,6 +17,7 @@ from emberbox.model.names import (
 
 _SHOWN_MAX = 4_096
 _NAME_MAX = 256
+_REFERENCES = 4_096
 _NAME_PATTERN = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
     r"(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
@@ -26,6 +28,7 @@ _QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 _QUALIFIER = re.compile(rf"(?:{_QUALIFIER_PATTERN})\Z")
 
 
+@lru_cache(_REFERENCES)
 def reference_of(function: str, qualifier: str | None) -> FunctionReference:
     """The function that a request names; CallerError if it names none."""
     found = _parsed(function)

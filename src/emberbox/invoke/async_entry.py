@@ -1,13 +1,14 @@
 """The asynchronous side of the front door: what services hand in, and how events are run."""
 
 import uuid
+from collections.abc import Callable
 from typing import Protocol
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.invoke.asynchronous import AsyncInvoker
 from emberbox.invoke.cross_account import Attachments
-from emberbox.invoke.frontdoor import FrontDoor, InvokeRequest
+from emberbox.invoke.frontdoor import FrontDoor, InvokeAnswer, InvokeRequest
 from emberbox.invoke.recursion import check_loop
 from emberbox.model.alias import Alias
 from emberbox.model.async_deliveries import Delivery
@@ -131,25 +132,40 @@ class FunctionPolicies:
         )
 
 
-async def run_event(front_door: FrontDoor, event: QueuedEvent, span: Opened | None = None) -> Ran:
-    """Run an event's function as any other invocation; raises what the front door raises."""
-    answer = await front_door.invoke(
-        InvokeRequest(
-            event.account,
-            event.region,
-            event.request_id,
-            event.name,
-            event.payload,
-            qualifier=event.qualifier or None,
-            client_context=event.client_context or None,
-            trace=(event.trace or None) if span is None else span.trace,
-            is_synchronous=False,
-            tenant=event.tenant or None,
-            accepted=event.accepted,
-            attempt=event.attempts + 1,
-            span=span,
-        )
+class EventRunner:
+    """Runs events as any other invocation; raises what the front door raises."""
+
+    def __init__(self, front_door: FrontDoor) -> None:
+        self._front_door = front_door
+
+    def begin(self, event: QueuedEvent, span: Opened | None, done: Callable[[Ran], None]) -> bool:
+        """Run an event without a task if an environment is idle; False if not."""
+        return self._front_door.begin(_request(event, span), lambda answer: done(_ran(answer)))
+
+    async def run(self, event: QueuedEvent, span: Opened | None) -> Ran:
+        """Run an event, with waiting if need be."""
+        return _ran(await self._front_door.invoke(_request(event, span)))
+
+
+def _request(event: QueuedEvent, span: Opened | None) -> InvokeRequest:
+    return InvokeRequest(
+        event.account,
+        event.region,
+        event.request_id,
+        event.name,
+        event.payload,
+        qualifier=event.qualifier or None,
+        client_context=event.client_context or None,
+        trace=(event.trace or None) if span is None else span.trace,
+        is_synchronous=False,
+        tenant=event.tenant or None,
+        accepted=event.accepted,
+        attempt=event.attempts + 1,
+        span=span,
     )
+
+
+def _ran(answer: InvokeAnswer) -> Ran:
     return Ran(answer.payload, answer.executed_version or LATEST, answer.failed)
 
 

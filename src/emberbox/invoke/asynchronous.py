@@ -6,15 +6,15 @@ end of each function's events. Source: "Invoking a Lambda function asynchronousl
 """
 
 import asyncio
-import heapq
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from math import inf
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError, EmberboxError, PlatformError
 from emberbox.invoke.event_spans import EventSpans
+from emberbox.invoke.lane_alarms import Alarms
 from emberbox.invoke.lanes import LaneState, Rotation
 from emberbox.invoke.recursion import RECURSIVE
 from emberbox.model.async_deliveries import Delivery, deliveries_of
@@ -38,10 +38,23 @@ log = logging.getLogger("emberbox.invoke")
 _NOT_FOUND = "ResourceNotFoundException"
 _THROTTLED = "TooManyRequestsException"
 _THROTTLED_STATUS = 429
+_UNSETTLED_MAX = 256
+"""Events that have run and are not noted as such on disk: a crash runs them again."""
 
-Run = Callable[[QueuedEvent, Opened | None], Awaitable[Ran]]
-"""Runs an event's function, for a span if there is one; CallerError or PlatformError if it could
-not be run."""
+
+class Runner(Protocol):
+    """Runs an event's function, for a span if there is one.
+
+    CallerError or PlatformError if it cannot be run.
+    """
+
+    def begin(self, event: QueuedEvent, span: Opened | None, done: Callable[[Ran], None]) -> bool:
+        """Run it without a task if an environment is idle; False if not. `done` is called later."""
+        ...
+
+    async def run(self, event: QueuedEvent, span: Opened | None) -> Ran:
+        """Run it, with waiting if need be."""
+        ...
 
 
 class Policies(Protocol):
@@ -60,16 +73,26 @@ class Meter(Protocol):
         ...
 
 
+class _Attempt(NamedTuple):
+    """An event that runs now; without a policy its function is no more."""
+
+    state: LaneState
+    stored: Stored
+    policy: AsyncPolicy | None
+    span: Opened | None
+
+
 class AsyncInvoker:
     """See the module. `slots` bounds how many events run at once.
 
-    `deliver_soon` is called when there are new deliveries on disk.
+    `deliver_soon` is called when there are new deliveries on disk. `arriving` events are being
+    written.
     """
 
     def __init__(
         self,
         queue: EventQueue,
-        run: Run,
+        runner: Runner,
         policies: Policies,
         clock: Clock,
         meter: Meter,
@@ -78,25 +101,30 @@ class AsyncInvoker:
         slots: int,
     ) -> None:
         self._queue = queue
-        self._run_event = run
+        self._runner = runner
         self._policies = policies
         self._clock = clock
         self._meter = meter
         self._deliver_soon = deliver_soon
         self._slots = slots
+        self._loop = asyncio.get_running_loop()
         self._running = 0
+        self._unsettled = 0
+        self.arriving = 0
         self._rotation = Rotation()
-        self._alarms: list[tuple[float, Lane]] = []
-        self._alarmed: dict[Lane, float] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarms = Alarms(clock, self.poke)
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_open = False
         self.spans: EventSpans | None = None
+        self._is_closed = False
+        self._has_turn = False
+        self._idle = asyncio.Event()
         self._trouble = Trouble(log, "the queue of events cannot be read")
 
     async def open(self) -> None:
         """Begin with what is on disk."""
         self._is_open = True
+        self._alarms.switch(on=True)
         for lane in await self._queue.lanes():
             self._rotation.lane(lane).more = True
         self.poke()
@@ -104,13 +132,12 @@ class AsyncInvoker:
     def pause(self) -> None:
         """Start nothing more; what runs may come to its end."""
         self._is_open = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._alarms.switch(on=False)
 
     async def close(self) -> None:
         """Stop. What runs now is run again after the next start."""
         self.pause()
+        self._is_closed = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -122,29 +149,22 @@ class AsyncInvoker:
 
     async def accept(self, event: QueuedEvent) -> None:
         """Keep an event; when this returns it is on disk and will be run."""
-        number = await self._queue.add(event)
-        self._meter("AsyncEventsReceived", event, 1)
-        state = self._rotation.lane(event.lane)
-        if event.due > self._clock.now():
-            self._alarm(event.due, event.lane)
-        elif state.more or not state.has_room:
-            state.more = True
-        elif number not in state.known:
-            state.push(Stored(number, event))
-        self._pump()
+        await asyncio.shield(self.keep(event))
+
+    def keep(self, event: QueuedEvent) -> "asyncio.Future[int]":
+        """The same without waiting: done, and not to be cancelled, once the event is on disk."""
+        self.arriving += 1
+        kept = self._queue.add(event)
+        kept.add_done_callback(partial(self._kept, event))
+        return kept
 
     def poke(self) -> None:
         """Look what is due; the timer does this, and tests that have moved their clock."""
-        now = self._clock.now()
-        while self._alarms and self._alarms[0][0] <= now:
-            due, lane = heapq.heappop(self._alarms)
-            if self._alarmed.get(lane) == due:
-                del self._alarmed[lane]
-                self._rotation.lane(lane).more = True
+        for lane in self._alarms.take():
+            self._rotation.lane(lane).more = True
         for state in self._rotation.states():
             self._fill(state)
-        self._pump()
-        self._arm()
+        self._soon()
 
     async def function_deleted(self, lane: Lane) -> None:
         """Events of a function that is no more are dropped."""
@@ -154,103 +174,181 @@ class AsyncInvoker:
         await self._queue.forget(lane)
 
     async def idle(self) -> None:
-        """Until nothing is being run, loaded or stored; for tests and for draining."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        """Until nothing is being run, loaded or stored; for tests."""
+        await self._idle.wait()
 
     # -- running ------------------------------------------------------------------------------
 
-    def _pump(self) -> None:
-        while self._is_open:
+    def _kept(self, event: QueuedEvent, kept: "asyncio.Future[int]") -> None:
+        """It is on disk, or could not be written."""
+        self.arriving -= 1
+        if kept.exception() is not None:
+            return
+        self._meter("AsyncEventsReceived", event, 1)
+        state = self._rotation.lane(event.lane)
+        number = kept.result()
+        if event.due > self._clock.now():
+            self._alarms.set(event.due, event.lane)
+        elif state.more or not state.has_room:
+            state.more = True
+        elif number not in state.known:
+            state.push(Stored(number, event))
+        self._soon()
+
+    def _soon(self) -> None:
+        """Start what may start, once this turn of the loop has brought all that it brings."""
+        if not self._has_turn:
+            self._has_turn = True
+            self._idle.clear()
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """While clients wait for their events to be taken, they come first: after each start the
+        loop looks who has sent something. Nobody is kept waiting by that for long."""
+        self._has_turn = False
+        while self._is_open and self._unsettled < _UNSETTLED_MAX:
             state = self._rotation.next(self._slots, self._running, self._clock.now())
             if state is None:
-                return
+                break
             self._running += 1
-            self._own(self._serve(state, state.pop()))
+            self._start(state, state.pop())
             self._fill(state)
+            if self.arriving:
+                self._soon()
+                break
+        if not (self._has_turn or self._tasks or self._running or self._unsettled):
+            self._idle.set()
 
-    async def _serve(self, state: LaneState, stored: Stored) -> None:
-        spans, event = self.spans, stored.event
-        span = None if spans is None else spans.begin(event)
-        try:
-            policy, verdict, ran = await self._attempt(event, span)
-            if spans is not None and span is not None:
-                spans.end(span, event, verdict, ran)
-            if isinstance(verdict, Again) and _is_throttled(ran) and state.running > 1:
-                state.put_back(stored)
-            else:
-                await self._settle(state, event, stored.number, policy, verdict, ran)
-                state.settled(stored.number)
-        finally:
-            self._running -= 1
-        self._fill(state)
-        self._pump()
-
-    async def _attempt(
-        self, event: QueuedEvent, span: Opened | None
-    ) -> tuple[AsyncPolicy | None, Again | Over | None, Ran | None]:
-        """Run it if it may be run: its policy, what follows, and what the function gave."""
+    def _start(self, state: LaneState, stored: Stored) -> None:
+        """Run it, if it may be run."""
+        event = stored.event
         policy = self._policies.policy(event)
+        span = None if self.spans is None else self.spans.begin(event)
+        attempt = _Attempt(state, stored, policy, span)
         if policy is None:
-            return None, None, None
+            self._settle(attempt, None, None)
+            return
         now = self._clock.now()
         over = before_run(event, policy, now)
         if over is not None:
-            return policy, over, None
+            self._settle(attempt, over, None)
+            return
         self._meter("AsyncEventAge", event, (now - event.accepted) * 1000)
         try:
-            ran = await self._run_or_refuse(event, span)
-        except EmberboxError as error:
-            if isinstance(error, CallerError) and error.code == _NOT_FOUND:
-                return None, None, None
-            if isinstance(error, CallerError) and error.code == RECURSIVE:
-                return policy, Over(Condition.RETRIES_EXHAUSTED, event.attempts), _refused(error)
-            verdict = after_refusal(event, policy, self._clock.now())
-            return policy, verdict, _refused(error)
-        return policy, after_run(event, policy, self._clock.now(), failed=ran.failed), ran
+            has_begun = self._runner.begin(event, span, partial(self._answered, attempt))
+        except Exception as error:  # noqa: BLE001 - the event must not be forgotten by it
+            self._refused(attempt, error)
+        else:
+            if not has_begun:
+                self._own(self._run(attempt))
 
-    async def _run_or_refuse(self, event: QueuedEvent, span: Opened | None) -> Ran:
-        """What nobody expected is a refusal too: the event must not be forgotten by it."""
+    def _answered(self, attempt: _Attempt, ran: Ran) -> None:
+        """The environment goes on with its own affairs before anybody acts on its answer."""
+        self._loop.call_soon(self._ran, attempt, ran)
+
+    async def _run(self, attempt: _Attempt) -> None:
         try:
-            return await self._run_event(event, span)
-        except EmberboxError:
-            raise
-        except Exception as error:
-            log.exception("an event of %s met a fault", event.name)
-            raise PlatformError(str(error) or type(error).__name__) from error
+            ran = await self._runner.run(attempt.stored.event, attempt.span)
+        except Exception as error:  # noqa: BLE001 - the event must not be forgotten by it
+            self._refused(attempt, error)
+        else:
+            self._ran(attempt, ran)
 
-    async def _settle(
-        self,
-        state: LaneState,
-        event: QueuedEvent,
-        number: int,
-        policy: AsyncPolicy | None,
-        verdict: Again | Over | None,
-        ran: Ran | None,
-    ) -> None:
-        now = self._clock.now()
-        if isinstance(verdict, Again):
-            if verdict.refusals > event.refusals:
-                # All of its events would be refused alike: try none before this one.
-                state.blocked_until = max(state.blocked_until, verdict.due)
-            else:
-                state.served()
-            await self._stored(lambda: self._queue.again(number, verdict))
-            self._alarm(verdict.due, event.lane)
+    def _ran(self, attempt: _Attempt, ran: Ran) -> None:
+        """Its function has run."""
+        event, policy = attempt.stored.event, attempt.policy
+        verdict = None
+        if policy is not None:
+            verdict = after_run(event, policy, self._clock.now(), failed=ran.failed)
+        self._settle(attempt, verdict, ran)
+
+    def _refused(self, attempt: _Attempt, error: Exception) -> None:
+        """Its function could not be run. What nobody expected is a refusal too."""
+        event, policy = attempt.stored.event, attempt.policy
+        if not isinstance(error, EmberboxError):
+            log.error("an event of %s met a fault", event.name, exc_info=error)
+            error = PlatformError(str(error) or type(error).__name__)
+        if policy is None or (isinstance(error, CallerError) and error.code == _NOT_FOUND):
+            self._settle(attempt._replace(policy=None), None, None)
             return
+        verdict = (
+            Over(Condition.RETRIES_EXHAUSTED, event.attempts)
+            if isinstance(error, CallerError) and error.code == RECURSIVE
+            else after_refusal(event, policy, self._clock.now())
+        )
+        self._settle(attempt, verdict, _refused(error))
+
+    # -- settling -----------------------------------------------------------------------------
+
+    def _settle(self, attempt: _Attempt, verdict: Again | Over | None, ran: Ran | None) -> None:
+        """It does not run any more: what follows."""
+        if self._is_closed:
+            return
+        state, stored, policy, span = attempt
+        if self.spans is not None and span is not None:
+            self.spans.end(span, stored.event, verdict, ran)
+        self._running -= 1
+        state.ran()
+        self._soon()
+        if isinstance(verdict, Again):
+            if _is_throttled(ran) and state.running:
+                state.put_back(stored)
+            else:
+                self._put_off(state, stored, verdict)
+            return
+        now = self._clock.now()
         deliveries: list[Delivery] = []
         if verdict is not None and policy is not None:
             state.served()
             if verdict.condition is not Condition.SUCCESS:
-                self._meter("AsyncEventsDropped", event, 1)
-            deliveries = deliveries_of(event, policy, verdict, ran, now)
-        await self._stored(lambda: self._queue.finish(number, deliveries, now))
+                self._meter("AsyncEventsDropped", stored.event, 1)
+            deliveries = deliveries_of(stored.event, policy, verdict, ran, now)
+        self._unsettled += 1
+        ended = self._queue.finish(stored.number, deliveries, now)
+        ended.add_done_callback(partial(self._ended, state, stored.number, deliveries, now))
+
+    def _put_off(self, state: LaneState, stored: Stored, verdict: Again) -> None:
+        """It waits for its next try."""
+        if verdict.refusals > stored.event.refusals:
+            # All of its events would be refused alike: try none before this one.
+            state.blocked_until = max(state.blocked_until, verdict.due)
+        else:
+            state.served()
+        self._own(self._note_again(state, stored.number, verdict))
+
+    async def _note_again(self, state: LaneState, number: int, verdict: Again) -> None:
+        await until_done(lambda: self._queue.again(number, verdict), _unwritten())
+        self._alarms.set(verdict.due, state.lane)
+        state.settled(number)
+        self._fill(state)
+
+    def _ended(
+        self,
+        state: LaneState,
+        number: int,
+        deliveries: list[Delivery],
+        now: float,
+        ended: "asyncio.Future[None]",
+    ) -> None:
+        """Its end is on disk, or could not be written: it must not be run again for that."""
+        if ended.exception() is None:
+            self._settled(state, number, deliveries)
+        elif not self._is_closed:
+            self._own(self._end_at_last(state, number, deliveries, now))
+
+    async def _end_at_last(
+        self, state: LaneState, number: int, deliveries: list[Delivery], now: float
+    ) -> None:
+        await until_done(lambda: self._queue.finish(number, deliveries, now), _unwritten())
+        self._settled(state, number, deliveries)
+
+    def _settled(self, state: LaneState, number: int, deliveries: list[Delivery]) -> None:
+        self._unsettled -= 1
+        state.settled(number)
         if deliveries:
             self._deliver_soon()
-
-    async def _stored(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Until it is on disk: what has been run must not be run again for want of space there."""
-        await until_done(write, Trouble(log, "the queue of events cannot be written"))
+        self._fill(state)
+        self._soon()
 
     # -- loading ------------------------------------------------------------------------------
 
@@ -266,7 +364,7 @@ class AsyncInvoker:
                 state.lane, self._clock.now(), frozenset(state.known), state.room
             )
         except Exception as error:  # noqa: BLE001 - logged there; it is read again
-            self._alarm(self._clock.now() + self._trouble.met(error), state.lane)
+            self._alarms.set(self._clock.now() + self._trouble.met(error), state.lane)
             return
         finally:
             state.is_loading = False
@@ -276,28 +374,21 @@ class AsyncInvoker:
                 state.push(stored)
         state.more |= page.is_cut
         if page.later is not None:
-            self._alarm(page.later, state.lane)
-        self._pump()
-
-    def _alarm(self, due: float, lane: Lane) -> None:
-        """Look at the lane again then; its earliest alarm is enough, each look finds the next."""
-        if due < self._alarmed.get(lane, inf):
-            self._alarmed[lane] = due
-            heapq.heappush(self._alarms, (due, lane))
-            self._arm()
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._alarms and self._is_open:
-            delay = max(0.0, self._alarms[0][0] - self._clock.now())
-            self._timer = asyncio.get_running_loop().call_later(delay, self.poke)
+            self._alarms.set(page.later, state.lane)
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._idle.clear()
+        task.add_done_callback(self._disown)
+
+    def _disown(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._soon()
+
+
+def _unwritten() -> Trouble:
+    return Trouble(log, "the queue of events cannot be written")
 
 
 def _is_throttled(ran: Ran | None) -> bool:

@@ -4,15 +4,15 @@ Source: API reference of Lambda, operation Invoke; the literals are the service'
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from emberbox.clock import Clock
 from emberbox.entropy import Entropy
 from emberbox.environment.fleet import Fleet, StaleFunctionError
 from emberbox.errors import CallerError, PlatformError
+from emberbox.invoke.activation import Activation, busy
 from emberbox.invoke.admission import Admission, Admitted, Limits, Reservations
 from emberbox.invoke.asking import reference_of, violation, wants_tail
 from emberbox.invoke.cross_account import check_invoke
@@ -26,16 +26,13 @@ from emberbox.model.async_invocation import EVENT_PAYLOAD_MAX_BYTES, QueuedEvent
 from emberbox.model.function import FunctionVersion, State
 from emberbox.model.invocation import Invocation, Outcome, ResponseSink
 from emberbox.model.names import FunctionReference, function_arn
-from emberbox.model.snapstart import not_ready
 from emberbox.model.spans import Opened
 from emberbox.model.tenancy import check_tenant
 from emberbox.model.throttling import THROTTLED
 from emberbox.model.trace import LOOPS_MAX, SAMPLED, entered, is_trace, trace_of
 from emberbox.storage.hot_code import HotCode
 
-_PENDING_WAIT_S = 5.0
 _STALE_TRIES = 5
-_REFERENCES = 4_096
 _ENTROPY = Entropy()
 
 
@@ -83,32 +80,35 @@ class InvokeAnswer(NamedTuple):
     streamed: bool = False
 
 
+class Kept(NamedTuple):
+    """An event on its way to disk; what to answer once it is `written`, not to be cancelled."""
+
+    answer: InvokeAnswer
+    written: "asyncio.Future[int]"
+
+
+class Keeper(Protocol):
+    """Keeps events of asynchronous invocations and runs them."""
+
+    @property
+    def arriving(self) -> int:
+        """How many events are being written."""
+        ...
+
+    def keep(self, event: QueuedEvent) -> "asyncio.Future[int]":
+        """Keep an event: done, and not to be cancelled, once it is on disk."""
+        ...
+
+
 class Catalog(Versions, Reservations, Protocol):
     """The functions as the control plane has them now."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Invocations that wait for a function to leave the state Pending."""
-
-    futures: dict[tuple[str, str, str], list[asyncio.Future[None]]] = field(default_factory=dict)
-
-    def add(self, key: tuple[str, str, str]) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.futures.setdefault(key, []).append(future)
-        return future
-
-    def wake(self, key: tuple[str, str, str]) -> None:
-        for future in self.futures.pop(key, []):
-            if not future.done():
-                future.set_result(None)
 
 
 class FrontDoor:
     """Runs invocations; `limits` are those on how many, per account and region.
 
     `throttled` hears of each refusal for want of concurrency, `recursive` of each loop cut off.
-    `accept` is what keeps the events of asynchronous ones; it returns once an event is on disk.
+    `events` keeps those of asynchronous ones.
     `hot_code` reads the code of functions whose code is a directory.
     """
 
@@ -119,18 +119,18 @@ class FrontDoor:
         self._clock = clock
         self._admission = Admission(catalog, limits.concurrency, limits.rate)
         self._room = WaitingRoom(self._admission, limits.wait_s)
-        self._waiting = _Waiting()
+        self._activation = Activation(catalog)
         self.tracing = Tracing(clock)
         self.is_draining = False
         self.throttled: Callable[[tuple[str, str, str]], None] = _nobody_counts
         self.recursive: Callable[[tuple[str, str, str]], None] = _nobody_counts
-        self.accept: Callable[[QueuedEvent], Awaitable[None]] | None = None
+        self.events: Keeper | None = None
         self.hot_code: HotCode | None = None
 
     @property
     def in_flight(self) -> int:
-        """Invocations that run or wait now."""
-        return self._admission.total
+        """Invocations that run or wait now, and events that are being written."""
+        return self._admission.total + (self.events.arriving if self.events is not None else 0)
 
     def take_peaks(self) -> Most:
         """How many ran at once since this was last asked."""
@@ -141,15 +141,15 @@ class FrontDoor:
     ) -> None:
         """Listener of the catalog."""
         self._turns.function_changed(before, after)
-        changed = after or before
-        if changed is not None and self._waiting.futures:
-            self._waiting.wake(changed.key)
+        self._activation.function_changed(before, after)
 
     def begin(self, request: InvokeRequest, done: Callable[[InvokeAnswer], None]) -> bool:
         """Serve one Invoke call without a task if an environment is idle; False if not.
 
         CallerError for what AWS refuses. `done` is called later, once. After False, use `invoke`.
         """
+        if request.invocation_type != "RequestResponse":
+            return False
         reference = reference_of(request.function, request.qualifier)
         turn = self._at_hand(request, reference)
         if turn is None:
@@ -171,6 +171,17 @@ class FrontDoor:
         self.tracing.forget(request.request_id)
         return False
 
+    def begin_event(self, request: InvokeRequest) -> Kept | None:
+        """Take the event of an Invoke call without a task; None if it needs `invoke`.
+
+        CallerError for what AWS refuses.
+        """
+        if request.invocation_type != "Event" or request.sink is not None:
+            return None
+        reference = reference_of(request.function, request.qualifier)
+        turn = self._at_hand(request, reference)
+        return None if turn is None else self._keep(request, reference, turn.function)
+
     def _at_hand(self, request: InvokeRequest, reference: FunctionReference) -> Turn | None:
         """What to run, if this is the plainest of calls."""
         key = (request.account, request.region, reference.name)
@@ -179,7 +190,6 @@ class FrontDoor:
             turn is not None
             and turn.function.state is State.ACTIVE
             and not turn.function.source_directory
-            and request.invocation_type == "RequestResponse"
             and reference.account in (None, request.account)
             and reference.region in (None, request.region)
         )
@@ -247,7 +257,9 @@ class FrontDoor:
         turn = await self._resolve(request, reference)
         function = turn.function
         if request.invocation_type == "Event" and request.sink is None:
-            return await self._accept(request, reference, function)
+            answer, written = self._keep(request, reference, function)
+            await asyncio.shield(written)
+            return answer
         if request.invocation_type != "RequestResponse":
             return _other_type(request)
         invocation = self._invocation(request, reference, function)
@@ -289,32 +301,34 @@ class FrontDoor:
             self._release(admitted)
         return self._answer(function, invocation.trace, outcome)
 
-    async def _accept(
+    def _keep(
         self, request: InvokeRequest, reference: FunctionReference, function: FunctionVersion
-    ) -> InvokeAnswer:
-        """Queue an event; the answer says that it is on disk."""
-        if self.accept is None:
+    ) -> Kept:
+        if self.events is None:
             raise PlatformError("this server has no queue for asynchronous invocation")
+        event = self._event(request, reference, function)
+        return Kept(InvokeAnswer(202, trace=event.trace), self.events.keep(event))
+
+    def _event(
+        self, request: InvokeRequest, reference: FunctionReference, function: FunctionVersion
+    ) -> QueuedEvent:
         now = self._clock.now()
         check_tenant(function, request.tenant)
         if len(request.payload) > EVENT_PAYLOAD_MAX_BYTES:
             raise too_large(len(request.payload), "Event", EVENT_PAYLOAD_MAX_BYTES)
         if request.client_context:
             client_context(request.client_context)
-        trace = self._trace(request, function)
-        event = QueuedEvent(
+        return QueuedEvent(
             *function.key,
             reference.qualifier or "",
             request.request_id,
             checked_payload(request.payload),
             now,
             now,
-            trace=trace,
+            trace=self._trace(request, function),
             client_context=request.client_context or "",
             tenant=request.tenant or "",
         )
-        await self.accept(event)
-        return InvokeAnswer(202, trace=trace)
 
     async def _run(
         self,
@@ -331,7 +345,7 @@ class FrontDoor:
                 return function, await self._fleet.run(function, invocation)
             except StaleFunctionError:
                 function = (await self._resolve(request, reference)).function
-        raise _busy(function)
+        raise busy(function)
 
     def _admit(self, request: InvokeRequest, key: tuple[str, str, str]) -> Admitted:
         self._check_open()
@@ -383,37 +397,13 @@ class FrontDoor:
             raise CallerError("ResourceNotFoundException", f"Function not found: {arn}", status=404)
         if turn.function.state is State.ACTIVE:
             return turn
-        return turn._replace(function=await self._once_active(turn.function))
-
-    async def _once_active(self, function: FunctionVersion) -> FunctionVersion:
-        """A function is Pending for milliseconds here: the caller need not see it."""
-        if function.state is State.PENDING:
-            try:
-                await asyncio.wait_for(self._waiting.add(function.key), _PENDING_WAIT_S)
-            except TimeoutError:
-                raise _busy(function) from None
-            found = self._catalog.version(function.key, function.version)
-            if found is not None and found.state is State.ACTIVE:
-                return found
-        raise _busy(function)
+        return turn._replace(function=await self._activation.wait(turn.function))
 
 
 def _nobody_counts(_key: tuple[str, str, str]) -> None:
     """Until somebody counts what is refused."""
 
 
-def _busy(function: FunctionVersion) -> CallerError:
-    if function.is_snapshot and function.state is State.PENDING:
-        return not_ready()
-    return CallerError(
-        "ResourceConflictException",
-        "The operation cannot be performed at this time. The function is currently in the "
-        f"following state: {function.state.value}",
-        status=409,
-    )
-
-
-@lru_cache(_REFERENCES)
 def _other_type(request: InvokeRequest) -> InvokeAnswer:
     if request.invocation_type == "DryRun":
         return InvokeAnswer(status=204)

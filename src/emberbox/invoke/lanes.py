@@ -62,7 +62,7 @@ class LaneState:
         self.ready_bytes += len(stored.event.payload)
 
     def pop(self) -> Stored:
-        """Take the first event to run it; it stays known until `settled`."""
+        """Take the first event to run it; it runs until `ran`, and stays known until `settled`."""
         stored = self.ready.popleft()
         self.ready_bytes -= len(stored.event.payload)
         self.running += 1
@@ -72,16 +72,18 @@ class LaneState:
         """It was throttled while others of the lane run: it is next when one of them has ended."""
         self.ready.appendleft(stored)
         self.ready_bytes += len(stored.event.payload)
-        self.running -= 1
         self.limit = max(1, self.running)
 
     def served(self) -> None:
         """A run was not throttled: one more at once after a round of such."""
         self.limit += 1 / self.limit if self.limit < inf else 0
 
-    def settled(self, number: int) -> None:
-        """What became of a running event is on disk."""
+    def ran(self) -> None:
+        """One of its events does not run any more."""
         self.running -= 1
+
+    def settled(self, number: int) -> None:
+        """What became of an event is on disk."""
         self.known.discard(number)
 
     def clear(self) -> None:

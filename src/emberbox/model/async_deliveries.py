@@ -47,9 +47,11 @@ def deliveries_of(
     event: QueuedEvent, policy: AsyncPolicy, over: Over, ran: Ran | None, now: float
 ) -> list[Delivery]:
     """The messages about one event. A dead letter and a failure destination may both be due."""
-    found = []
+    found: list[Delivery] = []
     failed = over.condition is not Condition.SUCCESS
     target = policy.on_failure if failed else policy.on_success
+    if not target and not (failed and policy.dead_letters):
+        return found
     about = (policy.role, event.account, event.region, event.name)
     trace, _ = entered(event.trace or own_trace(event), event.lane)
     if target:

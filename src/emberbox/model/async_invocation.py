@@ -6,7 +6,6 @@ All times are seconds since the epoch.
 """
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, NamedTuple
@@ -31,8 +30,7 @@ class Condition(Enum):
     ZERO_RESERVED_CONCURRENCY = "ZeroReservedConcurrency"
 
 
-@dataclass(frozen=True, slots=True)
-class AsyncPolicy:
+class AsyncPolicy(NamedTuple):
     """How events of one version or alias are treated. Targets are ARNs, empty for none.
 
     `is_switched_off` says that the function's reserved concurrency is 0.
@@ -82,8 +80,7 @@ class Ran(NamedTuple):
     status: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(NamedTuple):
     """The event is to be tried again, not before `due`."""
 
     due: float
@@ -91,8 +88,7 @@ class Again:
     refusals: int
 
 
-@dataclass(frozen=True, slots=True)
-class Over:
+class Over(NamedTuple):
     """Nothing more is done; what there is to tell of it."""
 
     condition: Condition

@@ -2,20 +2,19 @@
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
 
-from emberbox.invoke.async_entry import AsyncEntry, FunctionPolicies, run_event
+from emberbox.invoke.async_entry import AsyncEntry, EventRunner, FunctionPolicies
 from emberbox.invoke.asynchronous import AsyncInvoker
 from emberbox.invoke.deliveries import Deliver, Deliveries
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.model.async_deliveries import Delivery
-from emberbox.model.async_invocation import QueuedEvent
 from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST
 from emberbox.parts.ground import Ground
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.database import Database
 from emberbox.storage.event_queue import EventQueue
+from emberbox.telemetry.async_metrics import AsyncMetrics
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
 
 
@@ -38,9 +37,6 @@ async def open_asynchronous(
     stack.push_async_callback(database.close)
     queue = EventQueue(database)
 
-    def meter(metric: str, event: QueuedEvent, value: float) -> None:
-        metrics.add(metric, Called(*event.lane, event.qualifier), value)
-
     def failed(metric: str, delivery: Delivery) -> None:
         metrics.add(metric, Called(delivery.account, delivery.region, delivery.name))
 
@@ -48,16 +44,16 @@ async def open_asynchronous(
     deliveries = Deliveries(queue, targets, clock, failed)
     invoker = AsyncInvoker(
         queue,
-        partial(run_event, front_door),
+        EventRunner(front_door),
         FunctionPolicies(catalog),
         clock,
-        meter,
+        AsyncMetrics(metrics, clock),
         deliveries.soon,
         slots=ground.settings.async_concurrency,
     )
     entry = AsyncEntry(catalog, invoker, clock)
     targets["lambda"] = entry.deliver
-    front_door.accept = invoker.accept
+    front_door.events = invoker
     catalog.listeners.append(_Forgetting(invoker).function_changed)
     deliveries.open()
     stack.push_async_callback(deliveries.close)

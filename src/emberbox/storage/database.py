@@ -22,6 +22,9 @@ from emberbox.storage.sql import Queries, migrations
 from emberbox.storage.vault import NoVault, Vault
 
 T = TypeVar("T")
+Values = dict[str, Any] | tuple[Any, ...]
+"""By the names, or in the order, of a statement's parameters."""
+
 _BATCH = 256
 _READERS = 2
 
@@ -49,7 +52,7 @@ class Transaction:
         """Execute a named statement; the number of rows it touched."""
         return self._connection.execute(self._queries[query], values).rowcount
 
-    def run_many(self, query: str, rows: Iterable[dict[str, Any]], /) -> None:
+    def run_many(self, query: str, rows: Iterable[Values], /) -> None:
         """Execute a named statement once for each row of values."""
         self._connection.executemany(self._queries[query], rows)
 

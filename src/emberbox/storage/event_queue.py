@@ -4,6 +4,7 @@ What `add` has returned for is synced to disk. An event leaves the queue in the 
 enters what is to be told of it, so neither is lost and neither is there without the other.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from json import dumps, loads
@@ -66,22 +67,17 @@ class EventQueue:
         self._adding = Gathering(self._add_all)
         self._ending = Gathering(self._finish_all)
 
-    async def add(self, event: QueuedEvent) -> int:
-        """Keep an event; its number."""
-        return await self._adding.add(event)
+    def add(self, event: QueuedEvent) -> "asyncio.Future[int]":
+        """Keep an event: its number, once it is on disk."""
+        return self._adding.put(event)
 
     async def _add_all(self, events: list[QueuedEvent]) -> Sequence[int]:
         def work(tx: Transaction) -> range:
             last = tx.one("events_last_number")
             first = 1 if last is None else int(last["seq"]) + 1
             numbers = range(first, first + len(events))
-            tx.run_many(
-                "event_add",
-                [
-                    {"id": number, **event._asdict()}
-                    for number, event in zip(numbers, events, strict=True)
-                ],
-            )
+            rows = [(number, *event) for number, event in zip(numbers, events, strict=True)]
+            tx.run_many("event_add", rows)
             return numbers
 
         return await self._database.write(work)
@@ -98,21 +94,23 @@ class EventQueue:
             )
         )
 
-    async def finish(self, number: int, deliveries: Iterable[Delivery], now: float) -> None:
-        """The event is over; what there is to tell takes its place."""
+    def finish(
+        self, number: int, deliveries: Iterable[Delivery], now: float
+    ) -> "asyncio.Future[None]":
+        """The event is over; what there is to tell takes its place. Done once that is on disk."""
         rows = [
             {**each._asdict(), "attributes": dumps(each.attributes), "due": now}
             for each in deliveries
         ]
-        await self._ending.add((number, rows))
+        return self._ending.put((number, rows))
 
     async def _finish_all(self, ended: list[tuple[int, list[dict[str, Any]]]]) -> Sequence[None]:
-        quiet = [{"id": number} for number, rows in ended if not rows]
+        quiet = dumps([number for number, rows in ended if not rows])
 
         def work(tx: Transaction) -> None:
-            tx.run_many("event_remove", quiet)
+            tx.run("events_remove", ids=quiet)
             for number, rows in ended:
-                if rows and tx.run("event_remove", id=number):
+                if rows and tx.run("events_remove", ids=dumps([number])):
                     tx.run_many("delivery_add", rows)
 
         await self._database.write(work)
@@ -141,9 +139,8 @@ class EventQueue:
             first = tx.all("events_due", **where, limit=limit)
             fresh = [row for row in first if row["id"] not in known]
             numbers = room.fitting([(row["id"], row["size"]) for row in fresh])
-            rows = [tx.one("event", id=number) for number in numbers]
+            found = tx.all("events_of", ids=dumps(numbers))
             is_cut = len(first) == limit or len(numbers) < len(fresh)
-            found = [row for row in rows if row is not None]
             return found, is_cut, later["due"] if later else None
 
         rows, is_cut, later = await self._database.read(work)
@@ -174,8 +171,8 @@ class EventQueue:
 
 
 def _stored(row: sqlite3.Row) -> Stored:
-    values = {name: row[name] for name in QueuedEvent._fields}
-    return Stored(row["id"], QueuedEvent(**values))
+    number, *values = row
+    return Stored(number, QueuedEvent(*values))
 
 
 def _delivery(row: sqlite3.Row) -> StoredDelivery:

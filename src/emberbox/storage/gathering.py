@@ -1,4 +1,4 @@
-"""Gathers what many tasks want written into one piece of work for a database's writer.
+"""Gathers what many want written into one piece of work for a database's writer.
 
 While a write is under way, what comes meanwhile waits and is written together: the busier it is,
 the less each costs.
@@ -22,17 +22,17 @@ class Gathering(Generic[Item, Result]):
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def add(self, item: Item) -> Result:
-        """Write an item; its result once that is committed. What `write` raises is raised here.
+    def put(self, item: Item) -> "asyncio.Future[Result]":
+        """Write an item: its result, or what `write` raised, once that is decided.
 
-        A caller that is cancelled does not undo the write.
+        To cancel the future does not undo the write.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
         if self._task is None:
             self._task = loop.create_task(self._work())
-        return await future
+        return future
 
     async def _work(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -30,6 +31,8 @@ class Place:
         self.queue = queue
         self.policy_of = {}
         self.ran = []
+        self.ready = set()
+        self.answers = []
         self.metrics = Counter()
         self.behaviour = {}
         self.delivered = []
@@ -39,7 +42,7 @@ class Place:
         )
         self.invoker = AsyncInvoker(
             queue,
-            self._run,
+            self,
             self,
             self.clock,
             lambda metric, event, value: self.metrics.update([metric]),
@@ -51,7 +54,16 @@ class Place:
         """Policies of the invoker."""
         return self.policy_of.get(event.name, AsyncPolicy())
 
-    async def _run(self, event, _span=None):
+    def begin(self, event, _span, done):
+        """Runner of the invoker: the functions in `ready` have an idle environment."""
+        if event.name not in self.ready:
+            return False
+        self.ran.append(event)
+        self.answers.append(done)
+        return True
+
+    async def run(self, event, _span):
+        """Runner of the invoker."""
         self.ran.append(event)
         done = self.behaviour.get(event.name, GOOD)
         if callable(done):
@@ -75,6 +87,13 @@ class Place:
         self.clock.advance(seconds)
         self.invoker.poke()
         await self.invoker.idle()
+
+
+async def _until(reached):
+    """Let everything happen until it is so."""
+    async with asyncio.timeout(20):
+        while not reached():  # noqa: ASYNC110 - everything is nobody's event
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -241,6 +260,127 @@ async def test_a_throttled_function_goes_on_as_its_own_runs_end(place):
 
     assert most == 2
     assert await place.queue.waiting() == 0
+
+
+async def test_an_idle_environment_runs_an_event_without_a_task(place):
+    """What it answers is the end of the event."""
+    place.ready.add("f")
+    await place.invoker.accept(place.event())
+    await _until(lambda: place.answers)
+    assert place.invoker.running == 1
+
+    place.answers.pop()(GOOD)
+    await place.invoker.idle()
+
+    assert (len(place.ran), place.invoker.running) == (1, 0)
+    assert await place.queue.waiting() == 0
+
+
+async def test_the_next_event_does_not_wait_until_the_last_is_noted(place, monkeypatch):
+    """An environment that has answered works on while that is written."""
+    place.ready.add("f")
+    noted = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(place.queue, "finish", lambda *_: noted)
+    for number in range(9):
+        await place.invoker.accept(place.event(number=number))
+    await _until(lambda: len(place.answers) == 6)
+
+    for answer in place.answers[:6]:
+        answer(GOOD)
+    await _until(lambda: len(place.answers) == 9)
+
+    assert not noted.done()
+    noted.set_result(None)
+
+
+async def test_no_more_is_run_while_too_much_is_not_noted(place, monkeypatch):
+    """A crash, and a disk that is full, have many run again, but not all."""
+    noted = []
+
+    def finish(*_):
+        noted.append(asyncio.get_running_loop().create_future())
+        return noted[-1]
+
+    monkeypatch.setattr(place.queue, "finish", finish)
+    await asyncio.gather(*(place.invoker.accept(place.event(number=n)) for n in range(256)))
+    await _until(lambda: len(noted) == 256)
+    await asyncio.gather(*(place.invoker.accept(place.event(number=n)) for n in range(9)))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    full = len(place.ran)
+
+    noted[0].set_result(None)
+    await _until(lambda: len(place.ran) > 256)
+
+    assert full == 256
+
+
+async def test_what_cannot_be_noted_is_noted_later_and_not_run_again(place, monkeypatch, caplog):
+    """The disk was full for a while."""
+    trouble = [PlatformError("full")]
+    write = place.queue._database.write
+
+    async def full_once(work):
+        if trouble:
+            raise trouble.pop()
+        return await write(work)
+
+    await place.invoker.accept(place.event())
+    monkeypatch.setattr(place.queue._database, "write", full_once)
+    await place.invoker.idle()
+
+    assert (len(place.ran), trouble) == (1, [])
+    assert await place.queue.waiting() == 0
+
+
+async def test_an_event_that_cannot_be_kept_is_not_run(place, monkeypatch):
+    """The caller hears of it, and nothing is left behind."""
+
+    async def full(_work):
+        raise PlatformError("full")
+
+    monkeypatch.setattr(place.queue._database, "write", full)
+    with pytest.raises(PlatformError, match="full"):
+        await place.invoker.accept(place.event())
+
+    assert (place.ran, place.invoker.arriving) == ([], 0)
+    assert place.metrics == {}
+
+
+async def test_a_caller_that_leaves_does_not_take_its_event_along(place):
+    """It is written and run."""
+    leaving = asyncio.create_task(place.invoker.accept(place.event()))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+
+    await _until(lambda: place.ran)
+    await place.invoker.idle()
+
+    assert [event.request_id for event in place.ran] == ["f-0"]
+
+
+@pytest.mark.parametrize(("is_arriving", "at_once"), [(False, 4), (True, 1)])
+async def test_events_that_arrive_come_before_events_that_run(place, is_arriving, at_once):
+    """While one is being written, others are started one a turn of the loop; else all together."""
+    place.ready.add("f")
+    written = asyncio.get_running_loop().create_future()
+    if is_arriving:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(place.queue, "add", lambda _event: written)
+            place.invoker.keep(place.event("other"))
+    for number in range(4):
+        place.invoker.keep(place.event(number=number))
+
+    seen = [0]
+    async with asyncio.timeout(20):
+        while seen[-1] < 4:
+            await asyncio.sleep(0)
+            seen.append(len(place.ran))
+
+    assert max(after - before for before, after in pairwise(seen)) == at_once
+    written.set_result(99)
 
 
 async def test_events_survive_the_end_of_the_server(tmp_path):

@@ -18,10 +18,9 @@ async def test_what_comes_during_a_write_is_written_together():
         return [item * 10 for item in items]
 
     gathering = Gathering(write)
-    first = asyncio.create_task(gathering.add(1))
+    first = gathering.put(1)
     await begun.wait()
-    others = [asyncio.create_task(gathering.add(n)) for n in (2, 3)]
-    await asyncio.sleep(0)
+    others = [gathering.put(n) for n in (2, 3)]
     free.set()
 
     assert await asyncio.gather(first, *others) == [10, 20, 30]
@@ -38,10 +37,10 @@ async def test_a_failed_write_is_everybodys_failure_and_nobodys_end():
         return items
 
     gathering = Gathering(write)
-    failed = await asyncio.gather(gathering.add(1), gathering.add(2), return_exceptions=True)
+    failed = await asyncio.gather(gathering.put(1), gathering.put(2), return_exceptions=True)
 
     assert [type(each) for each in failed] == [OSError, OSError]
-    assert await gathering.add(3) == 3
+    assert await gathering.put(3) == 3
 
 
 async def test_a_caller_that_is_gone_does_not_undo_the_write():
@@ -53,8 +52,7 @@ async def test_a_caller_that_is_gone_does_not_undo_the_write():
         return items
 
     gathering = Gathering(write)
-    gone, there = (asyncio.create_task(gathering.add(n)) for n in (1, 2))
-    await asyncio.sleep(0)
+    gone, there = (gathering.put(n) for n in (1, 2))
     gone.cancel()
 
     with pytest.raises(asyncio.CancelledError):

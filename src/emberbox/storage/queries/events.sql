@@ -2,10 +2,7 @@
 INSERT INTO events (
     id, account, region, name, qualifier, request_id, payload, accepted, due, attempts, refusals,
     trace, client_context, tenant
-) VALUES (
-    :id, :account, :region, :name, :qualifier, :request_id, :payload, :accepted, :due, :attempts,
-    :refusals, :trace, :client_context, :tenant
-);
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: events_last_number
 SELECT seq FROM sqlite_sequence WHERE name = 'events';
@@ -13,8 +10,9 @@ SELECT seq FROM sqlite_sequence WHERE name = 'events';
 -- name: event_again
 UPDATE events SET due = :due, attempts = :attempts, refusals = :refusals WHERE id = :id;
 
--- name: event_remove
-DELETE FROM events WHERE id = :id;
+-- name: events_remove
+-- `ids` is a JSON array: one statement for all of them.
+DELETE FROM events WHERE id IN (SELECT value FROM JSON_EACH(:ids));
 
 -- name: events_of_lane_remove
 DELETE FROM events WHERE account = :account AND region = :region AND name = :name;
@@ -24,8 +22,12 @@ SELECT id, LENGTH(payload) AS size FROM events
 WHERE account = :account AND region = :region AND name = :name AND due <= :now
 ORDER BY due, id LIMIT :limit;
 
--- name: event
-SELECT * FROM events WHERE id = :id;
+-- name: events_of
+SELECT
+    events.id, account, region, name, qualifier, request_id, payload, accepted, due, attempts,
+    refusals, trace, client_context, tenant
+FROM JSON_EACH(:ids) AS wanted JOIN events ON events.id = wanted.value
+ORDER BY wanted.key;
 
 -- name: events_next_due
 SELECT MIN(due) AS due FROM events
