@@ -9,7 +9,7 @@ from emberbox.errors import CallerError
 from emberbox.functions.finding import found
 from emberbox.functions.pages import key_in, marker_after, page_size
 from emberbox.functions.references import Target, latest_of
-from emberbox.model.alias import Alias, check_routing
+from emberbox.model.alias import Alias, check_routing, check_share
 from emberbox.model.configuration import check_revision
 from emberbox.model.request import Operation, Params, Reply, RequestContext
 from emberbox.storage.aliases import (
@@ -51,7 +51,7 @@ class Aliasing:
             weights=_weights(params.get("RoutingConfig")),
         )
         found(self._catalog, target.of(alias.version))
-        check_routing(alias.version, alias.weights)
+        self._check(alias)
         try:
             await self._store.create(alias)
         except AliasExistsError:
@@ -87,7 +87,7 @@ class Aliasing:
                 weights=before.weights if routing is None else _weights(routing),
                 revision_id=revision_id,
             )
-            check_routing(after.version, after.weights)
+            self._check(after)
             return after
 
         try:
@@ -97,6 +97,13 @@ class Aliasing:
         except VersionMissingError as error:
             raise target.of(str(error)).missing() from None
         return _shown(after)
+
+    def _check(self, alias: Alias) -> None:
+        """CallerError unless an alias may point so; whether the versions exist is the store's."""
+        check_routing(alias.version, alias.weights)
+        versions = (self._catalog.version(alias.key, each) for each in alias.weights)
+        first = self._catalog.version(alias.key, alias.version)
+        check_share([each for each in (first, *versions) if each is not None])
 
     async def delete_alias(self, context: RequestContext, params: Params) -> Reply:
         """Take a name away; whether it was there does not matter, nor does AWS say."""

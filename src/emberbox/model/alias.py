@@ -4,11 +4,12 @@ Source: API reference of Lambda (CreateAlias, AliasRoutingConfiguration) and the
 weighted aliases.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid, validation_error
+from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST, function_arn
 
 _PARTS = 1_000_000
@@ -94,6 +95,24 @@ def check_routing(version: str, weights: Mapping[str, float]) -> None:
                 "1024, Member must have length greater than or equal to 1, Member must satisfy "
                 "regular expression pattern: [0-9]+, Member must not be null]",
             )
+
+
+def check_share(versions: Sequence[FunctionVersion]) -> None:
+    """CallerError unless all these versions of a function may stand behind one alias."""
+    if len({each.role for each in versions}) > 1:
+        raise invalid(
+            "The versions that an alias points to must have the same execution role: "
+            f"{_listed(versions)} have not."
+        )
+    if len({each.dead_letter_arn for each in versions}) > 1:
+        raise invalid(
+            "The versions that an alias points to must have the same dead letter queue, or none: "
+            f"{_listed(versions)} have not."
+        )
+
+
+def _listed(versions: Sequence[FunctionVersion]) -> str:
+    return " and ".join(each.version for each in versions)
 
 
 def _broken(shown: str, constraint: str) -> CallerError:

@@ -115,6 +115,34 @@ async def test_what_is_not_there_is_404_with_its_arn(versions, operation, params
     assert error.message == message.format(versions.arn)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"Role": "arn:aws:iam::123456789012:role/other"}, "the same execution role: 1 and 3"),
+        (
+            {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}},
+            "the same dead letter queue, or none: 1 and 3",
+        ),
+    ],
+)
+async def test_versions_that_share_an_alias_run_as_the_same(versions, change, message):
+    """With one role and one dead letter queue; apart from each other they may be aliased."""
+    api = versions
+    await api("UpdateFunctionConfiguration", FunctionName="f", **change)
+    await api("PublishVersion", FunctionName="f")
+    name = {"FunctionName": "f", "Name": "live"}
+    routing = {"AdditionalVersionWeights": {"3": 0.5}}
+
+    made = await api.refusal(api("CreateAlias", FunctionVersion="1", RoutingConfig=routing, **name))
+    await api("CreateAlias", FunctionVersion="3", **name)
+    await api("UpdateAlias", FunctionVersion="1", **name)
+    updated = await api.refusal(api("UpdateAlias", RoutingConfig=routing, **name))
+
+    assert made.code == updated.code == "InvalidParameterValueException"
+    assert message in made.message
+    assert made.message == updated.message
+
+
 async def test_an_alias_is_made_once(versions):
     """The conflict names it."""
     api = versions
