@@ -19,7 +19,7 @@ from emberbox.functions.references import Target, latest_of
 from emberbox.functions.stamps import timestamp
 from emberbox.model.attachment import Attachment, Kind
 from emberbox.model.configuration import check_tags, invalid
-from emberbox.model.names import LATEST
+from emberbox.model.names import LATEST, arn_part
 from emberbox.model.request import Operation, Params, Reply, RequestContext
 from emberbox.storage.account_resources import (
     AccountResource,
@@ -243,7 +243,7 @@ def _shown(config: AccountResource) -> Params:
 
 def _check_publishers(value: Mapping[str, Any]) -> None:
     for arn in (value.get("AllowedPublishers") or {}).get("SigningProfileVersionArns") or []:
-        if arn.split(":")[2] != "signer":
+        if arn_part(arn, 2) != "signer":
             raise invalid(f"{arn} is not the ARN of a version of a signing profile.")
 
 

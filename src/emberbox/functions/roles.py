@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid
+from emberbox.model.names import arn_part
 from emberbox.model.policy.documents import UnreadablePolicyError, compiled
 from emberbox.model.policy.evaluation import Policies, Request, decide
 from emberbox.model.policy.principals import service
@@ -38,7 +39,7 @@ async def check_role(roles: RoleLookup | None, context: RequestContext, arn: str
     """
     if roles is None or arn is None:
         return
-    if arn.split(":")[4] != context.account:
+    if arn_part(arn, 4) != context.account:
         raise CallerError(
             "AccessDeniedException", "Cross-account pass role is not allowed.", status=403
         )

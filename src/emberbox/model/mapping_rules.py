@@ -13,6 +13,7 @@ from emberbox.model.configuration import invalid
 from emberbox.model.event_pattern import MAPPING, EventPattern
 from emberbox.model.event_tests import PatternError
 from emberbox.model.mapping import SourceKind
+from emberbox.model.names import arn_part
 
 FILTERS_MAX: Final = 10
 _QUEUE_BATCH_MAX: Final = 10
@@ -253,7 +254,7 @@ def _check_destination(kind: SourceKind, config: Mapping[str, Any]) -> None:
     is_topic = target.startswith("kafka://")
     if not (kind.is_stream or kind in _KAFKA) or (is_topic and kind not in _KAFKA):
         raise unsupported("DestinationConfig")
-    service = "" if is_topic else target.split(":")[2]
+    service = "" if is_topic else arn_part(target, 2)
     if not is_topic and (service not in _FAILURE_SERVICES or target.endswith(".fifo")):
         raise invalid(f"The destination ARN {target} is invalid.")
 

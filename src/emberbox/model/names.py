@@ -62,6 +62,16 @@ def function_arn(account: str, region: str, name: str, qualifier: str | None = N
     return f"{arn}:{qualifier}" if qualifier else arn
 
 
+def arn_part(text: str, number: int) -> str:
+    """One of the six parts of an ARN, from 0: `arn`, partition, service, region, account, rest.
+
+    Empty if the text has fewer: texts that are too long to be matched by a model's pattern come
+    here unchecked.
+    """
+    parts = text.split(":", 5)
+    return parts[number] if number < len(parts) else ""
+
+
 def role_name(role_arn: str) -> str:
     """The role's name at the end of its ARN, path left out."""
     return role_arn.rsplit("/", 1)[-1]

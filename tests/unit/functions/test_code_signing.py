@@ -60,15 +60,23 @@ async def test_configurations_are_listed_in_pages(api):
 
 
 async def test_an_account_has_a_limited_number(api):
-    """And profiles must be of AWS Signer."""
+    """Of configurations, in a region."""
     for _ in range(20):
         await config(api)
 
     many = await api.refusal(config(api))
-    publishers = {"SigningProfileVersionArns": ["arn:aws:s3:::b"]}
-    profile = await api.refusal(api("CreateCodeSigningConfig", AllowedPublishers=publishers))
 
-    assert many.code == profile.code == "InvalidParameterValueException"
+    assert many.code == "InvalidParameterValueException"
+
+
+@pytest.mark.parametrize("profile", ["arn:aws:s3:::b", "x" * 300])
+async def test_profiles_are_of_aws_signer(api, profile):
+    """Also where a text is too long to be matched by the model's pattern."""
+    publishers = {"SigningProfileVersionArns": [profile]}
+
+    error = await api.refusal(api("CreateCodeSigningConfig", AllowedPublishers=publishers))
+
+    assert error.code == "InvalidParameterValueException"
 
 
 async def test_a_function_gets_and_loses_a_configuration(api):

@@ -390,11 +390,12 @@ async def test_a_role_that_lambda_cannot_assume_is_refused(make_api, policies):
     )
 
 
-async def test_a_role_of_another_account_is_refused(make_api):
-    """A role cannot be passed across accounts, if roles are looked up."""
+@pytest.mark.parametrize("role", ["arn:aws:iam::210987654321:role/r", "x" * 5_000])
+async def test_a_role_of_another_account_is_refused(make_api, role):
+    """A role cannot be passed across accounts, if roles are looked up; nor one that is none."""
     api = make_api(roles=Roles(r=trust()))
 
-    error = await api.refusal(api.create(Role="arn:aws:iam::210987654321:role/r"))
+    error = await api.refusal(api.create(Role=role))
 
     assert (error.code, error.status) == ("AccessDeniedException", 403)
     assert error.message == "Cross-account pass role is not allowed."

@@ -153,6 +153,11 @@ REFUSED = [
         {"DestinationConfig": {"OnFailure": {"Destination": f"arn:aws:lambda:{BASE}:function:g"}}},
         "The destination ARN .* is invalid",
     ),
+    (
+        SourceKind.KINESIS,
+        {"DestinationConfig": {"OnFailure": {"Destination": "a" * 300}}},
+        "The destination ARN .* is invalid",
+    ),
     (SourceKind.DYNAMODB, {"StartingPosition": "AT_TIMESTAMP"}, "Unsupported starting position fo"),
     (SourceKind.MSK, {"Topics": None}, "Required 'topics' parameter is missing"),
     (SourceKind.MSK, {"ProvisionedPollerConfig": {"MaximumPollers": 2_001}}, "at most 2000"),
