@@ -1,6 +1,7 @@
 """More requests than may run: exactly as many run, the others hear why, and all are counted."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,7 @@ SOURCE = """
         return [began, time.monotonic()]
 """
 RESERVED = 3
+QUEUES = "arn:aws:sqs:us-east-1:123456789012:"
 CLIENTS = 4 * RESERVED
 
 
@@ -35,6 +37,17 @@ class Caller:
             aws_access_key_id="123456789012",
             aws_secret_access_key="x",
             config=Config(retries={"total_max_attempts": 1}, max_pool_connections=CLIENTS),
+        )
+
+    def service(self, name):
+        """A client of another service."""
+        meta = self.client.meta
+        return boto3.client(
+            name,
+            endpoint_url=meta.endpoint_url,
+            region_name=meta.region_name,
+            aws_access_key_id="123456789012",
+            aws_secret_access_key="x",
         )
 
     def create(self, name, **more):
@@ -122,6 +135,35 @@ def test_a_burst_may_wait(narrow):
         answers = list(clients.map(lambda _: narrow.invoke(name, 0.05), range(CLIENTS)))
 
     assert all(isinstance(each, list) for each in answers), answers
+    assert overlap(answers) == 2
+
+
+def test_an_event_has_its_turn_among_requests_that_wait(narrow):
+    """One function keeps all busy and has a line that never ends; another's event is run."""
+    noisy, quiet = narrow.create("noisy"), narrow.create("quiet")
+    queue = narrow.service("sqs").create_queue(QueueName="told")["QueueUrl"]
+    narrow.client.put_function_event_invoke_config(
+        FunctionName=quiet,
+        DestinationConfig={"OnSuccess": {"Destination": f"{QUEUES}told"}},
+    )
+    is_over = threading.Event()
+
+    def go_on(_):
+        answers = []
+        while not is_over.is_set():
+            answers.append(narrow.invoke(noisy, 0.2))
+        return answers
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        loops = [clients.submit(go_on, number) for number in range(CLIENTS)]
+        try:
+            narrow.client.invoke(FunctionName=quiet, InvocationType="Event", Payload=b"{}")
+            told = narrow.service("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=20)
+        finally:
+            is_over.set()
+    answers = [answer for loop in loops for answer in loop.result()]
+    assert len(told.get("Messages", ())) == 1
+    assert all(isinstance(each, list) for each in answers)
     assert overlap(answers) == 2
 
 

@@ -74,7 +74,7 @@ _GARBAGE = (20_000, 20, 20)
     default=0.0,
     show_default=True,
     type=click.FloatRange(0.0, 900.0),
-    help="Seconds that a synchronous request may wait for concurrency before it is throttled.",
+    help="Seconds that a request may wait for concurrency before it is throttled.",
 )
 @click.option(
     "--memory-reserve",

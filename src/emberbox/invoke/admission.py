@@ -9,6 +9,7 @@ Source: "Understanding Lambda function scaling" of the guide; the errors are the
 from collections import OrderedDict
 from typing import NamedTuple, Protocol
 
+from emberbox.errors import CallerError
 from emberbox.invoke.peaks import Most, Peaks
 from emberbox.model.limits import REQUESTS_PER_EXECUTION
 from emberbox.model.rates import Bucket
@@ -88,9 +89,9 @@ class Admission:
         place = key[:2]
         if reserved is None:
             if self._pooled.get(place, 0) >= self._common(key):
-                raise throttled("ConcurrentInvocationLimitExceeded")
+                raise too_many(None)
         elif running >= reserved:
-            raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
+            raise too_many(reserved)
         if asked is not None and self._rate:
             self._take(key, reserved, asked)
         pooled = self._pooled.get(place, 0)
@@ -102,12 +103,16 @@ class Admission:
         self.total += 1
         return Admitted(key, reserved is None)
 
-    def count_request(self, key: tuple[str, str, str], asked: float) -> None:
+    def refusal(self, key: tuple[str, str, str]) -> CallerError:
+        """What is said to one that there is no room for."""
+        return too_many(self._reservations.reserved(key))
+
+    def count_request(self, key: tuple[str, str, str], asked: float | None) -> None:
         """Count a request that is to be admitted later, or CallerError 429."""
         reserved = self._reservations.reserved(key)
         if reserved == 0:
-            raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-        if self._rate:
+            raise too_many(reserved)
+        if asked is not None and self._rate:
             self._take(key, reserved, asked)
 
     def withdraw(self, admitted: Admitted) -> None:
@@ -149,3 +154,9 @@ class Admission:
 
     def _common(self, key: tuple[str, str, str]) -> int:
         return self._limit - self._reservations.reserved_in(*key[:2])
+
+
+def too_many(reserved: int | None) -> CallerError:
+    """More run already than may: of a function with reserved concurrency, or of all others."""
+    kind = "" if reserved is None else "ReservedFunction"
+    return throttled(f"{kind}ConcurrentInvocationLimitExceeded")

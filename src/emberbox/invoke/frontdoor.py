@@ -358,7 +358,7 @@ class FrontDoor:
     async def _admit_in_time(self, request: InvokeRequest, key: tuple[str, str, str]) -> Admitted:
         """The same for one that may have to wait for it."""
         asked = self._asked(request)
-        if asked is None or not self._room.must_wait(key):
+        if not self._room.must_wait(key):
             return self._admit(request, key)
         self._check_open()
         try:

@@ -1,7 +1,9 @@
-"""Where synchronous requests above the concurrency limit wait a while instead of being refused.
+"""Where requests above the concurrency limit wait a while instead of being refused.
 
 Beyond AWS, and off unless the server is told otherwise. Functions take turns, so that one with a
-long line keeps nobody else waiting; within a function, first come, first served.
+long line keeps nobody else waiting; within a function, first come, first served. Asynchronous
+events and batches of pollers wait too: whoever did not would never find a place that is free, as
+long as anybody waits. Of a full room the last of the longest line has to leave.
 """
 
 import asyncio
@@ -13,15 +15,16 @@ from emberbox.invoke.admission import Admission, Admitted
 
 _Key = tuple[str, str, str]
 
-_LINE_MAX: Final = 10_000
-"""Requests that wait at once; more are refused."""
+_ROOM_MAX: Final = 10_000
+"""Requests that wait at once."""
 
 
 class WaitingRoom:
     """Requests wait `wait_s` at most; 0 lets nobody wait."""
 
-    def __init__(self, admission: Admission, wait_s: float) -> None:
+    def __init__(self, admission: Admission, wait_s: float, room_max: int = _ROOM_MAX) -> None:
         self._admission = admission
+        self._room_max = room_max
         self._wait_s = wait_s
         self._lines: dict[_Key, deque[asyncio.Future[Admitted]]] = {}
         self._waiting = 0
@@ -35,9 +38,12 @@ class WaitingRoom:
             return False
         return key in self._lines or self._admission.is_full(key)
 
-    async def admit(self, key: _Key, asked: float) -> Admitted:
-        """Let one more run as soon as it may; CallerError 429 if that is not in time."""
-        if not self.must_wait(key) or self._waiting >= _LINE_MAX:
+    async def admit(self, key: _Key, asked: float | None) -> Admitted:
+        """Let one more run as soon as it may; CallerError 429 if that is not in time.
+
+        `asked` is when a synchronous request came, None for the others.
+        """
+        if not self.must_wait(key) or not self._has_room(key):
             return self._admission.admit(key, asked)
         self._admission.count_request(key, asked)
         turn: asyncio.Future[Admitted] = asyncio.get_running_loop().create_future()
@@ -56,6 +62,20 @@ class WaitingRoom:
             raise
         finally:
             self._forget(key, turn)
+
+    def _has_room(self, key: _Key) -> bool:
+        """Whether one more may wait, for the sake of which the last of a longer line may leave."""
+        if self._waiting < self._room_max:
+            return True
+        longest = max(self._lines, key=lambda each: len(self._lines[each]))
+        line = self._lines[longest]
+        if len(line) <= len(self._lines.get(key, ())) + 1:
+            return False
+        last = line.pop()
+        self._waiting -= 1
+        if not last.done():
+            last.set_exception(self._admission.refusal(longest))
+        return True
 
     def vacated(self) -> None:
         """Somebody has ended: whose turn it is comes in. Functions take turns."""

@@ -25,13 +25,13 @@ class Reservations:
         return sum(self.by_name.values())
 
 
-def room(limit=2, wait_s=LONG, **reserved):
-    return room_of(Reservations(**reserved), limit, wait_s)
+def room(limit=2, wait_s=LONG, room_max=1_000, **reserved):
+    return room_of(Reservations(**reserved), limit, wait_s, room_max)
 
 
-def room_of(reservations, limit, wait_s=LONG):
+def room_of(reservations, limit, wait_s=LONG, room_max=1_000):
     admission = Admission(reservations, limit)
-    return WaitingRoom(admission, wait_s), admission
+    return WaitingRoom(admission, wait_s, room_max), admission
 
 
 async def started(*work):
@@ -159,3 +159,47 @@ async def test_without_waiting_nobody_waits():
     await waiting.admit(F, 0.0)
 
     assert not waiting.must_wait(F)
+
+
+async def test_one_function_cannot_fill_the_room():
+    """The last of the longest line has to leave it to others; its own newcomer is refused."""
+    waiting, admission = room(1, room_max=4)
+    held = await waiting.admit(F, 0.0)
+    noisy = await started(*(waiting.admit(F, 0.0) for _ in range(4)))
+    with pytest.raises(CallerError):
+        await waiting.admit(F, 0.0)
+
+    quiet = await started(waiting.admit(G, 0.0), waiting.admit(G, 0.0))
+    with pytest.raises(CallerError):
+        await waiting.admit(G, 0.0)
+
+    assert len(waiting) == 4
+    assert [task.done() for task in noisy] == [False, False, True, True]
+    reasons = {task.exception().fields["Reason"] for task in noisy[2:]}
+    assert reasons == {"ConcurrentInvocationLimitExceeded"}
+    order = []
+    tasks = noisy[:2] + quiet
+    for _ in range(4):
+        admission.release(held)
+        waiting.vacated()
+        await asyncio.sleep(0)
+        (done,) = (task for task in tasks if task.done())
+        tasks.remove(done)
+        held = await done
+        order.append(held.key[2])
+    assert order == ["f", "g", "f", "g"]
+
+
+async def test_who_has_left_the_room_for_another_may_leave_once_more():
+    """Its client went away at the same moment."""
+    waiting, _ = room(1, room_max=2)
+    await waiting.admit(F, 0.0)
+    first, second = await started(waiting.admit(F, 0.0), waiting.admit(F, 0.0))
+    second.cancel()
+    (other,) = await started(waiting.admit(G, 0.0))
+    assert second.cancelled()
+    assert len(waiting) == 2
+    for task in (first, other):
+        task.cancel()
+    await asyncio.gather(first, other, return_exceptions=True)
+    assert len(waiting) == 0
