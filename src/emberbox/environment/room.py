@@ -25,6 +25,10 @@ _SETTLED_S: Final = 1.0
 _CLOSE_S: Final = 0.02
 _SHARE: Final = 0.05
 
+_FIRST: Final = 0.02
+"""The share of the memory that is left to the first environments of functions: one that fills the
+machine with its own keeps no other from running at all."""
+
 
 class Memory(Protocol):
     """What the machine has."""
@@ -45,6 +49,7 @@ class Room:
     def __init__(self, memory: Memory, clock: Clock, reserve_mb: float | None) -> None:
         self._memory = memory
         self._clock = clock
+        self._first_mb = memory.total_mb * _FIRST
         self._reserve_mb = memory.total_mb * _SHARE if reserve_mb is None else reserve_mb
         self._promised: deque[tuple[float, float]] = deque()
         self._promised_mb = 0.0
@@ -56,8 +61,11 @@ class Room:
         needed_mb = expected_mb(wanting)
         enough_mb = needed_mb + self._reserve_mb
         short_mb = enough_mb - self._free_mb(_SETTLED_S)
-        if short_mb > -enough_mb:
+        if short_mb > -enough_mb - self._first_mb:
             # It begins to be tight: look closely.
+            pools = list(pools)
+            if not _is_first(wanting, pools):
+                enough_mb += self._first_mb
             short_mb = enough_mb - self._free_mb(_CLOSE_S)
         if short_mb > 0 and self._evict(short_mb, pools) < short_mb:
             raise _full(wanting, needed_mb)
@@ -111,6 +119,14 @@ class Room:
 def expected_mb(pool: Pool) -> float:
     """What an environment of a version may take: as much as one of them has taken."""
     return pool.peak_mb or min(_EXPECTED_MB, pool.plan.function.memory_mb)
+
+
+def _is_first(wanting: Pool, pools: Iterable[Pool]) -> bool:
+    """Whether no version of the function has an environment."""
+    key = wanting.plan.function.key
+    return not any(
+        each.all or each.starting for each in (wanting, *pools) if each.plan.function.key == key
+    )
 
 
 def _full(pool: Pool, needed_mb: float) -> CallerError:

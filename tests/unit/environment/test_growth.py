@@ -48,6 +48,8 @@ def pool(name, peak_mb=100.0, init_ms=10.0):
     return SimpleNamespace(
         plan=SimpleNamespace(function=function),
         idle=OrderedDict(),
+        all=set(),
+        starting=0,
         peak_mb=peak_mb,
         init_ms=init_ms,
     )
@@ -100,6 +102,19 @@ def test_without_room_the_answer_is_a_throttle_that_says_so():
     memory.available = 200.0
     clock.advance(0.1)
     grows.allow(pool("wanting"), [])
+
+
+def test_a_function_that_fills_the_machine_leaves_room_for_the_first_of_another():
+    """Of the last fiftieth of the memory nobody has a second environment, of whatever version."""
+    clock = ManualClock()
+    grows = growth(Memory(210.0), clock)
+    busy, other_version, quiet = pool("busy"), pool("busy"), pool("quiet")
+    busy.all.add(object())
+
+    for wanting in (busy, other_version):
+        with pytest.raises(CallerError, match="no memory for another environment of busy"):
+            grows.allow(wanting, [busy, other_version])
+    grows.allow(quiet, [busy, other_version])
 
 
 def test_what_is_starting_counts_before_it_shows():
