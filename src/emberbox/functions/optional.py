@@ -35,6 +35,9 @@ SETTINGS: Final[Mapping[str, tuple[str, Callable[[Any], Any]]]] = {
 
 def check_optional(params: Params) -> None:
     """CallerError unless a function can have what is asked for."""
+    vpc = params.get("VpcConfig") or {}
+    if bool(vpc.get("SubnetIds")) is not bool(vpc.get("SecurityGroupIds")):
+        raise invalid("SubnetIds and SecurityIds must coexist or be both empty list.")
     target = (params.get("DeadLetterConfig") or {}).get("TargetArn")
     if not target:
         return

@@ -77,6 +77,6 @@ def _check_alone(code: Params) -> None:
 
 def _no_image_has() -> CallerError:
     return invalid(
-        "Please don't provide Handler or Runtime or Layer when the intent is to create or update "
-        "function with container images."
+        "Please don't provide Handler or Runtime or Layer when the intended function PackageType "
+        "is Image."
     )

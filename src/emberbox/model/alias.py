@@ -100,19 +100,9 @@ def check_routing(version: str, weights: Mapping[str, float]) -> None:
 def check_share(versions: Sequence[FunctionVersion]) -> None:
     """CallerError unless all these versions of a function may stand behind one alias."""
     if len({each.role for each in versions}) > 1:
-        raise invalid(
-            "The versions that an alias points to must have the same execution role: "
-            f"{_listed(versions)} have not."
-        )
+        raise invalid("Specified versions must be associated with the same execution role")
     if len({each.dead_letter_arn for each in versions}) > 1:
-        raise invalid(
-            "The versions that an alias points to must have the same dead letter queue, or none: "
-            f"{_listed(versions)} have not."
-        )
-
-
-def _listed(versions: Sequence[FunctionVersion]) -> str:
-    return " and ".join(each.version for each in versions)
+        raise invalid("Specified versions must have the same dead letter queue, or none")
 
 
 def _broken(shown: str, constraint: str) -> CallerError:

@@ -118,10 +118,13 @@ async def test_what_is_not_there_is_404_with_its_arn(versions, operation, params
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"Role": "arn:aws:iam::123456789012:role/other"}, "the same execution role: 1 and 3"),
+        (
+            {"Role": "arn:aws:iam::123456789012:role/other"},
+            "must be associated with the same execution role",
+        ),
         (
             {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}},
-            "the same dead letter queue, or none: 1 and 3",
+            "must have the same dead letter queue, or none",
         ),
     ],
 )

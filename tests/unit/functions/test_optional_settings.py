@@ -40,6 +40,21 @@ async def test_they_are_shown_as_they_were_given(api, make_api):
             assert shown[member] == SETTINGS[member]
 
 
+@pytest.mark.parametrize("member", ["SubnetIds", "SecurityGroupIds"])
+async def test_subnets_and_security_groups_come_together(api, member):
+    """Or there are none of either."""
+    await api.created()
+    half = {**VPC, member: []}
+
+    made = await api.refusal(api.create("g", VpcConfig=half))
+    updated = await api.refusal(
+        api("UpdateFunctionConfiguration", FunctionName="f", VpcConfig=half)
+    )
+
+    assert made.code == updated.code == INVALID
+    assert made.message == "SubnetIds and SecurityIds must coexist or be both empty list."
+
+
 async def test_they_stay_until_they_are_taken_away(api):
     """An update that does not name them leaves them; the empty forms remove them."""
     await api.created(**SETTINGS)
