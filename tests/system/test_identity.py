@@ -502,15 +502,22 @@ def test_queue_policies_count(here):
 
 
 def test_dead_letters_need_a_role_that_may_send(here):
-    """A letter that the role may not send is counted as an error; once it may, it comes."""
+    """No target without them; a letter that may no longer be sent is an error, then it comes."""
     sqs, cloudwatch = here.as_root.client("sqs"), here.as_root.client("cloudwatch")
     url = sqs.create_queue(QueueName="letters")["QueueUrl"]
     arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:letters"
-    role = here.role("no-letters", TRUST, allow("logs:*"), allow("sqs:SendMessage", arn))
+    role = here.role("no-letters", TRUST, allow("logs:*"))
     here.function(
         "undelivered", role, "def lambda_handler(event, context):\n    raise ValueError\n"
     )
     client, iam = here.as_root.client("lambda"), here.as_root.client("iam")
+    with pytest.raises(client.exceptions.InvalidParameterValueException) as refused:
+        client.update_function_configuration(
+            FunctionName="undelivered", DeadLetterConfig={"TargetArn": arn}
+        )
+    assert "permissions to call SendMessage on SQS" in str(refused.value)
+    text = document(allow("logs:*"), allow("sqs:SendMessage", arn))
+    iam.put_role_policy(RoleName="no-letters", PolicyName="own", PolicyDocument=text)
     client.update_function_configuration(
         FunctionName="undelivered", DeadLetterConfig={"TargetArn": arn}
     )
@@ -533,7 +540,6 @@ def test_dead_letters_need_a_role_that_may_send(here):
         if "DeadLetterErrors" in names:
             break
     assert "DeadLetterErrors" in names
-    text = document(allow("logs:*"), allow("sqs:SendMessage", arn))
     iam.put_role_policy(RoleName="no-letters", PolicyName="own", PolicyDocument=text)
     client.invoke(FunctionName="undelivered", InvocationType="Event", Payload=b'{"n": 2}')
     got = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import replace
+from typing import Final
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
@@ -14,6 +15,7 @@ from emberbox.functions.managed import check_managed, check_publish_to, publicat
 from emberbox.functions.package_type import check_kind_of_code, check_package_type
 from emberbox.functions.packaging import GivenCode, Packaging
 from emberbox.functions.references import Target, latest_of, new_key, target_of
+from emberbox.functions.role_rights import RoleRights
 from emberbox.functions.roles import RoleLookup, check_role
 from emberbox.functions.versioning import code_storage_full
 from emberbox.functions.wire import check_settings, configuration, with_settings
@@ -34,6 +36,8 @@ from emberbox.storage.functions import (
     VersionInUseError,
 )
 
+_NEEDS_RIGHTS: Final = {"Role", "FileSystemConfigs", "DeadLetterConfig"}
+
 
 class Changing:
     """What makes, changes and removes functions."""
@@ -44,6 +48,7 @@ class Changing:
         catalog: FunctionCatalog,
         packaging: Packaging,
         access_points: AccessPoints,
+        role_rights: RoleRights,
         layers: LayerUse,
         roles: RoleLookup | None,
         clock: Clock,
@@ -55,6 +60,7 @@ class Changing:
         self._catalog = catalog
         self._packaging = packaging
         self._access_points = access_points
+        self._role_rights = role_rights
         self._layers = layers
         self._roles = roles
         self._clock = clock
@@ -81,8 +87,11 @@ class Changing:
         await check_managed(self._capacity, context, params, None)
         is_image = check_package_type(params)
         await check_role(self._roles, context, params["Role"])
-        asked_for = file_system(params.get("FileSystemConfigs") or ())
-        await self._access_points.check_role(params["Role"], asked_for)
+        await self._role_rights.check(
+            params["Role"],
+            file_system(params.get("FileSystemConfigs") or ()),
+            _dead_letters(params) or "",
+        )
         if self._catalog.lookup(*key) is not None:
             raise _exists(key)
         signing = params.get("CodeSigningConfigArn") or None
@@ -136,7 +145,7 @@ class Changing:
         check_settings(params, self._timeout_max_s)
         self._access_points.check(target.key, params)
         await check_role(self._roles, context, params.get("Role"))
-        await self._check_file_system(target, params)
+        await self._check_rights(target, params)
         current = self._catalog.lookup(*target.key)
         if current is not None:
             await check_managed(self._capacity, context, params, current)
@@ -168,14 +177,17 @@ class Changing:
             ) from None
         return Reply(status=204)
 
-    async def _check_file_system(self, target: Target, params: Params) -> None:
-        """CallerError unless the role that the function will have may use what it will mount."""
+    async def _check_rights(self, target: Target, params: Params) -> None:
+        """CallerError unless the role that the function will have may do what it will need."""
         current = self._catalog.lookup(*target.key)
-        if current is None or not params.keys() & {"Role", "FileSystemConfigs"}:
+        if current is None or not params.keys() & _NEEDS_RIGHTS:
             return
-        configs = params.get("FileSystemConfigs")
-        system = current.file_system if configs is None else file_system(configs)
-        await self._access_points.check_role(params.get("Role") or current.role, system)
+        configs, letters = params.get("FileSystemConfigs"), _dead_letters(params)
+        await self._role_rights.check(
+            params.get("Role") or current.role,
+            current.file_system if configs is None else file_system(configs),
+            current.dead_letter_arn if letters is None else letters,
+        )
 
     async def _update(self, target: Target, params: Params, alter: Alter) -> Params:
         """Begin an update, as one write; it is Successful a moment later."""
@@ -225,6 +237,12 @@ def _exists(key: FunctionKey) -> CallerError:
     return CallerError(
         "ResourceConflictException", f"Function already exist: {key.name}", status=409
     )
+
+
+def _dead_letters(params: Params) -> str | None:
+    """The target that a request sets, empty if it takes it away; None if it does not tell."""
+    config = params.get("DeadLetterConfig")
+    return None if config is None else config.get("TargetArn") or ""
 
 
 def _wanted(params: Params) -> Publication | None:

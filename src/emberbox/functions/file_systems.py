@@ -10,19 +10,16 @@ from typing import Any
 from emberbox.model.configuration import invalid
 from emberbox.model.function import FileSystem, FunctionVersion
 from emberbox.model.request import Params
-from emberbox.sources.rights import Rights
 from emberbox.storage.catalog import FunctionKey
 
-_ACTIONS = ("ClientMount", "ClientWrite")
 _NO_NAMES = re.compile(r"/mnt/\.{1,2}\Z")
 
 
 class AccessPoints:
-    """The ARNs that a server has directories for; `rights` None lets any role use them."""
+    """The ARNs that a server has directories for."""
 
-    def __init__(self, arns: Collection[str] = (), rights: Rights | None = None) -> None:
+    def __init__(self, arns: Collection[str] = ()) -> None:
         self._arns = frozenset(arns)
-        self._rights = rights
 
     def check(self, key: FunctionKey, params: Params) -> None:
         """CallerError unless a function may have the file systems that a request names."""
@@ -43,16 +40,6 @@ class AccessPoints:
                 raise invalid(
                     "S3FilesConfig needs an Amazon S3 file system, and there is a directory "
                     "behind each access point here: leave it out."
-                )
-
-    async def check_role(self, role: str, system: FileSystem | None) -> None:
-        """CallerError unless a role may use the file system of its function, if that has one."""
-        if system is None or self._rights is None:
-            return
-        for action in _ACTIONS:
-            if not await self._rights(role, f"elasticfilesystem:{action}", system.arn):
-                raise invalid(
-                    f"The provided execution role does not have permissions to call {action} on EFS"
                 )
 
 

@@ -21,6 +21,7 @@ from emberbox.functions.packaging import Packaging
 from emberbox.functions.provisioning import Allocations, none_allocated
 from emberbox.functions.reading import Reading
 from emberbox.functions.resources import Resources
+from emberbox.functions.role_rights import RoleRights
 from emberbox.functions.roles import RoleLookup
 from emberbox.functions.settling import Optimize, Settling
 from emberbox.functions.sourcing import SourceCheck
@@ -29,6 +30,7 @@ from emberbox.functions.versioning import Versioning
 from emberbox.model.limits import TIMEOUT_MAX_S
 from emberbox.model.mapping import SourceKind
 from emberbox.model.request import Operation
+from emberbox.sources.rights import Rights
 from emberbox.storage.aliases import AliasStore
 from emberbox.storage.catalog import CatalogWriter
 from emberbox.storage.concurrency import ConcurrencyStore
@@ -44,10 +46,10 @@ _NO_CHECKS: Mapping[SourceKind, SourceCheck] = {}
 class FunctionsService:
     """Functions as resources; Invoke is not among the operations.
 
-    `secret` signs links to code. `roles` None means that execution roles are not looked up, `blobs`
-    None that there are no buckets. `checks` look at the sources of mappings, for all kinds that are
-    polled. `is_decided` where the gateway enforces policies. Call `recover` once before serving and
-    `close` before the database closes.
+    `secret` signs links to code. `roles` None means that execution roles are not looked up,
+    `rights` None that they may do anything, `blobs` None that there are no buckets. `checks` look
+    at the sources of mappings, for all kinds that are polled. `is_decided` where the gateway
+    enforces policies. Call `recover` once before serving and `close` before the database closes.
     """
 
     name = "lambda"
@@ -66,6 +68,7 @@ class FunctionsService:
         timeout_max_s: int = TIMEOUT_MAX_S,
         hot_directories: Sequence[Path] = (),
         access_points: AccessPoints | None = None,
+        rights: Rights | None = None,
         checks: Mapping[SourceKind, SourceCheck] = _NO_CHECKS,
         allocations: Allocations = none_allocated,
         is_decided: bool = False,
@@ -93,6 +96,7 @@ class FunctionsService:
                 catalog,
                 packaging,
                 access_points or AccessPoints(),
+                RoleRights(rights),
                 LayerUse(layers, packages),
                 roles,
                 clock,

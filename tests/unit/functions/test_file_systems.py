@@ -74,7 +74,7 @@ async def test_the_role_must_be_allowed_to_use_the_file_system(make_api, missing
     async def rights(role, action, resource):
         return (role, resource) != (ROLE, ARN) or action != f"elasticfilesystem:{missing}"
 
-    api = make_api(access_points=AccessPoints([ARN], rights))
+    api = make_api(access_points=AccessPoints([ARN]), rights=rights)
     vpc = {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}
     wanted = {**_params(), **vpc}
     change = partial(api, "UpdateFunctionConfiguration", FunctionName="f")

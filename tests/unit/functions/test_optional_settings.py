@@ -1,5 +1,7 @@
 """Settings that most functions do not have: VPC, dead letters, keys, tracing, images."""
 
+from functools import partial
+
 import pytest
 
 from emberbox.invoke.async_entry import FunctionPolicies
@@ -53,6 +55,38 @@ async def test_subnets_and_security_groups_come_together(api, member):
 
     assert made.code == updated.code == INVALID
     assert made.message == "SubnetIds and SecurityIds must coexist or be both empty list."
+
+
+@pytest.mark.parametrize(
+    ("target", "action", "text"),
+    [
+        (QUEUE, "sqs:SendMessage", "SendMessage on SQS"),
+        (QUEUE.replace("sqs", "sns"), "sns:Publish", "Publish on SNS"),
+    ],
+)
+async def test_the_role_must_be_allowed_to_send_dead_letters(make_api, target, action, text):
+    """When the function is made, when it gets a target, and when it gets another role."""
+    able, unable = "arn:aws:iam::123456789012:role/able", "arn:aws:iam::123456789012:role/unable"
+
+    async def rights(*question):
+        return question != (unable, action, target)
+
+    api = make_api(rights=rights)
+    letters = {"DeadLetterConfig": {"TargetArn": target}}
+    change = partial(api, "UpdateFunctionConfiguration", FunctionName="f")
+
+    refused = [await api.refusal(api.create(Role=unable, **letters))]
+    await api.created(Role=unable)
+    refused.append(await api.refusal(change(**letters)))
+    await change(Role=able, **letters)
+    await api.service.close()
+    refused.append(await api.refusal(change(Role=unable)))
+    await change(Role=unable, DeadLetterConfig={})
+    await api.service.close()
+
+    assert {(error.code, error.message) for error in refused} == {
+        (INVALID, f"The provided execution role does not have permissions to call {text}")
+    }
 
 
 async def test_they_stay_until_they_are_taken_away(api):
