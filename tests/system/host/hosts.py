@@ -38,22 +38,17 @@ class Host:
         self.level = ""
 
     def function(self, source, **configuration):
-        """The name of a new function."""
-        name = f"h{os.getpid()}-{next(_numbers)}"
-        self.hands.call(
-            "lambda",
-            "CreateFunction",
-            FunctionName=name,
-            Runtime=configuration.pop("Runtime", "python3.11"),
-            Role=ROLE,
-            Handler="lambda_function.handler",
-            Code={"ZipFile": make_zip(lambda_function=source)},
-            **{"MemorySize": 512, "Timeout": 20, **configuration},
-        )
-        return name
+        """The name of a new Python function."""
+        runtime = configuration.pop("Runtime", "python3.11")
+        code = make_zip(lambda_function=source)
+        return self.packed(code, runtime, "lambda_function.handler", **configuration)
 
     def zipped(self, runtime, handler, files, **configuration):
         """The name of a new function of any language."""
+        return self.packed(zip_of(files), runtime, handler, **configuration)
+
+    def packed(self, package, runtime, handler, **configuration):
+        """The name of a new function from a zip as it is."""
         name = f"h{os.getpid()}-{next(_numbers)}"
         self.hands.call(
             "lambda",
@@ -62,7 +57,7 @@ class Host:
             Runtime=runtime,
             Role=ROLE,
             Handler=handler,
-            Code={"ZipFile": zip_of(files)},
+            Code={"ZipFile": package},
             **{"MemorySize": 512, "Timeout": 20, **configuration},
         )
         return name

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import urllib.request
@@ -15,18 +16,15 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "runtimes"))
+
 from hosts import KINDS, host_of_kind, zip_of
+from languages import LANGUAGES, package
 
 FUNCTION = (Path(__file__).parent / "behaviours.py").read_text("utf-8")
 SLEEP = f"6{os.getpid()}"
 """Seconds that only children of these tests sleep."""
-
-NODE = """
-exports.handler = async (event) => ({
-  doubled: event.value * 2,
-  root: process.cwd() === process.env.LAMBDA_TASK_ROOT,
-});
-"""
 
 WORDS = 'package example; public class Words { public static String SAID = "of the layer"; }'
 SUBJECT = """
@@ -201,15 +199,28 @@ def test_the_endpoint_is_reached(function):
     assert function("call").json() == "ok"
 
 
-def test_another_language_runs(host):
-    """Node.js, by the same back end."""
-    if shutil.which("node") is None:
-        pytest.skip("node is not installed")
-    name = host.zipped("nodejs20.x", "index.handler", {"index.js": NODE})
+@pytest.mark.parametrize("column", LANGUAGES, ids=lambda column: column.name)
+def test_every_language_does_the_same(host, column):
+    """Answers, output, failures, exits and signals, one after the other, by each back end."""
+    if column.lacks():
+        pytest.skip(column.lacks())
+    name = host.packed(package(column.files()), column.runtime, column.handler)
 
-    answer = host.invoke(name, b'{"value": 21}', LogType="Tail")
+    def do(action, **event):
+        payload = json.dumps({"do": action, **event}).encode()
+        return host.invoke(name, payload, LogType="Tail")
 
-    assert (answer.error, answer.json()) == (None, {"doubled": 42, "root": True}), answer.log
+    first = do("return", text="é☃", number=-2.5)
+    assert first.error is None, first.log
+    assert first.json()["event"] == {"do": "return", "text": "é☃", "number": -2.5}
+    assert "printed\nEND RequestId: " in do("print").log
+    assert do("variables").json()["cwd"] == do("variables").json()["LAMBDA_TASK_ROOT"]
+    failed = do("fail").json()
+    assert (failed["errorType"], failed["errorMessage"]) == (column.failure, "on purpose")
+    assert do("exit", status=3).json()["errorMessage"].endswith("exit status 3")
+    assert do("return").json()["count"] == 1
+    assert do("die").json()["errorMessage"].endswith("signal: killed")
+    assert do("large", size=100_000).json() == "x" * 100_000
 
 
 def test_layers_are_found(host):

@@ -5,10 +5,13 @@ A table of actions by languages: `languages.py` holds the columns, each test her
 
 import base64
 import json
+import os
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from languages import LANGUAGES
 
 WRAPPER = '#!/bin/sh\nexport FROM_WRAPPER="$#"\nexec "$@"\n'
 BROKEN = ("missing", "import", "syntax", "top")
@@ -140,6 +143,19 @@ def test_time_is_limited(do, actions):
         seen = ([told["count"] for told in pair if told["kept"]] for pair in rounds)
         counts = next(filter(None, seen))
     assert min(counts) == 1
+
+
+def test_all_that_was_started_ends_at_the_time_limit(do, column, actions):
+    """A child in a session of its own that heeds no SIGTERM ends with the process that made it."""
+    seconds = 70_000_000 + os.getpid() * 10 + LANGUAGES.index(column)
+    name = actions("hasty", Timeout=3)
+
+    failed = do(name, "branch", seconds=seconds)
+    do(name, "return")
+
+    assert failed.json()["errorType"] == "Sandbox.Timedout"
+    ended = ["pgrep", "-cf", f"^sleep {seconds}"]
+    assert subprocess.run(ended, capture_output=True, check=False).stdout.strip() == b"0"
 
 
 def test_memory_is_limited(do, column, actions):

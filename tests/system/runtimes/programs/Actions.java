@@ -53,6 +53,11 @@ public class Actions implements RequestHandler<Map<String, Object>, Object> {
                 Files.write(KEPT, new byte[] {1});
                 Thread.sleep(30000);
                 return null;
+            case "branch":
+                String deaf = "trap '' TERM; exec setsid sleep " + event.get("seconds");
+                new ProcessBuilder("sh", "-c", deaf).start();
+                Thread.sleep(30000);
+                return null;
             case "look":
                 told.put("kept", Files.exists(KEPT));
                 told.put("count", count);

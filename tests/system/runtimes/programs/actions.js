@@ -2,6 +2,7 @@
 'use strict';
 
 const fs = require('fs');
+const { spawn } = require('child_process');
 
 let count = 0;
 
@@ -33,6 +34,11 @@ const ACTIONS = {
   die: () => process.kill(process.pid, 'SIGKILL'),
   keep: () => {
     fs.writeFileSync('/tmp/kept', 'kept');
+    return new Promise((resolve) => setTimeout(resolve, 30000));
+  },
+  branch: (event) => {
+    const deaf = `trap '' TERM; exec setsid sleep ${event.seconds}`;
+    spawn('sh', ['-c', deaf], { stdio: 'ignore' });
     return new Promise((resolve) => setTimeout(resolve, 30000));
   },
   look: () => ({ kept: fs.existsSync('/tmp/kept'), count }),

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -42,6 +43,12 @@ def keep(event, context):
     time.sleep(30)
 
 
+def branch(event, context):
+    deaf = f"trap '' TERM; exec setsid sleep {event['seconds']}"
+    subprocess.Popen(["sh", "-c", deaf])
+    time.sleep(30)
+
+
 def look(event, context):
     return {"kept": os.path.exists("/tmp/kept"), "count": count}
 
@@ -70,6 +77,7 @@ ACTIONS = {
     "exit": leave,
     "die": lambda event, context: os.kill(os.getpid(), signal.SIGKILL),
     "keep": keep,
+    "branch": branch,
     "look": look,
     "allocate": allocate,
     "loop": loop,

@@ -47,6 +47,11 @@ def do_keep(_event, _context)
   sleep(30)
 end
 
+def do_branch(event, _context)
+  spawn("trap '' TERM; exec setsid sleep #{event['seconds']}")
+  sleep(30)
+end
+
 def do_look(_event, _context)
   { kept: File.exist?("/tmp/kept"), count: $count }
 end

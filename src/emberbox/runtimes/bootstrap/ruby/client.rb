@@ -17,7 +17,8 @@ module Emberbox
     def initialize(address, socket_name)
       @next = "GET #{BASE}invocation/next HTTP/1.1\r\nHost: #{address}\r\n\r\n"
       @buffer = String.new(encoding: Encoding::BINARY)
-      @socket = socket_name ? UNIXSocket.new("\0#{socket_name[1..]}") : tcp(address)
+      named = socket_name.to_s.start_with?("@")
+      @socket = named ? UNIXSocket.new("\0#{socket_name[1..]}") : tcp(address)
     end
 
     # Wait for an invocation.

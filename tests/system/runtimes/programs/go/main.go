@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"time"
@@ -18,10 +19,11 @@ import (
 var count int
 
 type event struct {
-	Do     string `json:"do"`
-	N      int    `json:"n"`
-	Status int    `json:"status"`
-	Size   int    `json:"size"`
+	Do      string `json:"do"`
+	N       int    `json:"n"`
+	Status  int    `json:"status"`
+	Size    int    `json:"size"`
+	Seconds int    `json:"seconds"`
 }
 
 func handle(ctx context.Context, raw json.RawMessage) (any, error) {
@@ -49,6 +51,10 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "keep":
 		os.WriteFile("/tmp/kept", []byte("kept"), 0o644)
+		time.Sleep(30 * time.Second)
+	case "branch":
+		deaf := fmt.Sprintf("trap '' TERM; exec setsid sleep %d", e.Seconds)
+		exec.Command("sh", "-c", deaf).Start()
 		time.Sleep(30 * time.Second)
 	case "look":
 		_, err := os.Stat("/tmp/kept")
