@@ -189,6 +189,27 @@ def test_a_slow_init_goes_on_in_the_first_invocation(boto, make_function):
     )
 
 
+def test_an_init_that_runs_out_of_memory_says_so(boto, make_function):
+    """In its own report and in that of the invocation that tried again."""
+    source = """
+    held = []
+    while True:
+        held.append(bytearray(b"x") * (8 << 20))
+
+    def lambda_handler(event, context):
+        return None
+    """
+    name = make_function(source, MemorySize=128)
+
+    failed = boto.invoke(name, b"{}")
+
+    found = boto.call("logs", "FilterLogEvents", logGroupName=f"/aws/lambda/{name}")["events"]
+    reports = [e["message"] for e in found if "REPORT" in e["message"]]
+    assert failed.json()["errorType"] == "Runtime.ExitError"
+    assert [line.split()[0] for line in reports] == ["INIT_REPORT", "REPORT"]
+    assert all("Error Type: Runtime.OutOfMemory" in line for line in reports)
+
+
 def test_a_suppressed_init_has_the_functions_time(boto, make_function):
     """INIT that fails is tried again within the invocation, and its time-out holds for it."""
     source = """

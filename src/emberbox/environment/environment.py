@@ -341,20 +341,21 @@ class Environment:
         state = self._machine.state
         if state is State.INIT:
             self.is_image_broken = self._init.is_image_broken
-            self._give_up_init("error", "Runtime.ExitError")
+            self._give_up_init("error", self._exit_failure(how).report_error_type)
         elif state is State.BUSY:
             if self.current is not None:
-                self.fail(self._exit_failure(self.current, how))
+                self.fail(self._exit_failure(how))
             self._reset("the runtime has ended")
         elif state is State.IDLE:
             self._reset("the runtime ended after its answer")
 
-    def _exit_failure(self, current: CurrentInvocation, how: Exit) -> Failure:
+    def _exit_failure(self, how: Exit) -> Failure:
+        current = self.current
         return exit_failure(
-            current.invocation.request_id,
+            current.invocation.request_id if current else "",
             how,
             self.plan.programs,
-            has_begun=current.is_delivered,
+            has_begun=current is not None and current.is_delivered,
             memory=self._accounting.has_run_out_of_memory(),
         )
 

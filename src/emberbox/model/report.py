@@ -5,10 +5,12 @@ of AWS's guide.
 """
 
 import math
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 _MB = 1 << 20
+_RUNTIME = re.compile(r"([a-z]*)\.?(.*?)(?:\.x)?")
 
 
 class Restored(NamedTuple):
@@ -70,8 +72,8 @@ def init_start(runtime: str, version_arn: str) -> str:
 
 def runtime_version(runtime: str) -> str:
     """The name of a runtime's version, as the log and telemetry have it."""
-    family, _, version = _split_runtime(runtime)
-    return f"{family}:{version}"
+    found = _RUNTIME.fullmatch(runtime)
+    return f"{found[1]}:{found[2] or 'local'}" if found else runtime
 
 
 def init_report(
@@ -149,9 +151,3 @@ def traced(trace: str) -> str:
     fields = dict(part.partition("=")[::2] for part in trace.split(";"))
     root, segment = fields.get("Root", ""), fields.get("Parent", "")
     return f"\nXRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t"
-
-
-def _split_runtime(runtime: str) -> tuple[str, str, str]:
-    digits = next((n for n, c in enumerate(runtime) if c.isdigit()), len(runtime))
-    family = runtime[:digits].rstrip(".")
-    return (family, "", runtime[digits:]) if runtime[digits:] else (family, "", "local")

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,21 @@ def test_init_start_names_family_and_version() -> None:
     assert report.init_start("python3.12", "arn:x") == (
         "INIT_START Runtime Version: python:3.12\tRuntime Version ARN: arn:x"
     )
+
+
+@pytest.mark.parametrize(
+    ("runtime", "version"),
+    [
+        ("python3.13", "python:3.13"),
+        ("nodejs22.x", "nodejs:22"),
+        ("provided.al2023", "provided:al2023"),
+        ("java8.al2", "java:8.al2"),
+        ("custom", "custom:local"),
+    ],
+)
+def test_runtime_versions_are_written_as_awss(runtime: str, version: str) -> None:
+    """Family and version, as AWS's log lines have them."""
+    assert report.runtime_version(runtime) == version
 
 
 @given(
