@@ -51,7 +51,8 @@ class UsageJournal:
         number = self._named.get((id(function), arn))
         if number is None:
             number = self._name(function, arn)
-        self._append(orjson.dumps((number, at, *measured), default=tuple))
+        if number is not None:
+            self._append(orjson.dumps((number, at, *measured), default=tuple))
 
     def rotate(self) -> int:
         """End this generation; its number. What is added next belongs to another."""
@@ -85,22 +86,25 @@ class UsageJournal:
 
     # -- writing ------------------------------------------------------------------------------
 
-    def _name(self, function: FunctionVersion, arn: str) -> int:
-        """A number for a function and how it was called, told to the file once."""
-        number = self._named[id(function), arn] = len(self._named)
+    def _name(self, function: FunctionVersion, arn: str) -> int | None:
+        """A number for a function and how it was called, told to the file once; None if the file
+        has no room for it: nobody could say later what a record with such a number is of."""
+        number = len(self._named)
+        if not self._append(orjson.dumps((number, *Subject.of(function), arn))):
+            return None
+        self._named[id(function), arn] = number
         # An id says which function it is as long as that lives.
         self._kept.append(function)
-        self._append(orjson.dumps((number, *Subject.of(function), arn)))
         return number
 
-    def _append(self, payload: bytes) -> None:
+    def _append(self, payload: bytes) -> bool:
+        """Whether there was room."""
         end = self._at + _HEADER.size + len(payload)
-        if end > self._size and not self._grow(end):
-            return
-        if self._map is not None:
-            head = _HEADER.pack(len(payload), zlib.crc32(payload))
-            self._map[self._at : end] = head + payload
-            self._at = end
+        if (end > self._size and not self._grow(end)) or self._map is None:
+            return False
+        self._map[self._at : end] = _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
+        self._at = end
+        return True
 
     def _grow(self, needed: int) -> bool:
         """Make room on disk first: what is mapped and has none would end the server."""
@@ -148,12 +152,23 @@ def _usages(content: bytes) -> Iterator[Usage]:
         if not length or len(payload) < length or zlib.crc32(payload) != checksum:
             return
         offset += length
-        number, *rest = orjson.loads(payload)
-        if number not in names:
-            subject = Subject(*rest[:-1])
-            names[number] = (subject, subject.qualifier_in(rest[-1]))
-            continue
-        at, *fields = rest
-        if fields[_RESTORED] is not None:
-            fields[_RESTORED] = Restored(*fields[_RESTORED])
-        yield usage_of(*names[number], at, Measurement(*fields))
+        try:
+            usage = _usage(names, payload)
+        except (ValueError, TypeError, IndexError) as error:
+            log.warning("a generation of the journal of usage ends at a bad record: %r", error)
+            return
+        if usage is not None:
+            yield usage
+
+
+def _usage(names: dict[int, tuple[Subject, str]], payload: bytes) -> Usage | None:
+    """The usage of a record; None for one that names what others are of."""
+    number, *rest = orjson.loads(payload)
+    if number not in names:
+        subject = Subject(*rest[:-1])
+        names[number] = (subject, subject.qualifier_in(rest[-1]))
+        return None
+    at, *fields = rest
+    if fields[_RESTORED] is not None:
+        fields[_RESTORED] = Restored(*fields[_RESTORED])
+    return usage_of(*names[number], at, Measurement(*fields))

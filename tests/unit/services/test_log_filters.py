@@ -1,5 +1,6 @@
 """Subscription filters and metric filters as their users see them."""
 
+import asyncio
 import gzip
 import json
 from base64 import b64decode
@@ -92,8 +93,8 @@ class Running:
         """All lanes have come to their end."""
         await self.sink.flush()
         while self.following._tasks:
-            for task in list(self.following._tasks):
-                await task
+            # Not each by itself: one that has ended would be awaited without its callback's turn.
+            await asyncio.wait(list(self.following._tasks))
 
     async def put(self, *messages, group=GROUP, stream="s", at=0):
         events = [{"timestamp": NOW + at, "message": message} for message in messages]

@@ -1,5 +1,9 @@
 """What has ended and is in no database yet is found again, once, by the next server."""
 
+import errno
+from dataclasses import replace
+
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,3 +116,43 @@ def test_a_damaged_file_ends_at_its_damage(tmp_path_factory, data):
     path.write_bytes(bytes(content))
     ((_, found),) = UsageJournal(folder).left(0)
     assert [each.request_id for each in found] == [f"id-{n}" for n in range(len(found))]
+
+
+def test_no_record_is_kept_without_its_name(tmp_path, monkeypatch):
+    """Where the file had no room for the name, and had some for a record: nobody knew whose it is.
+
+    What was before is found all the same.
+    """
+    journal = UsageJournal(tmp_path / "usage")
+    journal.add(1.0, FUNCTION, ARN, measured(1))
+    number = 0
+    while journal._size - journal._at > 400:
+        number += 1
+        journal.add(1.0, FUNCTION, ARN, measured(1))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(usage_journal.os, "posix_fallocate", full)
+    other = replace(FUNCTION, name="x" * 64)
+    for _ in range(3):
+        journal.add(2.0, other, ARN + "x" * 400, measured(2))
+    journal.add(3.0, FUNCTION, ARN, measured(3))
+    journal.close()
+
+    found = [usage for _, listed in UsageJournal(tmp_path / "usage").left(0) for usage in listed]
+    assert len(found) == number + 2
+    assert {usage.subject.name for usage in found} == {FUNCTION.name}
+
+
+def test_a_generation_of_another_version_of_the_server_ends_at_what_cannot_be_read(tmp_path):
+    """The server starts."""
+    journal = UsageJournal(tmp_path / "usage")
+    journal.add(1.0, FUNCTION, ARN, measured(1))
+    journal._append(orjson.dumps((0, 1.0, *measured(2), "a member of another time")))
+    journal.add(1.0, FUNCTION, ARN, measured(3))
+    journal.close()
+
+    ((_, found),) = UsageJournal(tmp_path / "usage").left(0)
+
+    assert len(found) == 1
