@@ -4,6 +4,9 @@ A sandbox gets a mount of the directory as a descriptor, in which its own user s
 directory's owner, as the user of an access point does on AWS: what one environment writes, all
 others may change. The mount honours no set-user-ID bits and no devices.
 
+The directories are opened once, when the server starts, and held: who may write to what is above
+one of them, such as a function with a file system that it lies in, could put a link in its place.
+
 Needs root of the host, Linux 5.12 and unshare (package util-linux): mounts that map users.
 """
 
@@ -18,7 +21,7 @@ from pathlib import Path
 from emberbox.errors import PlatformError
 
 _NR_OPEN_TREE, _NR_MOUNT_SETATTR = 428, 442
-_AT_FDCWD, _AT_EMPTY_PATH = -100, 0x1000
+_AT_EMPTY_PATH = 0x1000
 _OPEN_TREE_CLONE = 1
 _ATTRIBUTES = 0x2 | 0x4 | 0x100000  # nosuid, nodev, idmap
 _SECONDS = 10
@@ -32,42 +35,57 @@ class FileSystems:
     """Directories by ARN. PlatformError for one that functions may not have."""
 
     def __init__(self, directories: Mapping[str, Path]) -> None:
-        self._directories = directories
-        for directory in directories.values():
-            _check(directory)
+        self._held: dict[str, int] = {}
+        try:
+            for arn, directory in directories.items():
+                self._held[arn] = _opened(directory)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of them; may be called again."""
+        while self._held:
+            os.close(self._held.popitem()[1])
 
     async def mount(self, arn: str, uid: int) -> int:
         """A detached mount, owned by the caller, where the host's user `uid` is the owner.
 
         PlatformError if it cannot be made.
         """
-        directory = self._directories.get(arn)
-        if directory is None:
+        held = self._held.get(arn)
+        if held is None:
             raise PlatformError(f"this server has no directory for the file system {arn}")
         try:
-            return await asyncio.to_thread(_mounted, directory, uid)
+            return await asyncio.to_thread(_mounted, held, uid)
         except (OSError, subprocess.SubprocessError) as error:
             raise PlatformError(f"the file system {arn} cannot be mounted: {error}") from error
 
 
-def _check(directory: Path) -> None:
-    """Files that functions make are the owner's, on the host too: it must be nobody powerful."""
+def _opened(directory: Path) -> int:
+    """A descriptor of the directory. Files that functions make are its owner's, on the host too:
+    it must be nobody powerful."""
     if os.geteuid() != 0:
         raise PlatformError(f"--file-system: only root can mount {directory} for functions")
-    if not directory.is_dir():
-        raise PlatformError(f"--file-system: {directory} is no directory")
-    if directory.stat().st_uid == 0:
+    try:
+        held = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise PlatformError(f"--file-system: {directory} is no directory") from error
+    if os.fstat(held).st_uid == 0:
+        os.close(held)
         raise PlatformError(
             f"--file-system: {directory} belongs to root, and functions act as its owner: "
             "give it to another user with chown"
         )
+    return held
 
 
-def _mounted(directory: Path, uid: int) -> int:
-    owner = directory.stat()
+def _mounted(held: int, uid: int) -> int:
+    owner = os.fstat(held)
     if owner.st_uid == 0:
-        raise PlatformError(f"{directory} belongs to root now")
-    tree = _call(_NR_OPEN_TREE, _AT_FDCWD, os.fsencode(directory), _OPEN_TREE_CLONE | os.O_CLOEXEC)
+        raise PlatformError("the directory belongs to root now")
+    flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_EMPTY_PATH
+    tree = _call(_NR_OPEN_TREE, held, b"", flags)
     try:
         users = _user_namespace(f"{owner.st_uid} {uid} 1", f"{owner.st_gid} {uid} 1")
         try:

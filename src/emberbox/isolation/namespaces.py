@@ -6,9 +6,11 @@ import shutil
 import socket
 import zlib
 from collections import deque
+from collections.abc import Coroutine
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from emberbox.errors import PlatformError
 from emberbox.isolation import plainview, rootview
@@ -25,6 +27,8 @@ from emberbox.isolation.zygotes import Zygote
 from emberbox.model.function import FileSystem
 from emberbox.model.limits import EPHEMERAL_DEFAULT_MB
 from emberbox.runtimes.program import Program
+
+T = TypeVar("T")
 
 _READY_TIMEOUT_S = 10.0
 _REFILL_AFTER_S = 0.05
@@ -103,26 +107,28 @@ class NamespaceBackend:
         """
         sandbox = await self._take_blank(program)
         self._refill_soon(program)
-        if self.disks.available:
-            try:
-                sandbox.disk = await self.disks.take(tmp_bytes)
-            except OSError as error:
-                sandbox.destroy(f"no disk for /tmp: {error}")
-                raise PlatformError(f"no disk for /tmp could be made: {error}") from error
-        if file_system is not None:
-            await self._give_file_system(sandbox, file_system)
+        try:
+            await self._furnish(sandbox, tmp_bytes, file_system)
+        except BaseException as error:
+            sandbox.destroy(str(error) or "nobody wants it any more")
+            raise
         if sandbox.is_gone:
             sandbox.close_mounts()
             return await self.take(program, tmp_bytes, file_system)
         return sandbox
 
-    async def _give_file_system(self, sandbox: NamespaceSandbox, wanted: FileSystem) -> None:
-        try:
-            tree = await self._file_systems.mount(wanted.arn, self._uid_base + sandbox.uid)
-        except PlatformError as error:
-            sandbox.destroy(str(error))
-            raise
-        sandbox.share(tree, wanted.path)
+    async def _furnish(
+        self, sandbox: NamespaceSandbox, tmp_bytes: int, file_system: FileSystem | None
+    ) -> None:
+        if self.disks.available:
+            try:
+                sandbox.disk = await self.disks.take(tmp_bytes)
+            except OSError as error:
+                raise PlatformError(f"no disk for /tmp could be made: {error}") from error
+        if file_system is not None:
+            uid = self._uid_base + sandbox.uid
+            tree = await self._file_systems.mount(file_system.arn, uid)
+            sandbox.share(tree, file_system.path)
 
     async def _take_blank(self, program: Program) -> NamespaceSandbox:
         blanks = self._blanks.get(program.name)
@@ -130,7 +136,17 @@ class NamespaceBackend:
             sandbox = blanks.popleft()
             if not sandbox.is_gone:
                 return sandbox
-        return await self._make(program)
+        making = self._own(self._make(program))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # It is on its way all the same: it is for whoever comes next.
+            making.add_done_callback(partial(self._keep, program))
+            raise
+
+    def _keep(self, program: Program, making: asyncio.Task[NamespaceSandbox]) -> None:
+        if not making.cancelled() and making.exception() is None:
+            self._blanks.setdefault(program.name, deque()).append(making.result())
 
     async def close(self) -> None:
         """End all sandboxes and zygotes and remove what they held."""
@@ -148,6 +164,7 @@ class NamespaceBackend:
         for sandbox in list(self._living.values()):
             await self._give_back(sandbox)
         await self.disks.close()
+        self._file_systems.close()
         await asyncio.to_thread(self.network.close)
         self.cgroups.close()
 
@@ -173,17 +190,18 @@ class NamespaceBackend:
         for _ in range(missing):
             self._own(self._make_blank(program))
 
-    def _own(self, work: Any) -> None:
+    def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _make_blank(self, program: Program) -> None:
         name = program.name
         try:
             sandbox = await self._make(program)
             self._blanks.setdefault(name, deque()).append(sandbox)
-        except PlatformError:
+        except (PlatformError, OSError):
             # Whoever takes one next tries again and is told why it fails.
             return
         finally:

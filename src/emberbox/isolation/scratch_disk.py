@@ -9,6 +9,7 @@ Needs root of the host, loop devices and mke2fs. Without them /tmp is a tmpfs th
 
 import asyncio
 import ctypes
+import errno
 import fcntl
 import os
 import shutil
@@ -153,6 +154,7 @@ def _format(directory: Path, size_bytes: int) -> Path:
 
 def _make_disk(template: Path, path: Path) -> int:
     """Copy the template sparsely, attach it, mount it detached, and forget its name."""
+    path.unlink(missing_ok=True)  # of a server that was killed in the middle of this
     backing = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     loop = -1
     try:
@@ -175,8 +177,10 @@ def _copy_sparse(template: Path, target: int) -> None:
         while True:
             try:
                 start = os.lseek(source.fileno(), position, os.SEEK_DATA)
-            except OSError:
-                return
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                return  # nothing but a hole is left
             end = os.lseek(source.fileno(), start, os.SEEK_HOLE)
             while start < end:
                 block = os.pread(source.fileno(), min(end - start, _MB), start)
@@ -215,8 +219,12 @@ def _mount_detached(device: str) -> int:
         mount: int = _checked(_libc.syscall(_NR_FSMOUNT, context, _CLOEXEC, _ATTRIBUTES), "fsmount")
     finally:
         os.close(context)
-    os.rmdir("lost+found", dir_fd=mount)
-    os.chmod(".", 0o1777, dir_fd=mount)  # noqa: S103 - /tmp is everybody's, in its own sandbox
+    try:
+        os.rmdir("lost+found", dir_fd=mount)
+        os.chmod(".", 0o1777, dir_fd=mount)  # noqa: S103 - /tmp is everybody's, in its own sandbox
+    except BaseException:
+        os.close(mount)
+        raise
     return mount
 
 

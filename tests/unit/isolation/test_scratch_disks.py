@@ -68,3 +68,15 @@ async def test_a_disk_that_nobody_waits_for_is_given_back(maker, tmp_path):
     while not maker.other_ends:
         await asyncio.to_thread(int)
     assert await asyncio.to_thread(os.read, maker.other_ends[0], 1) == b"", "it is still open"
+
+
+def test_what_a_killed_server_has_left_is_in_nobodys_way(tmp_path, monkeypatch):
+    """Disks are numbered anew by each server."""
+    monkeypatch.setattr(scratch_disk, "_attach", lambda backing: ("/dev/loop9", os.dup(backing)))
+    monkeypatch.setattr(scratch_disk, "_mount_detached", lambda _name: 7)
+    (tmp_path / "template").write_bytes(b"ext4")
+    (tmp_path / "d1").write_bytes(b"half of it")
+
+    assert scratch_disk._make_disk(tmp_path / "template", tmp_path / "d1") == 7
+
+    assert [path.name for path in tmp_path.iterdir()] == ["template"]

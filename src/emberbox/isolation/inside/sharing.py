@@ -12,6 +12,7 @@ import sys
 import types
 
 _IMMORTAL = 0xFFFFFFFF
+_REFERENCES = 100
 # Nearly all objects have more than 32 bytes; bytes objects, which fill the gaps, have.
 _STEP, _SMALL_MIN, _SMALL_MAX = 16, 48, 512
 _BLOCKS_MAX = 20_000
@@ -51,7 +52,30 @@ def _has_immortals():
         and sys.byteorder == "little"
         and getattr(sys, "_is_gil_enabled", lambda: True)()
         and ctypes.c_uint32.from_address(id(None)).value >= 0xC0000000
+        and _counter_is_there()
     )
+
+
+def _counter_is_there():
+    """Whether the counter of an object is where it is written here, and is let be once it is.
+
+    It is looked at before anything is written: a build for debugging has something else there.
+    """
+    probe = _Probe()
+    counter = ctypes.c_uint32.from_address(id(probe))
+    before = counter.value
+    held = [probe] * _REFERENCES
+    if counter.value - before != _REFERENCES:
+        return False
+    held.clear()
+    counter.value = _IMMORTAL
+    held = [probe] * _REFERENCES
+    held.clear()
+    return counter.value == _IMMORTAL
+
+
+class _Probe:
+    """Something that is referred to."""
 
 
 def _reachable(objects):
