@@ -19,14 +19,18 @@ ZYGOTE = """
     os.dup2(image, memory_image.IMAGE_DESCRIPTOR)
     os.dup2(1, 3)  # what a sandbox has there
 
+    def rehearse():
+        pass
+
     def template():
+        global rehearse
         beginning = memory_image.mappings(), carrying.signal_actions()
         {template}
         try:
             facts = carrying.look(beginning[1])
             facts["tmp"] = False
             text = memory_image.capture(
-                memory_image.IMAGE_DESCRIPTOR, beginning[0], facts
+                memory_image.IMAGE_DESCRIPTOR, beginning[0], facts, rehearse
             )
         except memory_image.UnfitError as error:
             print("unfit:", error, flush=True)
@@ -55,6 +59,21 @@ ZYGOTE = """
     run(template)
     for n in range(2):
         run(lambda: resumed(n))
+"""
+REHEARSED = """
+    import ctypes
+    from emberbox_bootstrap.page_map import PageMap, is_own
+
+    parts = [memory_image._map(0, 1 << 20, 3, 0x22) for _ in range(3)]
+    for part in parts:
+        ctypes.memset(part, 1, 1 << 20)
+
+    def rehearse():
+        ctypes.memset(parts[1], 2, 1 << 20)
+
+    def own(part):
+        runs = PageMap("self").runs(part, part + (1 << 20), is_own)
+        return sum(stop - start for start, stop in runs)
 """
 
 
@@ -115,3 +134,15 @@ def test_what_cannot_be_carried_is_named(template, reason):
 
     assert (status, len(printed)) == (3, 1)
     assert printed[0].startswith(f"unfit: {reason}")
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="snapshots are for x86-64")
+def test_what_a_rehearsal_writes_to_is_copied_ahead_of_need():
+    """And nothing else of the image; what it writes is in no image."""
+    status, printed, errors = run(
+        textwrap.indent(textwrap.dedent(REHEARSED), "    ").strip(),
+        "[[own(part) for part in parts], ctypes.string_at(parts[1], 1)[0]]",
+    )
+
+    assert (status, errors) == (0, "")
+    assert [json.loads(line) for line in printed] == [[[0, 1 << 20, 0], 1]] * 2

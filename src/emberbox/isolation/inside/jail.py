@@ -35,6 +35,7 @@ import resource
 import select
 import signal
 import socket
+from functools import partial
 
 import extensions
 import leaving
@@ -421,12 +422,16 @@ def _run(template, launch):
         template.plain.go_home(template, launch)
     else:
         os.chdir("/var/task")
+    image, variables = launch["image"], launch["environment"]
     os.environ.clear()
-    os.environ.update(launch["environment"])
+    if image == "resume":
+        # They are for the process that this one becomes.
+        leaving.exit_as_python_does(partial(template.run, image, variables))
+    os.environ.update(variables)
     command = launch["command"] + _entrypoint(launch["entrypoints"])
     if command:
         _execute(command, dict(os.environ))
-    leaving.exit_as_python_does(template.run, launch["image"])
+    leaving.exit_as_python_does(partial(template.run, image))
 
 
 def _entrypoint(places):

@@ -6,11 +6,11 @@ import sys
 import threading
 
 
-def exit_as_python_does(run, image):
+def exit_as_python_does(run):
     """Run to the end of a Python program: threads, exit functions, buffers, status."""
     status = 0
     try:
-        run(image)
+        run()
     except SystemExit as leaving:
         status = leaving.code
         if status is None:

@@ -17,7 +17,7 @@ _REFERENCES = 100
 _STEP, _SMALL_MIN, _SMALL_MAX = 16, 48, 512
 _BLOCKS_MAX = 20_000
 _POOL_BYTES, _POOL_HEADER_BYTES = 16_384, 48
-_LARGE_MAX = 65_536
+_HEAP_LARGEST, _HEAP_SMALL_MAX = 65_536, 1_024
 _FILLINGS = []
 _CODE_PARTS = (
     "co_consts",
@@ -29,6 +29,11 @@ _CODE_PARTS = (
     "co_qualname",
 )
 
+_libc = ctypes.PyDLL(None)
+_libc.malloc.restype = ctypes.c_void_p
+_libc.malloc.argtypes = [ctypes.c_size_t]
+_libc.free.argtypes = [ctypes.c_void_p]
+
 
 def keep_shared():
     """Call it last before the first fork: what is made later is counted as usual."""
@@ -37,6 +42,8 @@ def keep_shared():
         found = _reachable(gc.get_objects())
         _make_immortal(found)
         found.clear()
+    _fill_heap()
+    if _has_immortals():
         _fill_gaps()
     # Collections would touch, and so copy, every page.
     gc.freeze()
@@ -99,8 +106,7 @@ def _fill_gaps():
     """What a sandbox allocates shall lie on pages of its own, not between what is shared.
 
     Python's allocator fills the pools of a size before it begins another one, whose first block
-    lies behind its header. Blocks that are larger are the C library's: those below the end of its
-    heap are gaps.
+    lies behind its header.
     """
     for size in range(_SMALL_MIN, _SMALL_MAX + 1, _STEP):
         for _ in range(_BLOCKS_MAX):
@@ -108,14 +114,22 @@ def _fill_gaps():
             if id(filling) % _POOL_BYTES == _POOL_HEADER_BYTES:
                 break
             _FILLINGS.append(filling)
-    end = id(_block(_LARGE_MAX))
-    size = _LARGE_MAX // 2
-    while size > _SMALL_MAX:
-        filling = _block(size)
-        if id(filling) < end:
-            _FILLINGS.append(filling)
-        else:
-            size //= 2
+
+
+def _fill_heap():
+    """The same for the C library's heap: free blocks below its end are gaps."""
+    take, give_back = _libc.malloc, _libc.free
+    at_end = take(_HEAP_LARGEST)
+    size = _HEAP_LARGEST // 2
+    for _ in range(_BLOCKS_MAX):
+        block = take(size)
+        if block < at_end:
+            continue
+        give_back(block)
+        size = size // 2 if size > _HEAP_SMALL_MAX else size - _STEP
+        if size < _STEP:
+            break
+    give_back(at_end)
 
 
 def _block(size):

@@ -30,14 +30,14 @@ def set_up():
     _STATE["is_set_up"] = True
 
 
-def main(image=""):
+def main(image="", variables=None):
     """Load the handler, then serve invocations until the process is ended.
 
     With `image` the platform has given this process a file at snapstart's descriptor: to "save" an
-    image of itself there, or to "resume" as the one that is there.
+    image of itself there, or to "resume" as the one that is there, with these variables.
     """
     if image == "resume":
-        snapstart.take_up()
+        snapstart.take_up(variables)
     environment = os.environ
     beginning = snapstart.Beginning() if image == "save" else None
     task_root = environment.get("LAMBDA_TASK_ROOT", "/var/task")
@@ -68,7 +68,7 @@ def main(image=""):
         client.init_error(failure)
         sys.exit(1)
     if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == snapstart.INITIALIZATION_TYPE:
-        client = snapstart.pass_snapshot(client, connect, beginning)
+        client = snapstart.pass_snapshot(client, connect, beginning, run_one)
     serve(client, handler)
 
 

@@ -21,7 +21,9 @@ import os
 import struct
 import threading
 
-_PAGE = 4096
+from emberbox_bootstrap.page_map import PAGE as _PAGE
+from emberbox_bootstrap.page_map import PageMap, is_own, is_sole, is_there
+
 _PLACE = 0x2000_0000_0000
 """Where the script is put while it runs: between the program and its libraries, free in both."""
 _SLOT = 2048
@@ -60,20 +62,20 @@ _REPLAY = bytes.fromhex(
     "8b6d18b801000000ffe1bf70000000b8e70000000f05"
 )
 _NR_OPEN, _NR_CLOSE, _NR_MMAP, _NR_MUNMAP, _NR_BRK = 2, 3, 9, 11, 12
-_NR_SIGACTION, _NR_SIGPROCMASK, _NR_PREAD, _NR_SIGALTSTACK = 13, 14, 17, 131
+_NR_SIGACTION, _NR_SIGPROCMASK, _NR_PREAD, _NR_MADVISE, _NR_SIGALTSTACK = 13, 14, 17, 28, 131
 
 _MAP_SHARED, _MAP_PRIVATE, _MAP_FIXED, _MAP_ANONYMOUS, _MAP_NORESERVE = 1, 2, 0x10, 0x20, 0x4000
 _MAP_FIXED_NOREPLACE = 0x100000
 _KEPT = ("[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]")
 _SIG_SETMASK = 2
-_PRESENT_OR_SWAPPED = 0b11 << 62
-_OF_FILE = 1 << 61
+_MADV_POPULATE_WRITE = 23
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _libc.sbrk.restype = ctypes.c_void_p
+_libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
 
 class UnfitError(Exception):
@@ -108,11 +110,13 @@ def mappings(process="self"):
         return [Mapping(line) for line in lines]
 
 
-def capture(descriptor, baseline, facts):
+def capture(descriptor, baseline, facts, rehearse):
     """Write an image of this process to a file: None when done, a text in whoever resumes it.
 
     `baseline` is what `mappings` said before anything ran that a fresh fork of the zygote would not
-    have run; `facts` is what `carrying.look` found. UnfitError if no image can be made.
+    have run; `facts` is what `carrying.look` found. `rehearse` does what whoever resumes will do
+    first, none of which is in the image: the pages that it writes to are copied there at once,
+    which costs less than to be stopped at each. UnfitError if no image can be made.
     """
     if os.uname().machine != "x86_64":
         raise UnfitError("snapshots are made on x86-64 processors only")
@@ -137,7 +141,8 @@ def capture(descriptor, baseline, facts):
         os.close(waiting)
         if not os.read(told, 1):
             raise UnfitError("its fork has ended")
-        _write_image(descriptor, child, baseline, saved, facts)
+        rehearse()
+        _write_image(descriptor, child, baseline, saved, facts, _written_since_fork())
     finally:
         os.close(kept)
         os.close(told)
@@ -203,6 +208,7 @@ class _Script:
         self.calls = []
         self.strings = bytearray()
         self._free = free_descriptor
+        self._writable = []
 
     def call(self, number, *arguments, gives=0):
         self.calls.append((number, *arguments, *(0,) * (6 - len(arguments)), gives))
@@ -214,10 +220,19 @@ class _Script:
         return _Place(at)
 
     def map_image(self, mapping, start, end, offset):
+        if "w" in mapping.rights:
+            self._writable.append((start, end))
         self.call(
             _NR_MMAP, start, end - start, mapping.protection, _MAP_PRIVATE | _MAP_FIXED,
             IMAGE_DESCRIPTOR, offset, gives=start,
         )  # fmt: skip
+
+    def copy_at_once(self, start, end):
+        """As much of this as is of the image."""
+        for begin, stop in self._writable:
+            if start < stop and begin < end:
+                at = max(start, begin)
+                self.call(_NR_MADVISE, at, min(end, stop) - at, _MADV_POPULATE_WRITE)
 
     def map_nothing(self, mapping):
         flags = _MAP_PRIVATE | _MAP_FIXED | _MAP_ANONYMOUS | _MAP_NORESERVE
@@ -264,31 +279,14 @@ class _Pages:
     def __init__(self, descriptor, process):
         self._descriptor = descriptor
         self._memory = os.open("/proc/%d/mem" % process, os.O_RDONLY)
-        self._pagemap = os.open("/proc/%d/pagemap" % process, os.O_RDONLY)
+        self.map = PageMap(process)
         self._buffer = memoryview(bytearray(_CHUNK))
         self.end = 4 * _PAGE
         self.stored = 0
 
     def close(self):
         os.close(self._memory)
-        os.close(self._pagemap)
-
-    def runs(self, mapping, wanted):
-        """(start, end) of each run of pages whose word in the page map is wanted."""
-        first, count = mapping.start // _PAGE, (mapping.end - mapping.start) // _PAGE
-        begun = None
-        for block in range(0, count, 65536):
-            size = min(65536, count - block)
-            words = memoryview(os.pread(self._pagemap, 8 * size, 8 * (first + block))).cast("Q")
-            for number, word in enumerate(words, first + block):
-                if wanted(word):
-                    if begun is None:
-                        begun = number
-                elif begun is not None:
-                    yield begun * _PAGE, number * _PAGE
-                    begun = None
-        if begun is not None:
-            yield begun * _PAGE, mapping.end
+        self.map.close()
 
     def reserve(self, length):
         """Room for that much; its offset in the image."""
@@ -310,7 +308,21 @@ class _Pages:
             self.stored += got
 
 
-def _write_image(descriptor, process, baseline, saved, facts):
+def _written_since_fork():
+    """(start, end) of what this process has written to since it forked, as far as it could share;
+    nothing where the kernel cannot copy pages before they are written."""
+    found = []
+    pages = PageMap("self")
+    for mapping in mappings():
+        if mapping.rights.startswith("rw-p") and mapping.path != "[stack]":
+            found += pages.runs(mapping.start, mapping.end, is_sole)
+    pages.close()
+    if found and _libc.madvise(found[0][0], _PAGE, _MADV_POPULATE_WRITE):
+        return []
+    return found
+
+
+def _write_image(descriptor, process, baseline, saved, facts, soon_written):
     script = _Script(facts["free"])
     pages = _Pages(descriptor, process)
     try:
@@ -327,6 +339,8 @@ def _write_image(descriptor, process, baseline, saved, facts):
             opened = _add(script, pages, mapping, known, opened)
         if opened is not None:
             script.close()
+        for start, end in soon_written:
+            script.copy_at_once(start, end)
         for number, action in facts["actions"]:
             script.call(_NR_SIGACTION, number, script.string(action), 0, 8)
         if facts["stack"]:
@@ -372,29 +386,32 @@ def _add(script, pages, mapping, known, opened):
         script.map_nothing(mapping)
         return opened
     if is_of_file:
-        if opened != mapping.path:
-            if opened is not None:
-                script.close()
-            script.open(mapping.path)
-        script.map_file(mapping)
-        if "p" in mapping.rights:
-            _lay_over(script, pages, mapping)
-        return mapping.path
+        whole = [(mapping.start, mapping.end)]
+        own = list(pages.map.runs(*whole[0], is_own)) if "p" in mapping.rights else []
+        if own != whole:
+            if opened != mapping.path:
+                if opened is not None:
+                    script.close()
+                script.open(mapping.path)
+                opened = mapping.path
+            script.map_file(mapping)
+        _lay_over(script, pages, mapping, own)
+        return opened
     _map_from_image(script, pages, mapping)
     return opened
 
 
 def _copy(script, pages, mapping):
     """The stack stays what it is to the kernel: its pages are read into it."""
-    for start, end in pages.runs(mapping, _is_there):
+    for start, end in pages.map.runs(mapping.start, mapping.end, is_there):
         at = pages.reserve(end - start)
         pages.store(start, end, at)
         script.call(_NR_PREAD, IMAGE_DESCRIPTOR, start, end - start, at, gives=end - start)
 
 
-def _lay_over(script, pages, mapping):
+def _lay_over(script, pages, mapping, own):
     """What was written to a private mapping of a file covers the file."""
-    for start, end in pages.runs(mapping, _is_own):
+    for start, end in own:
         at = pages.reserve(end - start)
         pages.store(start, end, at)
         script.map_image(mapping, start, end, at)
@@ -406,17 +423,9 @@ def _map_from_image(script, pages, mapping):
     if mapping.inode:
         pages.store(start, end, at)
     else:
-        for begin, stop in pages.runs(mapping, _is_there):
+        for begin, stop in pages.map.runs(mapping.start, mapping.end, is_there):
             pages.store(begin, stop, at + begin - start)
     script.map_image(mapping, start, end, at)
-
-
-def _is_there(word):
-    return word & _PRESENT_OR_SWAPPED
-
-
-def _is_own(word):
-    return word & _PRESENT_OR_SWAPPED and not word & _OF_FILE
 
 
 def _is_file(mapping):

@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 
-from emberbox_bootstrap import carrying, memory_image
+from emberbox_bootstrap import carrying, memory_image, rehearsal
 from emberbox_bootstrap.context import learn_environment
 from emberbox_bootstrap.failures import report_init
 from emberbox_bootstrap.logs import log_failure
@@ -34,23 +34,27 @@ class Beginning:
         self.environment = dict(os.environ)
 
 
-def take_up():
-    """Become the process of the image that this one was given; does not return."""
+def take_up(variables):
+    """Become the process of the image that this one was given; does not return.
+
+    The variables are for that process.
+    """
     try:
         facts = memory_image.read_facts()
         if facts["tmp"]:
             _unpack_tmp()
         carrying.take_up(facts)
-        memory_image.resume(json.dumps(dict(os.environ)).encode("utf-8", "surrogateescape"))
+        memory_image.resume(json.dumps(variables).encode("utf-8", "surrogateescape"))
     except Exception as error:
         os.write(2, ("%s: %s\n" % (type(error).__name__, error)).encode("utf-8", "replace"))
     os._exit(memory_image.EXIT_BROKEN)
 
 
-def pass_snapshot(client, connect, beginning):
+def pass_snapshot(client, connect, beginning, run_one):
     """What stands between initialisation and the first invocation; the client to go on with.
 
-    Without a beginning this process is no template: the hooks run around nothing.
+    Without a beginning this process is no template: the hooks run around nothing. `run_one` is how
+    an invocation will be run.
     """
     _run_hooks(client, _take_before_hooks, _BEFORE_ERROR, _BEFORE_STATUS, client.init_error)
     if beginning is None:
@@ -58,17 +62,27 @@ def pass_snapshot(client, connect, beginning):
     else:
         client.restore_next("saving")
         client.close()
-        client = _pass_through_image(connect, beginning)
+        client = _pass_through_image(connect, beginning, run_one)
     _run_hooks(client, _after_hooks, _AFTER_ERROR, _AFTER_STATUS, client.restore_error)
     return client
 
 
-def _pass_through_image(connect, beginning):
+def _pass_through_image(connect, beginning, run_one):
     verdict = "saved"
+
+    def rehearse():
+        variables = json.loads(json.dumps(dict(os.environ)))
+        _renew_variables(variables, beginning.environment)
+        _renew_randomness()
+        learn_environment()
+        rehearsal.rehearse(run_one)
+
     try:
         facts = carrying.look(beginning.actions)
         facts["tmp"] = _pack_tmp()
-        text = memory_image.capture(memory_image.IMAGE_DESCRIPTOR, beginning.mappings, facts)
+        text = memory_image.capture(
+            memory_image.IMAGE_DESCRIPTOR, beginning.mappings, facts, rehearse
+        )
         if text is not None:
             _renew(json.loads(text), beginning.environment)
             return connect()
@@ -84,14 +98,23 @@ def _pass_through_image(connect, beginning):
 
 def _renew(environment, before):
     """What two environments must not have in common."""
+    _renew_variables(environment, before)
+    ctypes.pythonapi.PyOS_AfterFork_Child()
+    threading.main_thread()._set_native_id()  # noqa: SLF001 - as its own fork handler does
+    _renew_randomness()
+    learn_environment()
+
+
+def _renew_variables(environment, before):
     for name, value in environment.items():
         if before.get(name) != value:
             os.environ[name] = value
     for name in before:
         if name not in environment:
             os.environ.pop(name, None)
-    ctypes.pythonapi.PyOS_AfterFork_Child()
-    threading.main_thread()._set_native_id()  # noqa: SLF001 - as its own fork handler does
+
+
+def _renew_randomness():
     random.seed()
     ssl = sys.modules.get("_ssl")
     if ssl is not None:
@@ -99,7 +122,6 @@ def _renew(environment, before):
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()
-    learn_environment()
 
 
 def _take_before_hooks():
