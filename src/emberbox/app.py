@@ -7,7 +7,6 @@ import asyncio
 import resource
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 
 from emberbox.clock import Clock, SystemClock
@@ -45,6 +44,7 @@ from emberbox.parts.spans import open_spans, span_events
 from emberbox.parts.topic_rights import topic_rights
 from emberbox.parts.traces import open_traces
 from emberbox.parts.usage import open_usage, recursion_counter, throttle_counter
+from emberbox.records import dataclass
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.settings import AuthMode, Settings
 from emberbox.storage.catalog import CatalogWriter, FunctionCatalog

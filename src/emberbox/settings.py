@@ -1,9 +1,11 @@
 """The settings of a server; the only reader of the process environment."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from pathlib import Path
+
+from emberbox.records import dataclass
 
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_REGION = "us-east-1"

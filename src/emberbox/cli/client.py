@@ -9,7 +9,6 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,6 +16,7 @@ import click
 
 from emberbox.cli.connection import Connection
 from emberbox.cli.endpoint import ACCESS_KEY, Endpoint
+from emberbox.records import dataclass
 
 _TIMEOUT_S = 905.0
 _NOT_FOUND, _UNREACHABLE, _CONFLICT, _FAILED = 3, 4, 5, 1

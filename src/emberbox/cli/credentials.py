@@ -6,11 +6,13 @@ purpose, by variables of ours or by a profile: what somebody has for AWS is neve
 
 import configparser
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 import click
+
+from emberbox.records import dataclass
 
 ID_VARIABLE: Final = "EMBERBOX_ACCESS_KEY_ID"
 SECRET_VARIABLE: Final = "EMBERBOX_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable

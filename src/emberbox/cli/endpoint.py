@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import click
 
 from emberbox.cli.credentials import Credentials, given
+from emberbox.records import dataclass
 from emberbox.settings import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_REGION
 
 DEFAULT_URL = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"

@@ -8,10 +8,12 @@ import asyncio
 import math
 import ssl
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import SplitResult
 
 import httptools
+
+from emberbox.records import dataclass
 
 _DIGITS = 3
 _THROTTLED = 429

@@ -2,13 +2,14 @@
 
 import os
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from emberbox.environment.plan import Plan
 from emberbox.isolation.sandbox import Addresses, Launch
 from emberbox.model.function import FunctionVersion
 from emberbox.model.initialization import Initialization, init_timeout_s
 from emberbox.model.limits import RESTORE_TIMEOUT_S
+from emberbox.records import dataclass
 
 
 class Image:

@@ -7,7 +7,6 @@ changed, and runs invocations on them.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -31,6 +30,7 @@ from emberbox.model.invocation import Invocation, Outcome
 from emberbox.model.provisioned import Allocation
 from emberbox.model.report import Measurement
 from emberbox.model.xray.segments import Segment
+from emberbox.records import dataclass
 from emberbox.telemetry.logs import LogSink
 
 _TICK_S = 1.0

@@ -1,11 +1,11 @@
 """How environments of one function version are made, as decided for this host."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from emberbox.isolation.sandbox import Addresses, Launch, Limits, Trees
 from emberbox.model.function import FunctionVersion, opt_name
 from emberbox.model.initialization import Initialization
+from emberbox.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

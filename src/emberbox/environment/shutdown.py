@@ -7,7 +7,6 @@ Source: "Shutdown phase" in "Using the Lambda Extensions API" of AWS's guide.
 import asyncio
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import orjson
 
@@ -15,6 +14,7 @@ from emberbox.clock import Clock
 from emberbox.environment.extension_states import ExtensionState
 from emberbox.environment.extensions import SHUTDOWN, Extensions
 from emberbox.isolation.sandbox import Sandbox
+from emberbox.records import dataclass
 
 INTERNAL_S = 0.5
 EXTERNAL_S = 2.0

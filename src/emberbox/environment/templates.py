@@ -9,7 +9,6 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from emberbox.clock import Clock
@@ -24,6 +23,7 @@ from emberbox.isolation.sandbox import Sandbox
 from emberbox.model.function import FunctionVersion
 from emberbox.model.initialization import Initialization
 from emberbox.model.snapstart import Optimization
+from emberbox.records import dataclass
 from emberbox.telemetry.logs import LogSink
 
 _AT_ONCE = 4

@@ -1,7 +1,7 @@
 """What a request gives as code, and a function with it: a package, an object in S3, a directory."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from emberbox.functions.code import CodeSource
@@ -9,6 +9,7 @@ from emberbox.functions.hot_reload import HotDirectories, with_directory
 from emberbox.model.configuration import invalid
 from emberbox.model.function import CodeObject, FunctionVersion
 from emberbox.model.request import Params, RequestContext
+from emberbox.records import dataclass
 from emberbox.storage.packages import Package, PackageStore
 
 _NO_PACKAGE: Final = Package("", "", 0, 0)

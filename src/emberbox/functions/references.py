@@ -1,6 +1,6 @@
 """Which function a request means: names and ARNs in all their forms, with or without qualifier."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid, validation_error
@@ -12,6 +12,7 @@ from emberbox.model.names import (
     parse_function_reference,
 )
 from emberbox.model.request import Params, RequestContext
+from emberbox.records import dataclass
 from emberbox.storage.catalog import FunctionKey
 
 _NAME_MAX = 64

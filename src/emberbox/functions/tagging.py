@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from emberbox.functions.absent import no_such_resource
@@ -12,6 +12,7 @@ from emberbox.model.configuration import check_tag_keys, check_tags, invalid
 from emberbox.model.function import FunctionVersion
 from emberbox.model.mapping import EventSourceMapping
 from emberbox.model.request import Operation, Params, RequestContext
+from emberbox.records import dataclass
 from emberbox.storage.account_resources import (
     AccountResource,
     AccountResourceStore,

@@ -7,7 +7,7 @@ client's request is a page's, or gets a short text that says what this server is
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -62,6 +62,7 @@ from emberbox.gateway.uploads import Upload
 from emberbox.gateway.wire import HttpRequest, HttpResponse
 from emberbox.model.request import Service
 from emberbox.model.span_attributes import Asked as SpanAsked
+from emberbox.records import dataclass
 
 log = logging.getLogger("emberbox.gateway")
 

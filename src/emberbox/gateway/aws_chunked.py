@@ -5,10 +5,10 @@ Every SDK sends it for S3 uploads by default. Signatures are read here and verif
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from emberbox.errors import CallerError
+from emberbox.records import dataclass
 
 _LINE_MAX: Final = 4_096
 TRAILERS_MAX: Final = 16

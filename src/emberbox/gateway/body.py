@@ -2,13 +2,14 @@
 
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from emberbox.errors import CallerError
 from emberbox.gateway.aws_chunked import unwrap
 from emberbox.gateway.wire import HttpRequest
 from emberbox.model.limits import REQUEST_MAX_BYTES
+from emberbox.records import dataclass
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 

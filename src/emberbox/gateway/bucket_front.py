@@ -4,7 +4,6 @@ Buckets without one are kept from pages of other sites, as everything else on th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -13,6 +12,7 @@ from emberbox.errors import CallerError
 from emberbox.gateway.hosts import bucket_of_signed_s3
 from emberbox.gateway.wire import HttpRequest, HttpResponse
 from emberbox.model.s3_cors import answered, asked_headers, matching, preflight
+from emberbox.records import dataclass
 
 RulesOf = Callable[[str], Sequence[Mapping[str, Any]] | None]
 """The CORS rules of a bucket by its name, empty for none; None if there is no such bucket."""

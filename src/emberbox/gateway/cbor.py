@@ -5,12 +5,12 @@ Timestamps are tag 1; a decoder that meets one gives the number it holds.
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from emberbox.gateway.scalars import to_epoch
 from emberbox.gateway.wire import DEPTH_MAX, MalformedError, OutputError
+from emberbox.records import dataclass
 
 _INDEFINITE: Final = 31
 _BREAK: Final = 0xFF

@@ -6,7 +6,6 @@ keep, which is why the dependency is held to one minor version and a test drives
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
 from typing import Any, cast
@@ -21,6 +20,7 @@ from emberbox.gateway.invoke_call import InvokeCall, match_invoke
 from emberbox.gateway.sending import ABORT
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.model.invocation import Flow
+from emberbox.records import dataclass
 
 _HEAD_MAX = 1 << 20
 _KEEP_ALIVE_S = 75

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from emberbox.errors import CallerError, PlatformError
 from emberbox.gateway.access.needs import Need
@@ -29,6 +29,7 @@ from emberbox.model.request import (
     Service,
 )
 from emberbox.model.trace import from_traceparent, is_trace
+from emberbox.records import dataclass
 
 log = logging.getLogger("emberbox.gateway")
 

@@ -5,11 +5,12 @@ the same shape of the model, which knows the status and how the message member i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from emberbox.errors import CallerError
 from emberbox.gateway.shapes import ServiceModel, Shape
+from emberbox.records import dataclass
 
 SERVER_FAULT: Final = 500
 

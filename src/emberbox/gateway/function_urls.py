@@ -7,7 +7,6 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,6 +28,7 @@ from emberbox.model.spans import traceparent_of
 from emberbox.model.trace import from_traceparent, is_trace
 from emberbox.model.url_event import BadQueryError, Signer, UrlRequest, event_of
 from emberbox.model.url_response import BadResponseError, HttpAnswer, answer_of
+from emberbox.records import dataclass
 
 log = logging.getLogger("emberbox.gateway")
 

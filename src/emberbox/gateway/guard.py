@@ -6,7 +6,7 @@ besides. An open server has no guard.
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 from emberbox.clock import Clock
@@ -35,6 +35,7 @@ from emberbox.model.policy.evaluation import Decision, Request
 from emberbox.model.policy.principals import ANONYMOUS, Kind
 from emberbox.model.policy.wording import denial
 from emberbox.model.request import Params
+from emberbox.records import dataclass
 
 SKEW_S: Final = 300.0
 S3_SKEW_S: Final = 900.0

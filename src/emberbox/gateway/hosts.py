@@ -1,9 +1,10 @@
 """What a Host header can say: a service, an S3 bucket, a function URL or an API."""
 
 import ipaddress
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from emberbox.records import dataclass
 
 _ENDPOINTS: Final = {
     "lambda": "lambda",

@@ -1,6 +1,5 @@
 """The guard's questions on the way of an invocation: at once where it can be, else with waiting."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -10,6 +9,7 @@ from emberbox.gateway.guard import Circumstances, Guard, Wire
 from emberbox.gateway.sigv4_request import Claim, Fault, SignatureError
 from emberbox.identity.callers import Caller
 from emberbox.invoke.frontdoor import InvokeRequest
+from emberbox.records import dataclass
 
 _ARNS: Final = 4_096
 _LAMBDA: Final = b"lambda"

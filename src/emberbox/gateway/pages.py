@@ -6,10 +6,11 @@ the front its host name has (`lambda-url`, `execute-api`).
 
 import re
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from emberbox.gateway.request_spans import RequestSpan
+from emberbox.records import dataclass
 
 OWN_PREFIX: Final = "/_emberbox/"
 """Paths of ours: a page below it is served whatever the request's signature says."""

@@ -10,7 +10,6 @@ import hmac
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,6 +22,7 @@ from emberbox.gateway.sigv4_request import signature, signing_key
 from emberbox.gateway.uploads import too_large
 from emberbox.gateway.wire import HttpRequest, HttpResponse
 from emberbox.gateway.xml_values import escape
+from emberbox.records import dataclass
 
 TYPE: Final = "multipart/form-data"
 

@@ -1,7 +1,6 @@
 """An upload by an HTML form, read as far as its file: who has signed it, and what it stands for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from emberbox.errors import CallerError
@@ -19,6 +18,7 @@ from emberbox.gateway.post_form import (
 from emberbox.gateway.uploads import UPLOAD_MAX_BYTES
 from emberbox.gateway.wire import HttpRequest, HttpResponse
 from emberbox.identity.callers import Caller
+from emberbox.records import dataclass
 
 _TOKEN: Final = "x-amz-security-token"  # noqa: S105 - the name of a field
 

@@ -4,7 +4,7 @@ Older clients of SQS and CloudWatch speak it too.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from emberbox.errors import CallerError
@@ -15,6 +15,7 @@ from emberbox.gateway.sqs_query import add_queue_url
 from emberbox.gateway.wire import Call, HttpRequest, HttpResponse, UnreadableError
 from emberbox.gateway.xml_values import encode_fields, escape
 from emberbox.model.request import Params
+from emberbox.records import dataclass
 
 _PARTS_MAX: Final = 64
 _INDEX_DIGITS: Final = 6

@@ -6,12 +6,12 @@ win over those without, because several operations may share a method and a path
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
 from emberbox.gateway.shapes import OperationModel, ServiceModel
 from emberbox.gateway.wire import HttpRequest
+from emberbox.records import dataclass
 
 _LABEL: Final = re.compile(r"\{([^}]+)\}")
 

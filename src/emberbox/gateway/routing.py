@@ -6,7 +6,7 @@ Action, the path of Smithy's RPC, host name, and for Lambda the date its paths b
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
@@ -19,6 +19,7 @@ from emberbox.gateway.rest_routes import RestRoutes
 from emberbox.gateway.shapes import ServiceModel, UnknownOperationError
 from emberbox.gateway.sigv4_scope import Scope
 from emberbox.gateway.wire import Call, HttpRequest, UnreadableError
+from emberbox.records import dataclass
 
 SIGNING_NAMES: Final = {
     "lambda": "lambda",

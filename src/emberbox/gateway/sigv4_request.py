@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -17,6 +16,8 @@ from functools import lru_cache
 from posixpath import normpath
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
+
+from emberbox.records import dataclass
 
 ALGORITHM: Final = b"AWS4-HMAC-SHA256"
 UNSIGNED: Final = b"UNSIGNED-PAYLOAD"

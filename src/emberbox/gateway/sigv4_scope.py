@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from emberbox.records import dataclass
 
 _CREDENTIAL: Final = re.compile(
     rb"Credential=([^/,\s]{1,128})/\d{8}/([A-Za-z0-9-]{1,40})/([A-Za-z0-9-]{1,64})/aws4_request"

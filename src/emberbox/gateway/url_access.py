@@ -5,7 +5,6 @@ Source: "Control access to Lambda function URLs" of AWS's guide. Two rights are 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -24,6 +23,7 @@ from emberbox.model.policy.documents import Policy
 from emberbox.model.policy.evaluation import Policies, Request, decide
 from emberbox.model.policy.principals import root
 from emberbox.model.url_event import Signer
+from emberbox.records import dataclass
 
 NONE: Final = "NONE"
 

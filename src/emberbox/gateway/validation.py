@@ -4,7 +4,6 @@ The wording is AWS's, down to the punctuation: people and tools match on it.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from emberbox.errors import CallerError
 from emberbox.gateway.patterns import matches
 from emberbox.gateway.shapes import OperationModel, ServiceModel, Shape
 from emberbox.model.request import Params
+from emberbox.records import dataclass
 
 EXEMPT: Final[Mapping[str, frozenset[str]]] = {
     "lambda": frozenset({"Runtime"}),

@@ -1,7 +1,7 @@
 """HTTP requests and answers as the codecs see them, and what a codec is."""
 
 from collections.abc import AsyncIterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from emberbox.gateway.failures import Failure
 from emberbox.gateway.shapes import OperationModel, ServiceModel
 from emberbox.model.request import Params
+from emberbox.records import dataclass
 
 DEPTH_MAX: Final = 128
 """Levels of nesting that are read or written; DynamoDB allows 32 of its own, two of ours each."""

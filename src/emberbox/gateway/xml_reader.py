@@ -1,10 +1,11 @@
 """An XML reader for hostile input: no document types, no entities, limited depth and size."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from xml.parsers import expat
 
 from emberbox.gateway.wire import DEPTH_MAX, MalformedError
+from emberbox.records import dataclass
 
 _ELEMENTS_MAX: Final = 200_000
 

@@ -5,7 +5,6 @@ function, those who deliver events for the policy of the function they deliver t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -23,6 +22,7 @@ from emberbox.model.policy.evaluation import (
 )
 from emberbox.model.policy.principals import Kind as Who
 from emberbox.model.policy.principals import Principal
+from emberbox.records import dataclass
 from emberbox.storage.database import Change
 from emberbox.storage.grants import AWS_POLICIES
 from emberbox.storage.identities import IdentityStore

@@ -8,7 +8,6 @@ import hashlib
 import secrets
 from base64 import b32encode, b64encode
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from math import inf
 
 from emberbox.clock import Clock
@@ -16,6 +15,7 @@ from emberbox.identity.sealing import Sealer
 from emberbox.identity.sessions import Sessions
 from emberbox.model.access_keys import FREE_BITS, LONG_TERM, access_key_id
 from emberbox.model.policy.principals import Kind, Principal, root
+from emberbox.records import dataclass
 from emberbox.storage.database import Change
 from emberbox.storage.identities import IdentityStore
 from emberbox.storage.identity_database import CHANGED

@@ -4,9 +4,10 @@ import hashlib
 import json
 from base64 import b32encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from emberbox.records import dataclass
 
 CREATED = 1_417_392_000.0
 """When they are said to have been made: the first of December 2014, in seconds since the epoch."""

@@ -11,7 +11,6 @@ import base64
 import hmac
 import logging
 import secrets
-from dataclasses import dataclass
 from itertools import islice
 from math import floor
 
@@ -22,6 +21,7 @@ from emberbox.model.access_keys import (
     access_key_id,
     parse_access_key_id,
 )
+from emberbox.records import dataclass
 from emberbox.storage.sessions import NO_LIMITS, Limits, Session, SessionStore
 
 _TAG_BITS = 12

@@ -7,13 +7,13 @@ configuration says, over https, or http on this machine, bounded in size and tim
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from emberbox.clock import Clock
+from emberbox.records import dataclass
 from emberbox.storage.identity_records import Provider
 
 if TYPE_CHECKING:

@@ -1,10 +1,11 @@
 """Which event runs next: a lane for each function, served in turn."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 
 from emberbox.model.async_invocation import may_start
+from emberbox.records import dataclass
 from emberbox.storage.event_queue import Lane, Room, Stored
 
 WINDOW_EVENTS = 256

@@ -1,8 +1,9 @@
 """Control group hierarchies as the kernel shows them; reading and writing their files."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from emberbox.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

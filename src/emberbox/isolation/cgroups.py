@@ -8,7 +8,6 @@ by `Abilities`, never guessed later.
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from emberbox.isolation.cgroup_files import Mount, members, own_place, parse_mou
 from emberbox.isolation.cgroup_groups import V1Cgroup, V2Cgroup
 from emberbox.isolation.cgroup_owners import adopt, remove_tree, sweep_family
 from emberbox.isolation.sandbox import Limits
+from emberbox.records import dataclass
 
 _V1_CONTROLLERS = ("memory", "cpu", "pids", "freezer")
 _V2_CONTROLLERS = ("memory", "cpu", "pids")

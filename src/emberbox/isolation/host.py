@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from emberbox.isolation.cgroup_files import Mount, own_place, parse_mounts
 from emberbox.isolation.cgroup_owners import is_alive
 from emberbox.isolation.scratch_disk import ScratchDisks
 from emberbox.isolation.seccomp import build_filter, machine
+from emberbox.records import dataclass
 
 # mount_setattr came with 5.12, cgroup.kill with 5.14.
 KERNEL_MINIMUM = (5, 14)

@@ -4,12 +4,12 @@ A rule without I/O: what was found on the host comes in as `Ground`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
 from emberbox.errors import PlatformError
+from emberbox.records import dataclass
 
 
 class Level(Enum):

@@ -7,8 +7,9 @@ time is announced through `SandboxEvents`.
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from emberbox.records import dataclass
 
 CPU_PERIOD_S = 0.1
 """Processor shares are accounted over periods of this length, in seconds."""

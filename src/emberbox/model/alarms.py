@@ -4,8 +4,9 @@ Source: "Using Amazon CloudWatch alarms", evaluation and treatment of missing da
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from emberbox.records import dataclass
 
 
 class AlarmState(Enum):

@@ -5,12 +5,13 @@ weighted aliases.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid, validation_error
 from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST, function_arn
+from emberbox.records import dataclass
 
 _PARTS = 1_000_000
 _ADDITIONAL_MAX = 1

@@ -4,9 +4,10 @@ It goes when that goes. Its form is the business of the operations that make it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from emberbox.records import dataclass
 
 
 class Kind(Enum):

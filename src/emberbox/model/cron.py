@@ -8,10 +8,11 @@ such day of the month. Source: "Cron expressions" of the EventBridge Scheduler g
 import calendar
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final
+
+from emberbox.records import dataclass
 
 _FIELDS: Final = 6
 _YEARS: Final = (1970, 2199)

@@ -4,10 +4,11 @@ Source: "Specification: Embedded metric format" of CloudWatch's guide.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
+
+from emberbox.records import dataclass
 
 MARK = b'"_aws"'
 LINE_MAX_BYTES = 1_048_576

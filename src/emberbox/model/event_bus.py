@@ -6,11 +6,12 @@ of Amazon EventBridge, and "Events" of its guide.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from emberbox.errors import CallerError
+from emberbox.records import dataclass
 
 DEFAULT: Final = "default"
 ENTRIES_MAX_BYTES: Final = 1_048_576

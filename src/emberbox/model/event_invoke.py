@@ -6,12 +6,12 @@ invocation.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from emberbox.model.async_invocation import AGE_MAX_DEFAULT_S, RETRIES_DEFAULT
 from emberbox.model.configuration import invalid
 from emberbox.model.names import BadNameError, FunctionReference, parse_function_reference
+from emberbox.records import dataclass
 
 _SUCCESS: Final = frozenset({"sqs", "sns", "events", "lambda"})
 _FAILURE: Final = _SUCCESS | {"s3"}

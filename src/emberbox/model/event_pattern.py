@@ -12,11 +12,11 @@ SNS everywhere, compares them as numbers.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
 from emberbox.model.event_tests import ABSENT, PatternError, Test, operator_test, plain_test
+from emberbox.records import dataclass
 
 _OR: Final = "$or"
 _OR_MIN: Final = 2

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final
 
 from emberbox.machine import Table
 from emberbox.model import limits
 from emberbox.model.names import LATEST, PUBLISHED, function_arn
+from emberbox.records import dataclass
 
 PUBLISHED_NUMBER: Final = 10**17
 """Where `$LATEST.PUBLISHED` stands among versions in order: last. SQL spells it out."""

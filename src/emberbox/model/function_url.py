@@ -5,10 +5,10 @@ Source: API reference of Lambda (FunctionUrlConfig) and the guide's pages on fun
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from emberbox.model.configuration import invalid, validation_error
+from emberbox.records import dataclass
 
 PATH: Final = "/_emberbox/url/"
 """What the path of a function URL begins with. Its host, `<id>.lambda-url.<region>.<any>`, does as

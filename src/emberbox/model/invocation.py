@@ -4,8 +4,9 @@ A function that fails is not an error of the platform: its failure is an `Outcom
 """
 
 import json
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from emberbox.records import dataclass
 
 
 class Flow(Protocol):

@@ -7,12 +7,12 @@ pages on layers. The texts of errors are the service's own.
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import invalid
 from emberbox.model.function import CodeObject, FunctionVersion, Layer
 from emberbox.model.limits import UNZIPPED_MAX_BYTES
+from emberbox.records import dataclass
 
 LAYERS_MAX = 5
 POLICY_MAX_BYTES = 20_480

@@ -7,9 +7,10 @@ Events travel in slices (what one stream said in one turn of the event loop), ar
 import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import NamedTuple
+
+from emberbox.records import dataclass
 
 SPAN_MS = 60_000
 """No chunk holds events further apart than this, which bounds what a read must look at."""

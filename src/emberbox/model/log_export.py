@@ -3,12 +3,12 @@
 Source: CloudWatch Logs user guide, "Exporting log data to Amazon S3".
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from emberbox.machine import Machine, Table
+from emberbox.records import dataclass
 
 PREFIX: Final = "exportedlogs"
 """Where objects go whose export says nothing."""

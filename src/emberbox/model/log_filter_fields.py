@@ -6,9 +6,9 @@ patterns to match terms in space-delimited log events".
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from emberbox.model.log_filter_values import Reader
+from emberbox.records import dataclass
 
 _NAME = re.compile(r"[\w.$-]+")
 _BARE = re.compile(r'[^\s"%,&|\]\[=<>!]+')

@@ -5,12 +5,12 @@ Source: CloudWatch Logs user guide, "Using filter patterns to match terms in JSO
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from emberbox.model.log_filter_values import Reader
+from emberbox.records import dataclass
 
 _DEPTH_MAX = 32
 _WILDCARDS_MAX = 3

@@ -6,7 +6,6 @@ Source: CloudWatch Logs user guide, "Configuring metric values for a metric filt
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from emberbox.model.log_filter import compile_filter
@@ -14,6 +13,7 @@ from emberbox.model.log_filter_fields import FieldsPattern
 from emberbox.model.log_filter_json import JsonPattern, compile_selector
 from emberbox.model.log_filter_values import FilterError, number_of
 from emberbox.model.metrics import Dimension, SeriesKey, sorted_dimensions
+from emberbox.records import dataclass
 
 DIMENSIONS_MAX: Final = 3
 

@@ -7,7 +7,8 @@ hang. Source: CloudWatch Logs user guide, "Supported regular expressions (regex)
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from emberbox.records import dataclass
 
 STATES_MAX = 1_000
 _CACHED_MAX = 1_000

@@ -5,12 +5,13 @@ source mappings.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Any
 
 from emberbox.machine import Machine, Table
 from emberbox.model.names import function_arn
+from emberbox.records import dataclass
 
 
 class MappingState(Enum):

@@ -6,8 +6,10 @@ Source: "CloudWatch concepts" and "CloudWatch statistics definitions" of AWS's g
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
+
+from emberbox.records import dataclass
 
 DISTINCT_MAX = 128
 """Distinct values that a point keeps exactly; with more, values are kept to three digits."""

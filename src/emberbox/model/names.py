@@ -4,7 +4,8 @@ Source: API reference of Lambda ("Name formats") and the patterns of botocore's 
 """
 
 import re
-from dataclasses import dataclass
+
+from emberbox.records import dataclass
 
 LATEST = "$LATEST"
 PUBLISHED = "$LATEST.PUBLISHED"

@@ -6,7 +6,6 @@ Amazon SNS messages".
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -14,6 +13,7 @@ from urllib.parse import urlencode
 import orjson
 
 from emberbox.model.topic import Publication, Subscription
+from emberbox.records import dataclass
 
 _VERSION: Final = "2010-03-31"
 CONFIRMATION: Final = "SubscriptionConfirmation"

@@ -8,9 +8,10 @@ directory or a symbolic link that stays inside.
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from emberbox.model.limits import PACKAGE_MAX_ENTRIES
+from emberbox.records import dataclass
 
 PATH_MAX_BYTES = 1_024
 NAME_MAX_BYTES = 255

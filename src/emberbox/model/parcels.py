@@ -3,9 +3,11 @@
 Source: "Retry policy and dead-letter queues" of the EventBridge guide, and the same of Scheduler's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, Final
+
+from emberbox.records import dataclass
 
 RETRIES_DEFAULT: Final = 185
 AGE_DEFAULT_S: Final = 86_400

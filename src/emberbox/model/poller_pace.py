@@ -5,8 +5,9 @@ Source: Lambda guide, "Scaling for SQS event source mappings" and "provisioned m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from emberbox.records import dataclass
 
 _START: Final = 5
 _IDLE: Final = 2

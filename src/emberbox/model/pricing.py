@@ -6,10 +6,11 @@ Source: AWS Lambda pricing, region us-east-1; the table is `prices.json` beside 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
+
+from emberbox.records import dataclass
 
 _MB_PER_GB = 1_024
 _HOURS_PER_MONTH = 730

@@ -7,10 +7,10 @@ the service's own.
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from emberbox.errors import CallerError
+from emberbox.records import dataclass
 
 MESSAGE_MAX_BYTES: Final = 1_048_576
 VISIBILITY_MAX_S: Final = 43_200

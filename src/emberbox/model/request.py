@@ -1,10 +1,11 @@
 """What every operation of every service receives and gives back."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from emberbox.model.policy.principals import Principal
+from emberbox.records import dataclass
 
 Params = dict[str, Any]
 """A validated request as botocore shapes it: member names of the model, blobs as bytes, timestamps

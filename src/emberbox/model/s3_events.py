@@ -5,10 +5,11 @@ Source: S3 user guide, "Event message structure" and "EventBridge event message 
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote_plus
+
+from emberbox.records import dataclass
 
 BUS: Final = "eventbridge"
 """The target that stands for the default bus of the bucket's account."""

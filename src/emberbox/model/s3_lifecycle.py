@@ -6,10 +6,11 @@ end. Source: S3 user guide, "Lifecycle configuration elements" and "Managing obj
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, Final
+
+from emberbox.records import dataclass
 
 _DAY_S: Final = 86_400
 

@@ -5,13 +5,13 @@ Times are seconds since the epoch. Source: "Schedule types in EventBridge Schedu
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from emberbox.model.cron import Cron, ScheduleError, parse_cron
+from emberbox.records import dataclass
 
 _WHOLE: Final = re.compile(r"(rate|cron|at)\((.*)\)\Z", re.DOTALL)
 _RATE: Final = re.compile(r"(\d{1,9})\s+(minute|hour|day)(s?)\Z", re.ASCII)

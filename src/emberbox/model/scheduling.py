@@ -6,12 +6,13 @@ and the user guide of EventBridge Scheduler.
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from emberbox.model.event_bus import wire_time
 from emberbox.model.parcels import AGE_DEFAULT_S, RETRIES_DEFAULT, Parcel
 from emberbox.model.schedules import parse_expression
+from emberbox.records import dataclass
 
 DEFAULT_GROUP: Final = "default"
 ATTEMPT: Final = "<aws.scheduler.attempt-number>"

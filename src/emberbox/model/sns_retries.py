@@ -5,10 +5,10 @@ Source: SNS developer guide, "Amazon SNS message delivery retries" and "Creating
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from emberbox.model.topic import invalid_parameter
+from emberbox.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

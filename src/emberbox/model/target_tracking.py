@@ -6,8 +6,9 @@ alarms that AWS makes for them: three minutes above the target, fifteen below ni
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from emberbox.records import dataclass
 
 OUT_MINUTES: Final = 3
 IN_MINUTES: Final = 15

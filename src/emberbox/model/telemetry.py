@@ -6,11 +6,12 @@ guide. An event is a kind (`platform.start`), an instant, and a record.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+
+from emberbox.records import dataclass
 
 PLATFORM, FUNCTION, EXTENSION = "platform", "function", "extension"
 TYPES = (PLATFORM, FUNCTION, EXTENSION)

@@ -4,13 +4,13 @@ Source: API reference of Amazon SNS.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from json import loads
 from typing import Any, NamedTuple
 
 from emberbox.errors import CallerError
 from emberbox.model.event_pattern import SUBSCRIPTION, EventPattern
+from emberbox.records import dataclass
 
 MESSAGE_MAX_BYTES = 262_144
 

@@ -6,12 +6,13 @@ Source: "Invoking Lambda function URLs" of AWS's guide, and events recorded from
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
+
+from emberbox.records import dataclass
 
 _ANONYMOUS: Final = "anonymous"
 _DEFAULT: Final = "$default"

@@ -8,10 +8,11 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+
+from emberbox.records import dataclass
 
 INTEGRATION_TYPE: Final = "application/vnd.awslambda.http-integration-response"
 """The content type of a streamed response that begins with a prelude."""

@@ -1,12 +1,12 @@
 """What one invocation used, and what sums of it tell."""
 
-from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
 from emberbox.model.function import FunctionVersion
 from emberbox.model.limits import MEMORY_MAX_MB, MEMORY_MB_PER_VCPU, MEMORY_MIN_MB
 from emberbox.model.report import Measurement
+from emberbox.records import dataclass
 
 _HEADROOM = 1.25
 _STEP_MB = 64

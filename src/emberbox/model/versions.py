@@ -3,10 +3,11 @@
 Source: the Lambda guide's page on function versions and the API reference of PublishVersion.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from emberbox.model.configuration import invalid, is_unsettled
 from emberbox.model.function import FunctionVersion, State, UpdateStatus
+from emberbox.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

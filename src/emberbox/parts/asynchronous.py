@@ -1,7 +1,6 @@
 """Asynchronous invocation: its queue, its engine, and the targets of its records."""
 
 import asyncio
-from dataclasses import dataclass
 
 from emberbox.invoke.async_entry import AsyncEntry, EventRunner, FunctionPolicies
 from emberbox.invoke.asynchronous import AsyncInvoker
@@ -11,6 +10,7 @@ from emberbox.model.async_deliveries import Delivery
 from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST
 from emberbox.parts.ground import Ground
+from emberbox.records import dataclass
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.database import Database
 from emberbox.storage.event_queue import EventQueue

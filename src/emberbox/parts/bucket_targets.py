@@ -1,7 +1,6 @@
 """What buckets tell of their objects: functions, queues, topics and buses, where these let them."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,6 +15,7 @@ from emberbox.model.policy.evaluation import Policies, Request, decide
 from emberbox.model.policy.principals import service
 from emberbox.parts.messaging import Messaging
 from emberbox.parts.resource_policies import queue_policies, topic_policies
+from emberbox.records import dataclass
 from emberbox.services.s3.targets import Target, Targets
 from emberbox.services.sqs.sink import QueueSink
 from emberbox.settings import AuthMode

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 from emberbox.environment.fleet import Fleet, FleetSettings, Reported
 from emberbox.environment.growth import Growth
@@ -20,6 +19,7 @@ from emberbox.parts.ground import Ground
 from emberbox.parts.identity import CREDENTIALS_S, Identities
 from emberbox.parts.log_rights import log_rights
 from emberbox.parts.logs import Logs
+from emberbox.records import dataclass
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.settings import AuthMode
 from emberbox.storage.catalog import FunctionCatalog

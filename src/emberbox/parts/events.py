@@ -1,7 +1,7 @@
 """EventBridge and its Scheduler: their services, and the ways to the targets of both."""
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from emberbox.clock import Clock
@@ -19,6 +19,7 @@ from emberbox.parts.logs import Logs
 from emberbox.parts.messaging import Messaging, permitted
 from emberbox.parts.resource_policies import bus_policies, queue_policies, topic_policies
 from emberbox.parts.universal import UniversalCalls
+from emberbox.records import dataclass
 from emberbox.services.elsewhere import Elsewhere
 from emberbox.services.events.elsewhere import BusesElsewhere
 from emberbox.services.events.service import EventsService

@@ -1,7 +1,5 @@
 """The front of the server: every service behind one gateway, with its pages and its guard."""
 
-from dataclasses import dataclass
-
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
 from emberbox.gateway.bucket_front import BucketFront
@@ -32,6 +30,7 @@ from emberbox.parts.resource_tags import ResourceTags
 from emberbox.parts.sandboxes import facts
 from emberbox.parts.traces import Traces
 from emberbox.parts.usage import UsageParts
+from emberbox.records import dataclass
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.telemetry.spans import Spans
 

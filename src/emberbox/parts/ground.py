@@ -1,10 +1,10 @@
 """What every part of a server stands on."""
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from emberbox.clock import Clock
+from emberbox.records import dataclass
 from emberbox.settings import Settings
 
 

@@ -1,7 +1,6 @@
 """Identities: who there is, who calls, and what each may do."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from emberbox.clock import Clock
@@ -17,6 +16,7 @@ from emberbox.model.names import LATEST
 from emberbox.model.policy.documents import Policy, from_text
 from emberbox.model.resource_policy import text_of
 from emberbox.parts.ground import Ground
+from emberbox.records import dataclass
 from emberbox.services.iam.service import IamService
 from emberbox.services.sts.service import StsService
 from emberbox.settings import AuthMode

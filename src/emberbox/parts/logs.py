@@ -1,7 +1,5 @@
 """Log groups: their database, what collects events, the service, and the filters of groups."""
 
-from dataclasses import dataclass
-
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.invoke.delivery_rights import may_deliver
@@ -9,6 +7,7 @@ from emberbox.model.attachment import Kind
 from emberbox.model.names import LATEST, BadNameError, FunctionReference, parse_function_reference
 from emberbox.parts.asynchronous import Asynchronous
 from emberbox.parts.ground import Ground
+from emberbox.records import dataclass
 from emberbox.services.logs.service import LogsService
 from emberbox.services.logs.subscribing import Functions
 from emberbox.settings import AuthMode

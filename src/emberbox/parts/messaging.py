@@ -1,7 +1,6 @@
 """Queues and topics, and the mappings that feed functions from queues."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from emberbox.model.request import Service
 from emberbox.model.topic import TopicKey
 from emberbox.parts.asynchronous import Asynchronous
 from emberbox.parts.ground import Ground
+from emberbox.records import dataclass
 from emberbox.services.elsewhere import Elsewhere
 from emberbox.services.sns.elsewhere import TopicsElsewhere
 from emberbox.services.sns.senders import MayDeliver

@@ -1,8 +1,7 @@
 """Metrics: their database, what collects them, and the service that shows them."""
 
-from dataclasses import dataclass
-
 from emberbox.parts.ground import Ground
+from emberbox.records import dataclass
 from emberbox.services.cloudwatch.actions import Actions
 from emberbox.services.cloudwatch.service import CloudWatchService
 from emberbox.storage.alarms import AlarmStore

@@ -1,7 +1,6 @@
 """Buckets and objects, and what other parts have of them."""
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 from emberbox.errors import CallerError
 from emberbox.functions.code import NoSuchBlobError
@@ -15,6 +14,7 @@ from emberbox.parts.asynchronous import Asynchronous
 from emberbox.parts.bucket_targets import Emit, enter_targets
 from emberbox.parts.ground import Ground
 from emberbox.parts.messaging import Messaging
+from emberbox.records import dataclass
 from emberbox.services.elsewhere import Elsewhere
 from emberbox.services.s3.blobs import Blobs
 from emberbox.services.s3.elsewhere import BucketsElsewhere

@@ -1,7 +1,5 @@
 """Traces: what collects segments, where they are kept, and the service that shows them."""
 
-from dataclasses import dataclass
-
 from emberbox.environment.fleet import Fleet
 from emberbox.invoke.tracing import Tracing
 from emberbox.model.function import FunctionVersion
@@ -10,6 +8,7 @@ from emberbox.model.report import Measurement
 from emberbox.model.xray.segments import Document, segment_of
 from emberbox.parts.ground import Ground
 from emberbox.parts.identity import Identities
+from emberbox.records import dataclass
 from emberbox.services.xray.service import XRayService
 from emberbox.storage.traces import TraceStore
 from emberbox.telemetry.traces import TraceSink

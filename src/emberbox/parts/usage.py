@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -24,6 +23,7 @@ from emberbox.model.pricing import (
 )
 from emberbox.model.usage import Totals, advise
 from emberbox.parts.ground import Ground
+from emberbox.records import dataclass
 from emberbox.storage.database import Database
 from emberbox.storage.usage import DayTotals, UsageStore
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics

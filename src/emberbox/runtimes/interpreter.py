@@ -1,6 +1,6 @@
 """A Python interpreter on this host."""
 
-from dataclasses import dataclass
+from emberbox.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ import subprocess
 import threading
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from emberbox.errors import PlatformError
+from emberbox.records import dataclass
 from emberbox.runtimes.program import BOOTSTRAPS, Language, Program, Search, bind_prefix
 from emberbox.runtimes.registry import Family, Version
 

@@ -6,10 +6,11 @@ Adding one is described in docs/how-to/add-a-runtime.md.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 
+from emberbox.records import dataclass
 from emberbox.runtimes.interpreter import Interpreter
 from emberbox.runtimes.registry import Family, Runtime, Version
 

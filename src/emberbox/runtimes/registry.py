@@ -5,11 +5,12 @@ What is installed on this host is found by `emberbox.runtimes.host`, and a modul
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
+
+from emberbox.records import dataclass
 
 Version = tuple[int, ...]
 

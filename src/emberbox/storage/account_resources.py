@@ -2,10 +2,11 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from json import dumps, loads
 from typing import Any
 
+from emberbox.records import dataclass
 from emberbox.storage.database import Database, Transaction
 
 

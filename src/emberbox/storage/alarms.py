@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from json import dumps, loads
 from typing import Any, NamedTuple
 
 from emberbox.model.alarms import AlarmState
+from emberbox.records import dataclass
 from emberbox.storage.database import Database, Transaction
 
 HISTORY_KEEP_S = 14 * 86_400

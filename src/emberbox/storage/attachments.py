@@ -5,10 +5,11 @@ Triggers of the schema remove them with what they hang on.
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from json import dumps, loads
 
 from emberbox.model.attachment import Attachment, Kind
+from emberbox.records import dataclass
 from emberbox.storage.catalog import CatalogWriter, Delta, FunctionKey
 from emberbox.storage.database import Transaction
 from emberbox.storage.function_rows import alias_of, function_of, row_of, row_of_alias

@@ -9,13 +9,14 @@ import sqlite3
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple, TypeVar
 
 from emberbox.model.alias import Alias
 from emberbox.model.attachment import Attachment, Kind
 from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST
+from emberbox.records import dataclass
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.function_rows import function_of
 from emberbox.storage.vault import Vault

@@ -13,11 +13,11 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from emberbox.errors import PlatformError
+from emberbox.records import dataclass
 from emberbox.storage.sql import Queries, migrations
 from emberbox.storage.vault import NoVault, Vault
 

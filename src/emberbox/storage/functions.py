@@ -5,12 +5,12 @@ announced to the database's change feed as ("function", account, region, name).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from emberbox.model.attachment import Attachment
 from emberbox.model.function import FunctionVersion, Layer, State, UpdateStatus, opt_name
 from emberbox.model.names import LATEST, PUBLISHED
 from emberbox.model.versions import LastPublished, Publication, is_unchanged, published
+from emberbox.records import dataclass
 from emberbox.storage.attachments import put_attachment
 from emberbox.storage.catalog import CatalogWriter, Delta, FunctionKey
 from emberbox.storage.database import Transaction

@@ -1,10 +1,12 @@
 """What IAM keeps, as values, and the reasons for which the store refuses a change."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from json import loads
 from typing import Any
+
+from emberbox.records import dataclass
 
 TAGS_MAX = 50
 

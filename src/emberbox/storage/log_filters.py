@@ -7,12 +7,12 @@ stored. What a filter has not seen yet is read in the order in which it was stor
 import sqlite3
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from json import dumps, loads
 from typing import Any
 
 from emberbox.model.log_events import Cut, unpack
+from emberbox.records import dataclass
 from emberbox.storage.database import Change, Database, Transaction
 from emberbox.storage.log_reading import LogEvent
 from emberbox.storage.log_records import GroupKey, find_group

@@ -8,11 +8,12 @@ that edge, so that the next page loses nothing and repeats nothing.
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from json import dumps
 from typing import Any
 
 from emberbox.model.log_events import FIRST, LAST, LATEST_MS, SPAN_MS, Cut, unpack
+from emberbox.records import dataclass
 from emberbox.storage.database import Transaction
 from emberbox.storage.log_records import ABOVE_ALL
 

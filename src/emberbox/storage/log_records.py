@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from json import loads
 from typing import NamedTuple
 
+from emberbox.records import dataclass
 from emberbox.storage.database import Transaction
 
 ABOVE_ALL = "\U0010ffff"

@@ -13,13 +13,13 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from emberbox.errors import CallerError, PlatformError
 from emberbox.model.function import Layer, opt_name
 from emberbox.model.limits import ZIPPED_MAX_BYTES
+from emberbox.records import dataclass
 from emberbox.storage.layer_trees import merge
 from emberbox.storage.unpacking import unpack
 

@@ -3,10 +3,10 @@
 import sqlite3
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from emberbox.records import dataclass
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.queue_groups import regroup
 from emberbox.storage.queue_receiving import next_rows

@@ -5,11 +5,11 @@ A piece of work in a transaction of the queues' database. Times are ms since the
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from json import dumps, loads
 from typing import NamedTuple
 
 from emberbox.model.fair_share import fair_shares
+from emberbox.records import dataclass
 from emberbox.storage.database import Transaction
 from emberbox.storage.queue_groups import next_ms, regroup
 from emberbox.storage.queue_records import Queue, Received, received_of

@@ -4,11 +4,12 @@ import binascii
 import sqlite3
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from json import loads
 from typing import Any, NamedTuple
 
 from emberbox.model.queue_settings import QueueSettings, queue_arn, settings_of
+from emberbox.records import dataclass
 
 _SEQUENCE_BASE = 18_800_000_000_000_000_000
 

@@ -1,9 +1,9 @@
 """What is to be told of objects: recorded with the change that it tells of, removed when told."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from emberbox.records import dataclass
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.s3_records import Bucket, ObjectVersion
 

@@ -5,10 +5,11 @@ A put whose transaction is committed is whole and durable: its bytes were synced
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from emberbox.errors import CallerError
+from emberbox.records import dataclass
 from emberbox.storage.blob_files import SMALL_BYTES
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.s3_blobs import BlobGoneError, leave, take

@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from json import dumps, loads
 from typing import Any, Final, NamedTuple
+
+from emberbox.records import dataclass
 
 NULL_VERSION: Final = "null"
 """The version of what was put while a bucket kept no versions."""

@@ -5,10 +5,11 @@ A common prefix costs one look into the index, however many keys are behind it.
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from emberbox.model.s3_keys import after_prefix, common_prefix
+from emberbox.records import dataclass
 
 _FETCHED: Final = 1_001
 BEHIND_ALL: Final = b""

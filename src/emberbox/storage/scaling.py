@@ -4,12 +4,13 @@ Few there are, and they are looked at all the time: they are kept in memory besi
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from itertools import takewhile
 from json import dumps, loads
 from typing import Any
 
+from emberbox.records import dataclass
 from emberbox.storage.database import Database, Transaction
 
 

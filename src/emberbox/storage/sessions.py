@@ -1,8 +1,9 @@
 """Temporary sessions, in the state database."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from json import dumps, loads
 
+from emberbox.records import dataclass
 from emberbox.storage.database import Database, Transaction
 
 _FORGET_AT_ONCE = 64

@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import ceil
 from typing import Any, NamedTuple
 
 from emberbox.model.pricing import gb_seconds
 from emberbox.model.usage import Usage
+from emberbox.records import dataclass
 
 _RECENT = 512
 

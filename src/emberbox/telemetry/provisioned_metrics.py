@@ -3,11 +3,12 @@
 Source: "Types of metrics for Lambda functions" of AWS's guide.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from emberbox.clock import Clock
 from emberbox.model.function import FunctionVersion
 from emberbox.model.metrics import Point
+from emberbox.records import dataclass
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
 
 

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from emberbox.clock import Clock
 from emberbox.errors import EmberboxError
@@ -18,6 +18,7 @@ from emberbox.model.invocation import Invocation
 from emberbox.model.metrics import Point
 from emberbox.model.report import Measurement
 from emberbox.model.usage import Subject, Usage, usage_of
+from emberbox.records import dataclass
 from emberbox.rounds import Paced, Trouble
 from emberbox.storage.usage import KEEP_RUNS_S, UsageStore
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics

@@ -5,10 +5,11 @@ Source: the Service Authorization Reference.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from emberbox.model.request import Params
+from emberbox.records import dataclass
 
 ANY: Final = "*"
 

@@ -8,10 +8,10 @@ drop what is forwarded (Docker makes them) gets an exception there too.
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 from emberbox.errors import PlatformError
+from emberbox.records import dataclass
 
 LINK_PREFIX = "emb-"
 UPLINKS = "198.19.128.0/17"

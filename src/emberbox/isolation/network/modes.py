@@ -3,10 +3,10 @@
 A rule without I/O: what was found on the host comes in as `Facts`.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from emberbox.errors import PlatformError
+from emberbox.records import dataclass
 
 
 class Mode(Enum):

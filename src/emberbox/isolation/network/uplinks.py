@@ -11,7 +11,6 @@ import socket
 import subprocess
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 from emberbox.errors import PlatformError
@@ -20,6 +19,7 @@ from emberbox.isolation.inside.netlink import Netlink, address, refuse, route, u
 from emberbox.isolation.network import firewall
 from emberbox.isolation.network.firewall import Iptables, Nft
 from emberbox.isolation.network.modes import Way
+from emberbox.records import dataclass
 
 UPLINK = "uplink"
 _MTU = "65520"

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final
 
@@ -19,6 +19,7 @@ from emberbox.model.insights.values import (
     number,
     shown,
 )
+from emberbox.records import dataclass
 
 _DEPTH_MAX: Final = 32
 _LIST_MAX: Final = 100

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from emberbox.model.insights.aggregates import AGGREGATES, Maker
@@ -23,6 +23,7 @@ from emberbox.model.insights.stages import (
     Stats,
 )
 from emberbox.model.insights.values import QueryError, Row, Value, shown
+from emberbox.records import dataclass
 
 QUERY_MAX: Final = 10_000
 _COMMANDS_MAX: Final = 50

@@ -5,7 +5,6 @@ TooLargeError.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from emberbox.model.insights.aggregates import Aggregate, Maker
@@ -19,6 +18,7 @@ from emberbox.model.insights.values import (
     sort_key,
     weight,
 )
+from emberbox.records import dataclass
 
 ROWS_MAX: Final = 10_000
 BUDGET_BYTES: Final = 134_217_728

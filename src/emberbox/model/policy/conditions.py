@@ -10,7 +10,6 @@ import ipaddress
 import operator as compare
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -18,6 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from emberbox.model.policy.patterns import Context, Pattern, arn_glob, glob, template
+from emberbox.records import dataclass
 
 _NUMBER: Final = re.compile(r"[+-]?\d{1,64}(?:\.\d{1,64})?")
 _EPOCH: Final = re.compile(r"\d{1,12}(?:\.\d{1,9})?")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from emberbox.model.policy.patterns import (
     template,
 )
 from emberbox.model.policy.principals import Principals
+from emberbox.records import dataclass
 
 WITH_VARIABLES: Final = "2012-10-17"
 _CACHED: Final = 2_048

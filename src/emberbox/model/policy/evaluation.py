@@ -5,12 +5,13 @@ Source: IAM user guide, "Policy evaluation logic", "Cross-account policy evaluat
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from emberbox.model.policy.documents import Policy, Statement
 from emberbox.model.policy.patterns import Context
 from emberbox.model.policy.principals import Kind, Naming, Principal
+from emberbox.records import dataclass
 
 
 class Layer(Enum):

@@ -6,9 +6,10 @@ Source: IAM user guide, "IAM JSON policy elements: Resource" and "Variables and 
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from emberbox.records import dataclass
 
 Context = Mapping[str, Sequence[str]]
 """What is known of a request: condition key in lower case -> its values."""

@@ -4,9 +4,10 @@ Source: IAM user guide, "AWS JSON policy elements: Principal" and "NotPrincipal"
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Any
+
+from emberbox.records import dataclass
 
 
 class Kind(Enum):

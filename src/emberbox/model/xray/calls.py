@@ -6,10 +6,10 @@ host) is inferred from the subsegment of its caller. Source: "Viewing traces and
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from emberbox.model.xray.segments import Document, subsegments, time_of, walk
+from emberbox.records import dataclass
 
 CLIENT: Final = "client"
 

@@ -4,11 +4,12 @@ Each is a `Facts`: values by the words that expressions have for them.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from emberbox.model.xray.calls import Call, ServiceName, annotations_of, calls_of, facts_of
 from emberbox.model.xray.segments import Document, moment, walk
+from emberbox.records import dataclass
 
 Value = str | bool | float
 

@@ -4,11 +4,12 @@ Source: API reference of X-Ray, operations GetServiceGraph and GetTraceGraph.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from emberbox.model.xray.calls import CLIENT, Call, ServiceName
 from emberbox.model.xray.segments import moment
+from emberbox.records import dataclass
 
 _DIGITS: Final = 3
 """Response times of a histogram are rounded to milliseconds."""

@@ -5,11 +5,12 @@ Source: "AWS X-Ray segment documents" of X-Ray's guide.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import orjson
+
+from emberbox.records import dataclass
 
 DOCUMENT_MAX_BYTES: Final = 64 * 1024
 TRACE_MAX_BYTES: Final = 500 * 1024

@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Awaitable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import inf
 from typing import Final, Protocol
 
@@ -12,6 +12,7 @@ from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.model.schedules import Expression, parse_expression
 from emberbox.model.target_tracking import IN_MINUTES, Situation, Tracking, wanted, within
+from emberbox.records import dataclass
 from emberbox.rounds import Paced, Trouble
 from emberbox.services.autoscaling.naming import function_of
 from emberbox.storage.scaling import Kind, Record, ScalingStore

@@ -9,7 +9,7 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple
 
 from emberbox.clock import Clock
@@ -18,6 +18,7 @@ from emberbox.model.event_pattern import EventPattern, has_many
 from emberbox.model.input_transform import TransformError, body_of
 from emberbox.model.parcels import AGE_DEFAULT_S, RETRIES_DEFAULT, Parcel
 from emberbox.model.rule_index import RuleIndex
+from emberbox.records import dataclass
 from emberbox.services.events.rules import key_of
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.outbox import Waiting, promise

@@ -1,12 +1,12 @@
 """What IAM answers when the store refuses a change: code, status and words for each reason."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from emberbox.errors import CallerError
 from emberbox.model.policy_documents import MalformedPolicyError
 from emberbox.model.request import Operation, Params, Reply, RequestContext
+from emberbox.records import dataclass
 from emberbox.storage.access_keys import KEYS_MAX
 from emberbox.storage.grants import ATTACHED_MAX, INLINE_MAX_BYTES
 from emberbox.storage.identities import ROLES_MAX

@@ -1,12 +1,12 @@
 """Operations on saved queries of Logs Insights."""
 
 import uuid
-from dataclasses import dataclass
 from typing import Any, Final
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.model.request import Operation, Params, RequestContext
+from emberbox.records import dataclass
 from emberbox.services.logs.naming import invalid, place_of, to_token
 from emberbox.storage.logs import LogStore
 from emberbox.storage.shelf import Shelf, ShelfKey

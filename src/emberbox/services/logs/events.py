@@ -1,7 +1,6 @@
 """Operations on log events: putting, getting, filtering."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from emberbox.clock import Clock
 from emberbox.model.log_events import (
@@ -15,6 +14,7 @@ from emberbox.model.log_events import (
 )
 from emberbox.model.log_filter import FilterError, compile_filter
 from emberbox.model.request import Operation, Params, RequestContext
+from emberbox.records import dataclass
 from emberbox.services.logs.naming import (
     bad_token,
     from_token,

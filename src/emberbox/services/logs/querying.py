@@ -7,7 +7,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from emberbox.clock import Clock
@@ -17,6 +17,7 @@ from emberbox.model.insights.records import ALWAYS, discovered, record
 from emberbox.model.insights.stages import BUDGET_BYTES
 from emberbox.model.insights.values import TooLargeError
 from emberbox.model.log_events import OVERHEAD_BYTES, Cut
+from emberbox.records import dataclass
 from emberbox.services.logs.naming import to_token
 from emberbox.storage.log_reading import LogEvent, ReadRequest
 from emberbox.storage.log_records import GroupKey, MissingGroupError

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from emberbox.errors import CallerError
 from emberbox.model.log_subscription import Event, lambda_events
 from emberbox.model.metrics import SeriesKey, sorted_dimensions
+from emberbox.records import dataclass
 from emberbox.services.logs.naming import group_arn
 from emberbox.storage.log_filters import Batch, Kind, LogFilter, LogFilterStore
 from emberbox.storage.log_records import GroupKey

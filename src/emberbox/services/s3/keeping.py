@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from emberbox.records import dataclass
 from emberbox.rounds import Trouble, until_done
 from emberbox.services.s3.checksums import Hasher, hasher
 from emberbox.storage.blob_files import SMALL_BYTES, BlobFiles, BlobWriter

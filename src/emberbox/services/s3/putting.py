@@ -3,13 +3,13 @@
 import base64
 import binascii
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from emberbox.clock import Clock
 from emberbox.errors import CallerError, EmberboxError
 from emberbox.model.request import BodyStream, Operation, Params, RequestContext
 from emberbox.model.s3_conditions import etag_matches
+from emberbox.records import dataclass
 from emberbox.services.s3 import checksums
 from emberbox.services.s3.access import Access
 from emberbox.services.s3.acl import canned

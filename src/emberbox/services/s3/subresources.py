@@ -5,13 +5,14 @@ One table says of each how it is kept and read; those that need more than to be 
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from emberbox.errors import CallerError
 from emberbox.model.policy.documents import UnreadablePolicyError, compiled
 from emberbox.model.request import Operation, Params, RequestContext
+from emberbox.records import dataclass
 from emberbox.services.s3.access import Access
 from emberbox.services.s3.acl import ENFORCED, allowed_grants, default_grants, owner, ownership
 from emberbox.services.s3.errors import (

@@ -4,12 +4,12 @@ Source: S3 user guide, "Hosting a static website using Amazon S3".
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 from urllib.parse import quote
 
 from emberbox.errors import CallerError
+from emberbox.records import dataclass
 from emberbox.services.s3.errors import no_such_bucket
 from emberbox.services.s3.keeping import Keeper, small
 from emberbox.storage.s3_buckets import BucketStore

@@ -9,10 +9,11 @@ delayed will be visible.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
 from emberbox.clock import Clock
+from emberbox.records import dataclass
 from emberbox.storage.queue_receiving import Batch
 
 _NEVER: Final = float("inf")

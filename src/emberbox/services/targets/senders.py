@@ -4,11 +4,11 @@ import hashlib
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from emberbox.errors import CallerError
 from emberbox.model.parcels import Parcel
+from emberbox.records import dataclass
 from emberbox.services.to_queues import SendToQueue
 
 _DENIED: Final = 403
