@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
-from emberbox.clock import Clock, SystemClock
+from emberbox.clock import SystemClock
 from emberbox.environment.fleet import Fleet
 from emberbox.functions.file_systems import AccessPoints
 from emberbox.functions.service import FunctionsService
@@ -22,15 +22,16 @@ from emberbox.model.function import FunctionVersion
 from emberbox.parts.alarm_actions import connect_actions
 from emberbox.parts.asynchronous import Asynchronous, open_asynchronous
 from emberbox.parts.autoscaling import open_autoscaling
-from emberbox.parts.data_directory import claim, own_secret
+from emberbox.parts.beginning import Beginning
+from emberbox.parts.data_directory import own_secret
 from emberbox.parts.draining import drain
 from emberbox.parts.environments import Environments, make_environments
 from emberbox.parts.events import open_events
-from emberbox.parts.front import Front, make_gateway
+from emberbox.parts.front import Front, make_gateway, warm_gateway
 from emberbox.parts.ground import Ground
 from emberbox.parts.housekeeping import keep_house
 from emberbox.parts.identity import Identities, NewRootKey, open_identities
-from emberbox.parts.listening import bind, own_url
+from emberbox.parts.listening import own_url
 from emberbox.parts.log_exports import open_log_exports
 from emberbox.parts.logs import Logs, open_log_filters, open_logs
 from emberbox.parts.messaging import Messaging, open_deliveries, open_messaging, open_sources
@@ -73,17 +74,18 @@ class Server:
 
 
 @asynccontextmanager
-async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Server]:
-    """Start a server; it serves while the context is open and drains when it is left."""
+async def running(settings: Settings, beginning: Beginning) -> AsyncIterator[Server]:
+    """Go on from the beginning; the server serves while the context is open, and drains when it is
+    left."""
     async with AsyncExitStack() as stack:
         _raise_descriptor_limit()
-        data = claim(settings.data_dir, stack)
-        listener = bind(settings.host, settings.port, stack)
-        backend = await open_sandboxes(settings, data, stack)
+        data, listener = beginning.data, beginning.listener
+        await beginning.databases
+        backend = await open_sandboxes(settings, beginning, stack)
         runtimes = HostRuntimes(settings.home, data / "built", strict=settings.strict_runtimes)
         recovered = begin_sandboxes(backend, runtimes)
 
-        ground = Ground(settings, data, own_secret(data / "secret"), clock or SystemClock(), stack)
+        ground = Ground(settings, data, own_secret(data / "secret"), SystemClock(), stack)
         state = await _open_state(ground)
         logs = await open_logs(ground)
         metrics = await open_metrics(ground)
@@ -141,7 +143,6 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         environments.open(stack)
         await functions.recover()
         environments.planner.prepare(catalog.runtimes())
-        gateway.warm()
         keep_house(functions, environments.fleet, stack)
         asynchronous = await open_asynchronous(ground, front_door, catalog, metrics.of_lambda)
         await _connect(ground, front, asynchronous)
@@ -154,6 +155,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         stack.callback(asynchronous.invoker.pause)
         mappings = functions.resources.mappings
         open_sources(ground, messaging, mappings, catalog, front_door, metrics.sink, front.spans)
+        warm_gateway(gateway, stack)
         yield Server(
             settings,
             listener.getsockname()[1],

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
@@ -311,13 +312,18 @@ def _run(settings: Settings, began: float) -> None:
 
 
 async def _serve(settings: Settings, began: float) -> None:
-    from emberbox import app
+    from emberbox.parts.beginning import begin
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with app.running(settings) as server:
+    async with AsyncExitStack() as stack:
+        beginning = begin(settings, stack)
+        # A long import, while threads find out about the host and make files.
+        from emberbox import app
+
+        server = await stack.enter_async_context(app.running(settings, beginning))
         gc.freeze()
         gc.set_threshold(*_GARBAGE)
         gc.enable()

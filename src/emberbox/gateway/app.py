@@ -6,7 +6,7 @@ client's request is a page's, or gets a short text that says what this server is
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -119,12 +119,12 @@ class Gateway:
         self._ids = RequestIds()
         self._pages = Pages({f"{OWN_PREFIX}health": _health, **pages}, fronts)
 
-    def warm(self) -> None:
-        """Read the service models ahead of the first request; may run in a thread.
+    def warm(self) -> Iterator[str]:
+        """Read the service models ahead of the first requests, one at each step; its name.
 
         ValueError if a service has an operation that its model does not know.
         """
-        self._dispatcher.warm()
+        return self._dispatcher.warm()
 
     def scope_of(self, authorization: bytes | None) -> Scope:
         """Account, region and access key of an Authorization header; the defaults without one."""

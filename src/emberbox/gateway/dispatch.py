@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 
 from emberbox.errors import CallerError, PlatformError
@@ -74,10 +74,10 @@ class Dispatcher:
         self._catalog = catalog
         self._router = Router(catalog, anonymous_s3="s3" in self._services)
 
-    def warm(self) -> None:
+    def warm(self) -> Iterator[str]:
         """Read the models of the services there are, which else the first request to each does.
 
-        ValueError for an operation that its model does not know. May run in a thread.
+        ValueError for an operation that its model does not know. Each step may run in a thread.
         """
         for name, service in self._services.items():
             model = self._catalog.model(name)
@@ -85,6 +85,7 @@ class Dispatcher:
             if strangers:
                 raise ValueError(f"the model of {name} has no operations {sorted(strangers)}")
             self._router.warm(model)
+            yield name
 
     async def answer(
         self,

@@ -5,7 +5,10 @@ win over those without, because several operations may share a method and a path
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -18,15 +21,17 @@ _LABEL: Final = re.compile(r"\{([^}]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation's place: path pattern, and what else must be there."""
+    """One operation's place: the path, as an expression that begins with `prefix`, and what else
+    must be there."""
 
     operation: OperationModel
-    pattern: re.Pattern[str]
+    prefix: str
+    expression: str
     labels: tuple[str, ...]
     fixed: Mapping[str, str | None]
-    query: tuple[str, ...]
-    headers: tuple[str, ...]
     literals: int
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
 
     def fits(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         """Whether everything but the path is as this operation needs it."""
@@ -35,6 +40,11 @@ class Route:
             and all(name in query for name in self.query)
             and all(name in headers for name in self.headers)
         )
+
+    @property
+    def place(self) -> tuple[str, str, frozenset[tuple[str, str | None]]]:
+        """What rivals share, which only what they require besides tells apart."""
+        return self.operation.method, self.expression, frozenset(self.fixed.items())
 
     @property
     def rank(self) -> tuple[int, int, bool]:
@@ -47,18 +57,24 @@ class RestRoutes:
     """The route table of one REST service."""
 
     def __init__(self, service: ServiceModel) -> None:
+        routes = [_route(operation) for operation in service.operations()]
+        rivals = Counter(route.place for route in routes)
         self._routes: dict[str, list[Route]] = {}
-        for operation in service.operations():
-            self._routes.setdefault(operation.method, []).append(_route(operation))
-        for routes in self._routes.values():
-            routes.sort(key=lambda route: route.rank, reverse=True)
-            _relax(routes)
+        for route in routes:
+            # Where there is no rival the absence of what is required is the validation's affair,
+            # whose answer says more than an unknown operation.
+            told = route if rivals[route.place] == 1 else _told_apart(route)
+            self._routes.setdefault(route.operation.method, []).append(told)
+        for each in self._routes.values():
+            each.sort(key=lambda route: route.rank, reverse=True)
 
     def find(self, request: HttpRequest) -> tuple[OperationModel, dict[str, str]] | None:
         """The operation and its decoded path labels; None if no template fits."""
         query = dict(reversed(request.query))
         for route in self._routes.get(request.method, ()):
-            matched = route.pattern.fullmatch(request.path)
+            if not request.path.startswith(route.prefix):
+                continue
+            matched = _compiled(route.expression).fullmatch(request.path)
             if matched is not None and route.fits(query, request.headers):
                 values = (unquote(text) for text in matched.groups())
                 return route.operation, dict(zip(route.labels, values, strict=True))
@@ -67,21 +83,29 @@ class RestRoutes:
 
 def _route(operation: OperationModel) -> Route:
     path = operation.path
-    shape = operation.input
-    needed = [] if shape is None else [s for s in shape.located if s[0] in shape.required]
     return Route(
         operation=operation,
-        pattern=_pattern(path),
+        prefix=path.partition("{")[0].rstrip("/"),
+        expression=_expression(path),
         labels=tuple(label.rstrip("+") for label in _LABEL.findall(path)),
         fixed=operation.fixed_query,
-        query=tuple(name for _, name, each in needed if each.location == "querystring"),
-        headers=tuple(name.lower() for _, name, each in needed if each.location == "header"),
         literals=len([part for part in path.split("/") if part and not part.startswith("{")]),
     )
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    """The path as an expression; a trailing slash is optional unless a greedy label takes it."""
+def _told_apart(route: Route) -> Route:
+    """The route with the query parameters and headers that its operation requires."""
+    shape = route.operation.input
+    needed = [] if shape is None else [s for s in shape.located if s[0] in shape.required]
+    return replace(
+        route,
+        query=tuple(name for _, name, each in needed if each.location == "querystring"),
+        headers=tuple(name.lower() for _, name, each in needed if each.location == "header"),
+    )
+
+
+def _expression(path: str) -> str:
+    """A trailing slash is optional unless a greedy label takes it."""
     pieces = []
     for index, piece in enumerate(_LABEL.split(path)):
         if not index % 2:
@@ -89,17 +113,10 @@ def _pattern(path: str) -> re.Pattern[str]:
         else:
             pieces.append("(.+)" if piece.endswith("+") else "([^/]+)")
     text = "".join(pieces)
-    if path.endswith("+}"):
-        return re.compile(text, re.DOTALL)
-    return re.compile(text.rstrip("/") + "/?")
+    return text if path.endswith("+}") else text.rstrip("/") + "/?"
 
 
-def _relax(routes: list[Route]) -> None:
-    """Required parameters tell rivals apart; where there is no rival their absence is the
-    validation's affair, whose answer says more than an unknown operation."""
-    for index, route in enumerate(routes):
-        rivals = [r for r in routes if r.pattern == route.pattern and r.fixed == route.fixed]
-        if len(rivals) == 1 and (route.query or route.headers):
-            routes[index] = Route(
-                route.operation, route.pattern, route.labels, route.fixed, (), (), route.literals
-            )
+@cache
+def _compiled(expression: str) -> re.Pattern[str]:
+    """Compiled when a path may fit for the first time: most operations are never asked for."""
+    return re.compile(expression, re.DOTALL)

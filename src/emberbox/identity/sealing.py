@@ -7,11 +7,13 @@ can only be verified with their secret keys, which is why those are kept at all.
 
 import hmac
 import os
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from emberbox.errors import PlatformError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE = 12
 
@@ -21,7 +23,13 @@ class Sealer:
 
     def __init__(self, master: bytes) -> None:
         self._master = master
-        self._cipher = AESGCM(self.derived("sealing"))
+
+    @cached_property
+    def _cipher(self) -> "AESGCM":
+        """Made for the first secret: many servers have none."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(self.derived("sealing"))
 
     def derived(self, purpose: str) -> bytes:
         """A key of 32 bytes for another purpose."""
@@ -34,6 +42,8 @@ class Sealer:
 
     def open(self, sealed: bytes, label: str) -> str:
         """The text again; PlatformError if it was sealed elsewhere, or under another label."""
+        from cryptography.exceptions import InvalidTag
+
         try:
             opened = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], label.encode())
         except (InvalidTag, ValueError):

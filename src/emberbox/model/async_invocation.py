@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
-from emberbox.records import dataclass
-
 EVENT_PAYLOAD_MAX_BYTES = 1_048_576
 RETRIES_DEFAULT = 2
 AGE_MAX_DEFAULT_S = 21_600.0

@@ -85,12 +85,22 @@ class _Node:
 class EventPattern:
     """A pattern that has been read. It keeps nothing of the events it sees."""
 
-    __slots__ = ("_root", "text")
+    __slots__ = ("_dialect", "_read", "text")
 
-    def __init__(self, text: str, dialect: Dialect = EVENTS) -> None:
-        """PatternError, which says why, unless the text is a pattern."""
+    def __init__(self, text: str, dialect: Dialect = EVENTS, *, is_known: bool = False) -> None:
+        """PatternError, which says why, unless the text is a pattern.
+
+        What `is_known` was found to be one before, and is read when an event comes to it.
+        """
         self.text = text
-        self._root = _node(_loaded(text), dialect, 0)
+        self._dialect = dialect
+        self._read = None if is_known else _node(_loaded(text), dialect, 0)
+
+    @property
+    def _root(self) -> _Node:
+        if self._read is None:
+            self._read = _node(_loaded(self.text), self._dialect, 0)
+        return self._read
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Whether an event, as `json.loads` gives it, gets through."""

@@ -1,5 +1,10 @@
 """The front of the server: every service behind one gateway, with its pages and its guard."""
 
+import asyncio
+import logging
+from contextlib import AsyncExitStack, suppress
+from typing import Final
+
 from emberbox.functions.service import FunctionsService
 from emberbox.gateway.app import Gateway
 from emberbox.gateway.bucket_front import BucketFront
@@ -33,6 +38,10 @@ from emberbox.parts.usage import UsageParts
 from emberbox.records import dataclass
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.telemetry.spans import Spans
+
+log = logging.getLogger("emberbox.gateway")
+
+_BETWEEN_MODELS_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +127,23 @@ def make_gateway(ground: Ground, front: Front) -> tuple[Guard | None, Gateway]:
         spans=None if front.spans is None else RequestSpans(front.spans),
     )
     return guard, gateway
+
+
+def warm_gateway(gateway: Gateway, stack: AsyncExitStack) -> None:
+    """Begin to read service models ahead of their first requests; nothing waits for it."""
+
+    async def warm() -> None:
+        try:
+            steps, name = gateway.warm(), "the first"
+            while name:
+                name = await asyncio.to_thread(next, steps, "")
+                await asyncio.sleep(_BETWEEN_MODELS_S)
+        except Exception:
+            log.exception("service models could not be read ahead")
+
+    async def end(warming: asyncio.Task[None]) -> None:
+        warming.cancel()
+        with suppress(asyncio.CancelledError):
+            await warming
+
+    stack.push_async_callback(end, asyncio.get_running_loop().create_task(warm()))

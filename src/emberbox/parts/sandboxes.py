@@ -9,13 +9,13 @@ from pathlib import Path
 from emberbox.errors import CallerError, PlatformError
 from emberbox.isolation.cgroup_owners import server_identity
 from emberbox.isolation.file_systems import FileSystems
-from emberbox.isolation.finding import find_ground
 from emberbox.isolation.level_findings import network_facts
 from emberbox.isolation.levels import FULL, Isolation, Level, choose
 from emberbox.isolation.namespaces import NamespaceBackend
 from emberbox.isolation.network import modes
 from emberbox.isolation.network.sandboxes import SandboxNetwork
 from emberbox.isolation.watching import WatchedTree
+from emberbox.parts.beginning import Beginning
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.runtimes.registry import RUNTIMES
 from emberbox.settings import Settings
@@ -23,9 +23,11 @@ from emberbox.settings import Settings
 log = logging.getLogger("emberbox.isolation")
 
 
-async def open_sandboxes(settings: Settings, data: Path, stack: AsyncExitStack) -> NamespaceBackend:
+async def open_sandboxes(
+    settings: Settings, beginning: Beginning, stack: AsyncExitStack
+) -> NamespaceBackend:
     """Open the back end; it ends all its sandboxes when the stack unwinds."""
-    ground, tree = await asyncio.to_thread(find_ground, settings.isolation)
+    data, (ground, tree) = beginning.data, await beginning.ground
     isolation = choose(settings.isolation, ground)
     if isolation.level is Level.PROCESS:
         log.warning("functions are not isolated: they can do all that this user can")

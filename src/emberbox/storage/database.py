@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,10 +126,7 @@ class Database:
         """
         queries = Queries.load(*(query_stems or (stem,)))
         database = cls(path, queries, vault or NoVault(), durable=durable)
-        try:
-            await asyncio.to_thread(database._prepare, stem)
-        except sqlite3.Error as error:
-            raise PlatformError(f"{path} cannot be opened: {error}") from error
+        await asyncio.to_thread(database._prepare, stem)
         database._writer.start()
         return database
 
@@ -200,28 +197,16 @@ class Database:
         return connection
 
     def _prepare(self, stem: str) -> None:
-        connection = self._connect()
         try:
-            self._migrate(connection, stem)
-        except BaseException:
-            connection.close()
-            raise
+            connection = self._connect()
+            try:
+                _migrate(connection, self._path, stem)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise PlatformError(f"{self._path} cannot be opened: {error}") from error
         self._writer_connection = connection
-
-    def _migrate(self, connection: sqlite3.Connection, stem: str) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        (have,) = connection.execute("PRAGMA user_version").fetchone()
-        known = migrations(stem)
-        if known and have > known[-1][0]:
-            raise PlatformError(
-                f"{self._path} was written by a newer Emberbox (schema {have}, this one knows "
-                f"{known[-1][0]}): upgrade Emberbox or use another --data-dir"
-            )
-        for number, script in known:
-            if number > have:
-                connection.executescript(
-                    f"BEGIN; {script}\n; PRAGMA user_version = {number}; COMMIT;"
-                )
 
     def _write_loop(self) -> None:
         connection = self._writer_connection
@@ -302,3 +287,30 @@ class Database:
                 listener(change)
             except Exception:  # noqa: BLE001 - a listener's fault is not the writer's
                 _log.exception("a listener failed on %s", change)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, stem: str) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    (have,) = connection.execute("PRAGMA user_version").fetchone()
+    known = migrations(stem)
+    if known and have > known[-1][0]:
+        raise PlatformError(
+            f"{path} was written by a newer Emberbox (schema {have}, this one knows "
+            f"{known[-1][0]}): upgrade Emberbox or use another --data-dir"
+        )
+    missing = [script for number, script in known if number > have]
+    if missing:
+        # One transaction: a database has all of its new schema or none, and one sync to disk.
+        scripts = "\n;\n".join(missing)
+        connection.executescript(
+            f"BEGIN; {scripts}\n; PRAGMA user_version = {known[-1][0]}; COMMIT;"
+        )
+
+
+def create_database(path: Path, stem: str) -> None:
+    """Make the file with its schema ahead of `Database.open`; PlatformError if it cannot be."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            _migrate(connection, path, stem)
+    except sqlite3.Error as error:
+        raise PlatformError(f"{path} cannot be made: {error}") from error

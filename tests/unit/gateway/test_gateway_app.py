@@ -346,7 +346,8 @@ def test_the_fast_path_reads_scopes_and_draws_request_ids():
 
 def test_warming_finds_misspelt_operations():
     """Which else would answer 501 for ever."""
-    gateway(FakeService("lambda", GetFunctionConfiguration=_echo)).warm()
+    known = gateway(FakeService("lambda", GetFunctionConfiguration=_echo))
+    assert list(known.warm()) == ["lambda"]
 
     with pytest.raises(ValueError, match="GetFunctionConfig"):
-        gateway(FakeService("lambda", GetFunctionConfig=_echo)).warm()
+        list(gateway(FakeService("lambda", GetFunctionConfig=_echo)).warm())

@@ -52,7 +52,7 @@ def test_the_gateway_starts_without_botocore_s_code():
     """Whose import would take a third of the time a start may take."""
     script = (
         "import sys; from emberbox.gateway.app import Gateway;"
-        "Gateway([], default_account='1', default_region='r').warm();"
+        "Gateway([], default_account='1', default_region='r');"
         "from emberbox.gateway.catalog import Catalog; Catalog().model('lambda');"
         "sys.exit(any(name.partition('.')[0] in ('botocore', 'boto3') for name in sys.modules))"
     )

@@ -7,6 +7,7 @@ from gateway_models import CATALOG, PROTOCOLS, botocore_model
 from emberbox.errors import CallerError
 from emberbox.gateway.catalog import SERVICES
 from emberbox.gateway.hosts import bucket_of_signed_s3, read_host
+from emberbox.gateway.rest_routes import RestRoutes, _compiled
 from emberbox.gateway.routing import (
     SIGNING_NAMES,
     TARGETS,
@@ -388,3 +389,14 @@ def test_the_bare_loopback_name_is_no_bucket():
     assert bucket_of_signed_s3("localhost:4566") == ""
     assert bucket_of_signed_s3("127.0.0.1:4566") == ""
     assert bucket_of_signed_s3("s3.localhost:4566") == ""
+
+
+def test_no_path_is_compiled_before_it_may_fit():
+    """A table is built without, and a request compiles those that begin as its path does."""
+    routes = RestRoutes(CATALOG.model("xray"))
+    before = _compiled.cache_info().misses
+
+    found = routes.find(request_of(path="/TraceSegments"))
+
+    assert found is not None
+    assert _compiled.cache_info().misses <= before + 1

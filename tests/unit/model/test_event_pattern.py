@@ -270,3 +270,21 @@ def test_wildcards_agree_with_a_regular_expression(pattern, value):
 def test_many_values_are_counted_wherever_they_are(event, many):
     """What is long is one value; what is nested counts with what is in it."""
     assert has_many(event) is many
+
+
+def test_a_known_pattern_is_read_when_an_event_comes():
+    """It lets through what the same text read at once does."""
+    pattern = EventPattern('{"a": [{"prefix": "x"}], "b": {"c": [1]}}', is_known=True)
+
+    assert pattern.matches({"a": "xy", "b": {"c": 1}})
+    assert not pattern.matches({"a": "yx", "b": {"c": 1}})
+    assert pattern.looks_inside("b")
+
+
+def test_nothing_is_read_of_a_known_pattern_before_an_event_comes():
+    """Thousands of rules are loaded at a start that few events come to: a text that is none is
+    found out by the first event."""
+    pattern = EventPattern("no pattern", is_known=True)
+
+    with pytest.raises(PatternError):
+        pattern.matches({})

@@ -7,7 +7,7 @@ import pytest
 
 from emberbox.errors import PlatformError
 from emberbox.storage import database as database_module
-from emberbox.storage.database import Change, Database
+from emberbox.storage.database import Change, Database, create_database
 from emberbox.storage.sql import Queries
 
 
@@ -214,6 +214,44 @@ async def test_only_missing_migrations_are_applied(tmp_path, monkeypatch):
     assert connection.execute("SELECT x FROM a ORDER BY x").fetchall() == [(2,), (3,)]
     assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     connection.close()
+
+
+async def test_of_several_missing_migrations_all_are_applied_or_none(tmp_path, monkeypatch):
+    """One that fails undoes those before it, too."""
+    scripts = [(1, "CREATE TABLE a (x)"), (2, "INSERT INTO missing VALUES (2)")]
+    monkeypatch.setattr(database_module, "migrations", lambda _stem: scripts)
+
+    with pytest.raises(PlatformError, match="missing"):
+        await Database.open(tmp_path / "logs.db", "logs")
+
+    connection = sqlite3.connect(tmp_path / "logs.db")
+    assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
+    assert connection.execute("PRAGMA user_version").fetchone() == (0,)
+    connection.close()
+
+
+async def test_a_file_may_be_made_ahead(tmp_path):
+    """What is opened then is as if it had been made at that moment."""
+    create_database(tmp_path / "ahead.db", "logs")
+    ahead = await Database.open(tmp_path / "ahead.db", "logs")
+    await (await Database.open(tmp_path / "logs.db", "logs")).close()
+
+    assert await ahead.write(add("a")) == "a"
+
+    await ahead.close()
+    schemas = []
+    for name in ("ahead.db", "logs.db"):
+        connection = sqlite3.connect(tmp_path / name)
+        schemas.append(connection.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall())
+        connection.close()
+    assert schemas[0] == schemas[1]
+    assert schemas[0]
+
+
+def test_a_file_that_cannot_be_made_is_refused(tmp_path):
+    """The error names the file."""
+    with pytest.raises(PlatformError, match=r"logs\.db cannot be made"):
+        create_database(tmp_path / "nowhere" / "logs.db", "logs")
 
 
 @pytest.mark.parametrize(("durable", "level"), [(True, 2), (False, 1)])

@@ -159,7 +159,9 @@ class Router:
         if before is not None:
             self._indexes[_bus_of(before)].remove(key_of(before))
         if after is not None and after.is_enabled and after.pattern:
-            self._indexes[_bus_of(after)].put(key_of(after), EventPattern(after.pattern))
+            self._indexes[_bus_of(after)].put(
+                key_of(after), EventPattern(after.pattern, is_known=True)
+            )
 
     def _archive_changed(self, before: Archive | None, after: Archive | None) -> None:
         if before is not None:
@@ -167,7 +169,7 @@ class Router:
             self._archives[before.source].pop(key, None)
         if after is not None:
             key = ShelfKey(after.account, after.region, after.name)
-            pattern = EventPattern(after.pattern) if after.pattern else None
+            pattern = EventPattern(after.pattern, is_known=True) if after.pattern else None
             self._archives[after.source][key] = (after, pattern)
 
 
