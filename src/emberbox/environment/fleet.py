@@ -218,13 +218,10 @@ class Fleet:
             self._clock,
             self._settings.request_rate,
             tenant,
-            self._check_growth,
+            self._growth.allow,
         )
         self._pools.add(pool)
         return pool
-
-    def _check_growth(self, pool: Pool) -> None:
-        self._growth.allow(pool, self._pools)
 
     def _begin_start(self, pool: Pool) -> None:
         if self._closing:
@@ -238,6 +235,8 @@ class Fleet:
         place = await self._line.turn(pool.plan.function.key)
         taken: Taken | None = None
         try:
+            if beginning is None:
+                self._growth.make_room(pool, self._pools)
             taken = await self._quarters.take(pool.plan.function)
             environment, resident = self._furnish(pool, taken, beginning, place)
             place.leave_after(lambda: environment.is_initialising)
@@ -424,6 +423,8 @@ class _Resident:
         if self._started:
             return
         self._started = True
+        if not failed:
+            self.pool.learn_size(environment.sandbox.memory_peak_bytes)
         if environment.beginning.is_provisioned:
             self._fleet.ahead_started(self.pool, environment, failed=failed)
         else:

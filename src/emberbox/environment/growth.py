@@ -19,9 +19,10 @@ _FUNCTIONS_MAX: Final = 4_096
 
 
 class Growth:
-    """Asked before each environment that an invocation needs; provisioned ones are not asked for.
+    """Asked for each environment that an invocation needs; provisioned ones are not asked for.
 
-    Each function may add 1,000 environments in 10 seconds.
+    Each function may add 1,000 environments in 10 seconds. Whether the machine has the memory is
+    asked when their turn to start has come: many that are begun at once do not all start at once.
     """
 
     def __init__(self, clock: Clock, room: Room) -> None:
@@ -29,8 +30,8 @@ class Growth:
         self._room = room
         self._buckets: OrderedDict[tuple[str, str, str], Bucket] = OrderedDict()
 
-    def allow(self, pool: Pool, pools: Iterable[Pool]) -> None:
-        """CallerError 429 if the function may have no more now."""
+    def allow(self, pool: Pool) -> None:
+        """CallerError 429 if the function may begin no more now."""
         now, key = self._clock.monotonic(), pool.plan.function.key
         bucket = self._buckets.get(key)
         if bucket is None:
@@ -41,10 +42,15 @@ class Growth:
             )
         if not bucket.take(now):
             raise throttled("ConcurrentInvocationLimitExceeded", bucket.wait_s(now))
+
+    def make_room(self, pool: Pool, pools: Iterable[Pool]) -> None:
+        """CallerError 429 if the machine has no memory for one that was begun."""
         try:
             self._room.take(pool, pools)
         except CallerError:
-            bucket.give_back()
+            bucket = self._buckets.get(pool.plan.function.key)
+            if bucket is not None:
+                bucket.give_back()
             raise
 
     def look(self, pools: Iterable[Pool]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from math import ceil
 
 from emberbox.clock import Clock
 from emberbox.environment.environment import Environment
@@ -152,14 +153,22 @@ class Pool:
         if measured.init_ms is not None:
             self.init_ms = measured.init_ms
 
+    def learn_size(self, memory_peak_bytes: Callable[[], int]) -> None:
+        """What INIT has shown of it, if nothing is known yet."""
+        if not self.peak_mb:
+            self.peak_mb = ceil(memory_peak_bytes() / (1 << 20))
+
     def start_failed(self, error: EmberboxError) -> None:
         """An environment could not be started: tell one who waits.
+
+        Who came last, if there is no room; else who waits longest.
 
         What is not the function's fault is tried again: a process of ours that was killed must not
         fail a request that no handler has seen. But not for ever: the fault may be one that stays.
         """
         while self._waiters:
-            waiter = self._waiters.popleft()
+            is_full = isinstance(error, CallerError)
+            waiter = self._waiters.pop() if is_full else self._waiters.popleft()
             if waiter.done():
                 continue
             if isinstance(error, PlatformError) and waiter.lose() and not self.retired:

@@ -82,7 +82,7 @@ def sandboxes():
 async def fleet(sandboxes):
     """A fleet of nothing yet."""
     clock = ManualClock()
-    memory = SimpleNamespace(total_mb=1_000.0, available_mb=lambda: 1_000.0)
+    memory = SimpleNamespace(total_mb=1e6, available_mb=lambda: 1e6)
     logs = SimpleNamespace(stream=lambda *_, **__: None, pending_bytes=0)
     return Fleet(
         sandboxes,

@@ -64,16 +64,16 @@ def test_a_function_grows_by_a_thousand_and_then_by_a_hundred_a_second():
     clock = ManualClock()
     grows, f, g = growth(Memory(1e9), clock), pool("f"), pool("g")
     for _ in range(1_000):
-        grows.allow(f, [])
+        grows.allow(f)
 
     with pytest.raises(CallerError) as refused:
-        grows.allow(f, [])
-    grows.allow(g, [])
+        grows.allow(f)
+    grows.allow(g)
     clock.advance(1.0)
     for _ in range(100):
-        grows.allow(f, [])
+        grows.allow(f)
     with pytest.raises(CallerError):
-        grows.allow(f, [])
+        grows.allow(f)
 
     assert refused.value.status == 429
     assert refused.value.fields["Reason"] == "ConcurrentInvocationLimitExceeded"
@@ -86,7 +86,7 @@ def test_room_is_made_by_those_who_are_missed_least():
     old, new = Idle(large, clock.monotonic() - 60), Idle(large, clock.monotonic() - 1)
     precious = Idle(small, clock.monotonic() - 60)
 
-    growth(Memory(150.0), clock).allow(pool("wanting"), [small, large])
+    growth(Memory(150.0), clock).make_room(pool("wanting"), [small, large])
 
     assert (old.ended, new.ended, precious.ended) == ("its memory is needed", "", "")
 
@@ -98,10 +98,10 @@ def test_without_room_the_answer_is_a_throttle_that_says_so():
     grows = growth(memory, clock)
 
     with pytest.raises(CallerError, match="no memory for another environment of wanting"):
-        grows.allow(pool("wanting"), [])
+        grows.make_room(pool("wanting"), [])
     memory.available = 200.0
     clock.advance(0.1)
-    grows.allow(pool("wanting"), [])
+    grows.make_room(pool("wanting"), [])
 
 
 def test_a_function_that_fills_the_machine_leaves_room_for_the_first_of_another():
@@ -113,21 +113,34 @@ def test_a_function_that_fills_the_machine_leaves_room_for_the_first_of_another(
 
     for wanting in (busy, other_version):
         with pytest.raises(CallerError, match="no memory for another environment of busy"):
-            grows.allow(wanting, [busy, other_version])
-    grows.allow(quiet, [busy, other_version])
+            grows.make_room(wanting, [busy, other_version])
+    grows.make_room(quiet, [busy, other_version])
 
 
 def test_what_is_starting_counts_before_it_shows():
     """For a second; then the kernel knows of it."""
     clock = ManualClock()
     grows = growth(Memory(320.0), clock)
-    grows.allow(pool("f"), [])
-    grows.allow(pool("f"), [])
+    grows.make_room(pool("f"), [])
+    grows.make_room(pool("f"), [])
 
     with pytest.raises(CallerError):
-        grows.allow(pool("f"), [])
+        grows.make_room(pool("f"), [])
     clock.advance(1.5)
-    grows.allow(pool("f"), [])
+    grows.make_room(pool("f"), [])
+
+
+def test_many_that_begin_at_once_are_measured_by_the_first():
+    """A thousand small ones fit where a thousand of which nothing is known would not."""
+    many = pool("many", peak_mb=0.0)
+    grows = growth(Memory(3_500.0), ManualClock())
+    for _ in range(1_000):
+        grows.allow(many)
+
+    grows.make_room(many, [])
+    many.peak_mb = 3.0
+    for _ in range(999):
+        grows.make_room(many, [])
 
 
 def test_what_has_grown_into_the_reserve_costs_the_idle():
@@ -150,7 +163,7 @@ def test_what_takes_a_while_to_end_frees_its_memory_once():
     ending.stop("idle")
 
     with pytest.raises(CallerError):
-        growth(Memory(100.0), clock).allow(wanting, [idle])
+        growth(Memory(100.0), clock).make_room(wanting, [idle])
 
     assert (ending.ended, resting.ended) == ("idle", "its memory is needed")
 
