@@ -167,7 +167,8 @@ def test_errors_show_by_whose_fault_they_are(place):
     (failed, first), (missing, second) = ids(), ids()
     place.invoke(name, {"fail": True}, traceparent(failed, first))
     spans = place.collector.trace(failed, "lambda/Invoke", name)
-    assert spans[name].is_error
+    assert (spans[name].is_error, spans[name].error) == (True, "on purpose")
+    assert spans[name].attributes["error.type"] == "ValueError"
     assert spans["lambda/Invoke"].is_error
 
     with pytest.raises(Exception, match="ResourceNotFound"):

@@ -144,14 +144,51 @@ def test_the_caller_decides_whether_a_trace_is_recorded(boto, make_function):
 
 
 def test_a_failure_is_a_fault_of_the_trace(boto, make_function):
-    """What a function raises shows in its trace, and can be searched for."""
+    """What a function raises shows in its trace with its place, and can be searched for."""
     name = make_function(
-        "def lambda_handler(event, context):\n    raise ValueError('no')",
+        "def lambda_handler(event, context):\n    raise ValueError('no such part')",
         TracingConfig={"Mode": "Active"},
     )
     invoke(boto.client("lambda"), name, {})
-    (summary,) = summaries(boto.client("xray"), f'service("{name}") {{ fault }}')
+    xray = boto.client("xray")
+    sought = f'service("{name}") {{ fault }} AND message CONTAINS "such part"'
+    (summary,) = summaries(xray, sought)
     assert summary["HasFault"]
+    cause = by_origin(documents(xray, summary["Id"]))["AWS::Lambda::Function"]["cause"]
+    (exception,) = cause["exceptions"]
+    assert (exception["type"], exception["message"]) == ("ValueError", "no such part")
+    assert exception["stack"] == [
+        {"path": "/var/task/lambda_function.py", "line": 2, "label": "lambda_handler"}
+    ]
+
+
+def test_a_group_is_a_filter_with_a_name(boto, make_function):
+    """Summaries, graphs and statistics can be asked for by it."""
+    wanted, other = (
+        make_function(
+            "def lambda_handler(event, context):\n    return 1", TracingConfig={"Mode": "Active"}
+        )
+        for _ in range(2)
+    )
+    client, xray = boto.client("lambda"), boto.client("xray")
+    group = xray.create_group(
+        GroupName=f"g-{wanted}"[:32], FilterExpression=f'service("{wanted}")'
+    )["Group"]
+    for name in (wanted, other):
+        invoke(client, name, {})
+    found = summaries(xray, f'group.name = "{group["GroupName"]}"')
+    assert [each["EntryPoint"]["Name"] for each in found] == [wanted]
+    now = datetime.now(UTC)
+    span = {"StartTime": now - timedelta(minutes=10), "EndTime": now + timedelta(minutes=1)}
+    graph = xray.get_service_graph(**span, GroupARN=group["GroupARN"])["Services"]
+    assert {node["Name"] for node in graph} == {wanted}
+    points = xray.get_time_series_service_statistics(**span, GroupName=group["GroupName"])
+    (point,) = points["TimeSeriesServiceStatistics"]
+    assert point["ServiceSummaryStatistics"]["TotalCount"] == 1
+    xray.delete_group(GroupName=group["GroupName"])
+    names = [each["GroupName"] for each in xray.get_groups()["Groups"]]
+    assert group["GroupName"] not in names
+    assert "Default" in names
 
 
 def test_segments_of_others_are_kept_and_bad_ones_are_named(boto):

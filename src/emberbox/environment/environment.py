@@ -294,7 +294,8 @@ class Environment:
             # The caller goes on while the account of it is written.
             current.answer(result, None)
         self._chronicle.report(current, measured, failed=result.failed)
-        self._owner.on_report(self, current.invocation, measured)
+        error = result.payload if measured.failed else b""
+        self._owner.on_report(self, current.invocation, measured, error)
         current.answer(result, self._log.end())
 
     def fail_init(self, error_type: str, body: bytes) -> None:

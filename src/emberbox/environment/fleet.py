@@ -55,6 +55,8 @@ class FleetSettings:
 Reported = Callable[[FunctionVersion, Invocation, Measurement], None]
 """Hears what each invocation used."""
 
+Traced = Callable[[FunctionVersion, Invocation, Measurement, bytes], None]
+"""Hears that too, and how an invocation failed: its document, empty if it did not."""
 
 HeardSegment = Callable[[FunctionVersion, Segment], None]
 """Hears of each segment of a trace that a function sends to X-Ray's daemon."""
@@ -112,6 +114,7 @@ class Fleet:
         self._door = door
         self._templates = templates
         self.reported = reported
+        self.traced: Traced | None = None
         self.ran_provisioned: RanProvisioned | None = None
         self.heard_segment: HeardSegment | None = None
         self._growth = growth
@@ -395,12 +398,14 @@ class _Resident:
             self._place.leave()
 
     def on_report(
-        self, environment: Environment, invocation: Invocation, measured: Measurement
+        self, environment: Environment, invocation: Invocation, measured: Measurement, error: bytes
     ) -> None:
         """An invocation has ended."""
         self.pool.learn(measured)
         function, provision = environment.plan.function, self.pool.provision
         self._fleet.reported(function, invocation, measured)
+        if self._fleet.traced is not None:
+            self._fleet.traced(function, invocation, measured, error)
         if provision.wanted and self._fleet.ran_provisioned is not None:
             ready = len(provision.ready)
             busy, ahead = ready - len(self.pool.idle_ahead), environment.beginning.is_provisioned

@@ -16,9 +16,12 @@ class Owner(Protocol[E_contra]):
         ...
 
     def on_report(
-        self, environment: E_contra, invocation: Invocation, measured: Measurement
+        self, environment: E_contra, invocation: Invocation, measured: Measurement, error: bytes
     ) -> None:
-        """An invocation has ended and was measured. Called once for each."""
+        """An invocation has ended and was measured. Called once for each.
+
+        `error` is the document of its failure, empty if it has not failed.
+        """
         ...
 
     def on_stopped(self, environment: E_contra, reason: str) -> None:

@@ -4,6 +4,7 @@ from functools import partial
 
 from emberbox.clock import Clock
 from emberbox.model.function import FunctionVersion
+from emberbox.model.function_errors import read_error
 from emberbox.model.invocation import Invocation
 from emberbox.model.report import Measurement
 from emberbox.model.span_attributes import (
@@ -35,22 +36,26 @@ class InvocationSpans:
         self._open.pop(request_id, None)
 
     def reported(
-        self, function: FunctionVersion, invocation: Invocation, measured: Measurement
+        self,
+        function: FunctionVersion,
+        invocation: Invocation,
+        measured: Measurement,
+        error: bytes = b"",
     ) -> None:
-        """It has ended and was measured."""
+        """It has ended and was measured; `error` is the document of its failure."""
         opened = self._open.pop(invocation.request_id, None)
         if opened is None:
             return
         about, call = resource_of(function), invocation._replace(payload=b"", sink=None)
-        began = beginning_of(measured)
+        began, failure = beginning_of(measured), read_error(error)
         if began is not None:
             phase, took_ms = began
             ready = self._clock.now() - measured.duration_ms / 1000
             self._spans.add(opened, phase, ready - took_ms / 1000, ready, about)
         self._spans.close(
             opened._replace(name=function.name),
-            partial(of_invocation, call, measured, opened.trigger),
-            error=error_of_invocation(measured),
+            partial(of_invocation, call, measured, opened.trigger, failure),
+            error=error_of_invocation(measured, failure),
             resource=about,
         )
 

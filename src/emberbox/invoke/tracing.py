@@ -14,6 +14,7 @@ from emberbox.entropy import Entropy
 from emberbox.errors import CallerError
 from emberbox.invoke.invocation_spans import InvocationSpans
 from emberbox.model.function import FunctionVersion
+from emberbox.model.function_errors import read_error
 from emberbox.model.invocation import Invocation
 from emberbox.model.report import Measurement
 from emberbox.model.spans import Opened, seen_by_function
@@ -121,16 +122,21 @@ class Tracing:
         )
 
     def reported(
-        self, function: FunctionVersion, invocation: Invocation, measured: Measurement
+        self,
+        function: FunctionVersion,
+        invocation: Invocation,
+        measured: Measurement,
+        error: bytes = b"",
     ) -> None:
-        """An invocation has ended and was measured."""
+        """An invocation has ended and was measured; `error` is the document of its failure."""
         if self.spans is not None:
-            self.spans.reported(function, invocation, measured)
+            self.spans.reported(function, invocation, measured, error)
         traced = self._open.pop(invocation.request_id, None)
         if traced is None or self.record is None:
             return
         now = self._clock.now()
-        self.record(function, function_segment(function, traced, measured, now))
+        failure = read_error(error)
+        self.record(function, function_segment(function, traced, measured, now, failure))
         self.record(function, service_segment(function, traced, now, 200, failed=measured.failed))
 
     def refused(self, function: FunctionVersion, request_id: str, error: BaseException) -> None:

@@ -12,6 +12,7 @@ from emberbox.errors import CallerError
 from emberbox.model.async_deliveries import Delivery
 from emberbox.model.async_invocation import Again, Over, QueuedEvent, Ran
 from emberbox.model.function import FunctionVersion
+from emberbox.model.function_errors import FunctionError
 from emberbox.model.invocation import Invocation
 from emberbox.model.names import function_arn
 from emberbox.model.report import Measurement
@@ -22,6 +23,7 @@ _TEXT_MAX: Final = 1_024
 _NAME_MAX: Final = 140
 _RESOURCES: Final = 1_024
 _MB: Final = 1 << 20
+_NO_FAILURE: Final = FunctionError()
 _SYSTEMS: Final = {"sqs": "aws_sqs", "sns": "aws.sns", "events": "aws_eventbridge"}
 
 
@@ -117,8 +119,13 @@ def _resource(account: str, region: str, name: str, version: str, memory_mb: int
     )
 
 
-def of_invocation(invocation: Invocation, measured: Measurement, trigger: str) -> Attributes:
-    """Of an invocation that has run."""
+def of_invocation(
+    invocation: Invocation,
+    measured: Measurement,
+    trigger: str,
+    failure: FunctionError = _NO_FAILURE,
+) -> Attributes:
+    """Of an invocation that has run; `failure` is what its function says of it."""
     found: dict[str, Value] = {
         "faas.invocation_id": invocation.request_id,
         "faas.trigger": trigger,
@@ -133,15 +140,15 @@ def of_invocation(invocation: Invocation, measured: Measurement, trigger: str) -
     if invocation.tenant:
         found["emberbox.tenant_id"] = invocation.tenant[:_TEXT_MAX]
     if measured.failed:
-        found["error.type"] = _error_type(measured)
+        found["error.type"] = failure.type or _error_type(measured)
     return found
 
 
-def error_of_invocation(measured: Measurement) -> str | None:
-    """The error of a function that failed, in whatever way."""
+def error_of_invocation(measured: Measurement, failure: FunctionError = _NO_FAILURE) -> str | None:
+    """The error of a function that failed, in whatever way: in its own words, if it has any."""
     if not measured.failed:
         return None
-    return "the function timed out" if measured.status == "timeout" else _error_type(measured)
+    return failure.message or failure.type or _error_type(measured)
 
 
 def of_refusal(request_id: str, code: str, trigger: str) -> Attributes:

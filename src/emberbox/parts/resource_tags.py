@@ -85,6 +85,7 @@ _LISTINGS: Final[Mapping[str, Callable[[str], Listing | None]]] = {
     "scheduler": _by("ResourceArn", "schedule-group/"),
     "sns": _by("ResourceArn"),
     "sqs": _queue,
+    "xray": _by("ResourceARN", "group/", "sampling-rule/"),
 }
 """By the service of an ARN, which is the name of our service too."""
 

@@ -3,8 +3,6 @@
 from emberbox.environment.fleet import Fleet
 from emberbox.invoke.tracing import Tracing
 from emberbox.model.function import FunctionVersion
-from emberbox.model.invocation import Invocation
-from emberbox.model.report import Measurement
 from emberbox.model.xray.segments import Document, segment_of
 from emberbox.parts.ground import Ground
 from emberbox.parts.identity import Identities
@@ -23,18 +21,11 @@ class Traces:
 
     def connect(self, fleet: Fleet, tracing: Tracing) -> None:
         """Functions send segments, and Lambda writes its own of each invocation."""
-        before = fleet.reported
-
-        def reported(
-            function: FunctionVersion, invocation: Invocation, measured: Measurement
-        ) -> None:
-            before(function, invocation, measured)
-            tracing.reported(function, invocation, measured)
 
         def record(function: FunctionVersion, document: Document) -> None:
             self.sink.add(function, segment_of(document))
 
-        fleet.reported = reported
+        fleet.traced = tracing.reported
         fleet.heard_segment = self.sink.add
         tracing.record = record
 

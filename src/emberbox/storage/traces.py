@@ -51,7 +51,8 @@ class TraceStore:
         self._opening = asyncio.Lock()
         self._database: Database | None = None
 
-    async def _opened(self) -> Database:
+    async def opened(self) -> Database:
+        """The file, opened if it was not yet; for what else is kept in it."""
         async with self._opening:
             if self._database is None:
                 self._database = await Database.open(self._path, "traces", durable=False)
@@ -72,7 +73,7 @@ class TraceStore:
             for (place, trace_id), listed in by_trace.items():
                 _add(tx, place, trace_id, listed, now)
 
-        await (await self._opened()).write(work)
+        await (await self.opened()).write(work)
 
     async def trace(self, place: Place, trace_id: str) -> StoredTrace | None:
         """One trace by its id, or None."""
@@ -82,7 +83,7 @@ class TraceStore:
             row = tx.one("trace", account=account, region=region, trace_id=trace_id)
             return None if row is None else _trace(tx, row)
 
-        return await (await self._opened()).read(work)
+        return await (await self.opened()).read(work)
 
     async def between(
         self, place: Place, start: float, end: float, by: By, after: int, limit: int
@@ -102,7 +103,7 @@ class TraceStore:
             )
             return [_trace(tx, row) for row in rows]
 
-        return await (await self._opened()).read(work)
+        return await (await self.opened()).read(work)
 
     async def forget(self, before: float, keep_bytes: int = KEEP_BYTES) -> None:
         """Drop traces that nothing was added to since then, and the oldest if they are too many."""
@@ -112,14 +113,14 @@ class TraceStore:
             if tx.all("traces_size")[0]["bytes"] > keep_bytes:
                 tx.run("traces_keep_newest", bytes=keep_bytes)
 
-        await (await self._opened()).write(work)
+        await (await self.opened()).write(work)
 
     # -- sampling -----------------------------------------------------------------------------
 
     async def rules(self, place: Place) -> list[SamplingRule]:
         """The rules of sampling that customers have made."""
         account, region = place
-        rows = await (await self._opened()).read(
+        rows = await (await self.opened()).read(
             lambda tx: tx.all("rules", account=account, region=region)
         )
         return [_rule(row) for row in rows]
@@ -128,14 +129,14 @@ class TraceStore:
         """Make or replace a rule."""
         account, region = place
         row = {"rule": dumps(rule.rule), "created": rule.created, "modified": rule.modified}
-        await (await self._opened()).write(
+        await (await self.opened()).write(
             lambda tx: tx.run("rule_put", account=account, region=region, name=name, **row)
         )
 
     async def remove_rule(self, place: Place, name: str) -> None:
         """Remove a rule, if it is there."""
         account, region = place
-        await (await self._opened()).write(
+        await (await self.opened()).write(
             lambda tx: tx.run("rule_remove", account=account, region=region, name=name)
         )
 

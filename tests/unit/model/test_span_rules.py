@@ -10,6 +10,7 @@ from emberbox.errors import CallerError, PlatformError
 from emberbox.model.async_deliveries import Delivery
 from emberbox.model.async_invocation import Again, Condition, Over, QueuedEvent, Ran
 from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.function_errors import FunctionError
 from emberbox.model.invocation import Invocation
 from emberbox.model.report import Measurement, Restored
 from emberbox.model.span_attributes import (
@@ -200,7 +201,7 @@ def test_a_cold_start_is_what_the_caller_waited_for(more, phase):
     [
         ({}, None, None),
         ({"failed": True}, "Unhandled", "Unhandled"),
-        ({"failed": True, "status": "timeout"}, "timeout", "the function timed out"),
+        ({"failed": True, "status": "timeout"}, "timeout", "timeout"),
         (
             {"failed": True, "status": "error", "error_type": "Runtime.ExitError"},
             "Runtime.ExitError",
@@ -214,6 +215,17 @@ def test_a_function_that_fails_is_an_error(more, kind, error):
     assert error_of_invocation(measured) == error
     invocation = Invocation("id", b"", 3.0, "arn:x", "t")
     assert of_invocation(invocation, measured, "other").get("error.type") == kind
+
+
+def test_a_failure_is_told_in_the_functions_own_words():
+    """Where it has some."""
+    measured = Measurement("id", 10.0, 128, 0, failed=True)
+    failure = FunctionError("ValueError", "no such thing")
+    invocation = Invocation("id", b"", 3.0, "arn:x", "t")
+    assert of_invocation(invocation, measured, "other", failure)["error.type"] == "ValueError"
+    assert error_of_invocation(measured, failure) == "no such thing"
+    assert error_of_invocation(measured, FunctionError("ValueError")) == "ValueError"
+    assert error_of_invocation(Measurement("id", 10.0, 128, 0), failure) is None
 
 
 @pytest.mark.parametrize(

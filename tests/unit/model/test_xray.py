@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emberbox.model.xray.expressions import BadExpressionError, read_expression
+from emberbox.model.xray.expressions import BadExpressionError, read_expression, read_selector
 from emberbox.model.xray.facts import Trace, summary_of
 from emberbox.model.xray.graph import Graph
 from emberbox.model.xray.segments import (
@@ -17,6 +17,7 @@ from emberbox.model.xray.segments import (
     read_segment,
     walk,
 )
+from emberbox.model.xray.statistics import Series
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 
@@ -243,3 +244,74 @@ def test_the_graph_counts_calls_between_services():
     assert edges[till["ReferenceId"]]["FaultStatistics"]["TotalCount"] == 1
     assert shop["Root"]
     assert "Root" not in till
+
+
+@pytest.mark.parametrize(
+    ("expression", "holds"),
+    [
+        ('group.name = "shops"', True),
+        ('group.name != "shops"', False),
+        ('group.name = "failing" AND user = "ann"', True),
+        ('group.arn = "arn:aws:xray:r:1:group/none"', False),
+        ('NOT group.name = "shops" OR fault', True),
+    ],
+)
+def test_an_expression_may_ask_for_groups(expression, holds):
+    """By their names or ARNs."""
+    groups = {
+        "shops": read_expression('service("shop")'),
+        "failing": read_expression("fault"),
+        "arn:aws:xray:r:1:group/none": read_expression('service("none")'),
+    }
+    assert read_expression(expression, groups)(TRACE) is holds
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'group.name = "unknown"',
+        'group.name CONTAINS "shops"',
+        'group.arn = "shops"',
+        'service("shop") { group.name = "shops" }',
+        "group.name",
+    ],
+)
+def test_what_cannot_be_asked_of_groups_is_refused(expression):
+    """A group is one of traces, and not of calls."""
+    with pytest.raises(BadExpressionError):
+        read_expression(expression, {"shops": read_expression("")})
+
+
+def test_calls_are_counted_over_time():
+    """Those that are chosen, or what each trace began with."""
+    later = Trace.of(ROOT, assembled([text(9, start=1_700_000_130.0, fault=True)]))
+    series = {
+        name: Series(selector, 60)
+        for name, selector in {
+            "all": None,
+            "till": read_selector('service("till")'),
+            "edge": read_selector('edge("shop", "till")'),
+        }.items()
+    }
+    for each in series.values():
+        each.add([TRACE, later])
+    points = {name: each.shown() for name, each in series.items()}
+    totals = [each["ServiceSummaryStatistics"]["TotalCount"] for each in points["all"]]
+    faults = [
+        each["ServiceSummaryStatistics"]["FaultStatistics"]["TotalCount"] for each in points["all"]
+    ]
+    assert (totals, faults) == ([1, 1], [0, 1])
+    (till,) = points["till"]
+    assert till["ServiceSummaryStatistics"]["FaultStatistics"]["TotalCount"] == 1
+    (edge,) = points["edge"]
+    assert edge["EdgeSummaryStatistics"]["TotalCount"] == 1
+    assert sum(each["Count"] for each in edge["ResponseTimeHistogram"]) == 1
+
+
+@pytest.mark.parametrize(
+    "selector", ["", "fault", 'service("a"', 'edge("a")', 'service("a") { ok }']
+)
+def test_what_is_no_selector_is_refused(selector):
+    """It says which calls are meant, and no more."""
+    with pytest.raises(BadExpressionError):
+        read_selector(selector)

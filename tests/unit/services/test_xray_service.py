@@ -6,6 +6,7 @@ import pytest
 
 from conftest import Caller
 from emberbox.clock import ManualClock
+from emberbox.errors import CallerError
 from emberbox.model.xray.segments import segment_of
 from emberbox.services.xray.service import XRayService
 from emberbox.storage.traces import TraceStore
@@ -71,3 +72,127 @@ async def test_a_graph_counts_all_traces_of_a_time_or_those_named(call):
         return shop["SummaryStatistics"]["TotalCount"]
 
     assert (count(whole), count(part)) == (263, 2)
+
+
+async def refusal(call, operation, **params):
+    """The code and the text of a refusal."""
+    with pytest.raises(CallerError) as refused:
+        await call(operation, **params)
+    return refused.value.code, refused.value.message
+
+
+async def test_a_group_is_made_shown_changed_and_removed(call):
+    """By its name or its ARN."""
+    made = (await call("CreateGroup", GroupName="shops", FilterExpression='service("shop")'))[
+        "Group"
+    ]
+    assert made["GroupARN"].startswith("arn:aws:xray:us-east-1:123456789012:group/shops/")
+    assert made["InsightsConfiguration"]["InsightsEnabled"] is False
+    assert (await call("GetGroup", GroupARN=made["GroupARN"]))["Group"] == made
+    changed = await call("UpdateGroup", GroupName="shops", FilterExpression="fault")
+    assert changed["Group"] == {**made, "FilterExpression": "fault"}
+    listed = (await call("GetGroups"))["Groups"]
+    assert [each["GroupName"] for each in listed] == ["Default", "shops"]
+    await call("DeleteGroup", GroupName="shops")
+    assert (await refusal(call, "GetGroup", GroupName="shops"))[0] == "InvalidRequestException"
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        ("CreateGroup", {"GroupName": "Default"}),
+        ("CreateGroup", {"GroupName": "there"}),
+        ("CreateGroup", {"GroupName": "new", "FilterExpression": "nonsense ="}),
+        ("CreateGroup", {"GroupName": "new", "FilterExpression": 'group.name = "there"'}),
+        ("CreateGroup", {"GroupName": "new", "InsightsConfiguration": {"InsightsEnabled": True}}),
+        ("UpdateGroup", {"GroupName": "Default", "FilterExpression": "fault"}),
+        ("UpdateGroup", {"GroupName": "there", "FilterExpression": "("}),
+        ("DeleteGroup", {"GroupName": "Default"}),
+        ("GetGroup", {}),
+        ("GetServiceGraph", {**TIME, "GroupName": "nowhere"}),
+        ("GetTraceSummaries", {**TIME, "FilterExpression": 'group.name = "nowhere"'}),
+        ("GetTimeSeriesServiceStatistics", {**TIME, "Period": 61}),
+        ("GetTimeSeriesServiceStatistics", {**TIME, "ForecastStatistics": True}),
+        ("GetTimeSeriesServiceStatistics", {**TIME, "EntitySelectorExpression": "fault"}),
+        ("GetInsightSummaries", {**TIME, "GroupName": "nowhere"}),
+        ("GetInsight", {"InsightId": "0" * 8}),
+        ("PutEncryptionConfig", {"Type": "KMS", "KeyId": "alias/mine"}),
+        (
+            "UpdateIndexingRule",
+            {"Name": "Default", "Rule": {"Probabilistic": {"DesiredSamplingPercentage": 5.0}}},
+        ),
+        ("UpdateTraceSegmentDestination", {"Destination": "CloudWatchLogs"}),
+    ],
+)
+async def test_what_has_no_effect_or_no_sense_is_refused(call, operation, params):
+    """Nothing is taken and then passed over."""
+    await call("CreateGroup", GroupName="there")
+    assert (await refusal(call, operation, **params))[0] == "InvalidRequestException"
+
+
+async def test_a_group_keeps_to_its_traces(call):
+    """In graphs and in statistics; the one named Default has all."""
+    await call("CreateGroup", GroupName="none", FilterExpression="fault")
+
+    async def counts(group):
+        graph = await call("GetServiceGraph", **TIME, GroupName=group)
+        points = await call("GetTimeSeriesServiceStatistics", **TIME, GroupName=group, Period=300)
+        totals = [
+            each["ServiceSummaryStatistics"]["TotalCount"]
+            for each in points["TimeSeriesServiceStatistics"]
+        ]
+        return len(graph["Services"]), totals
+
+    assert await counts("Default") == (2, [263])
+    assert await counts("none") == (0, [])
+
+
+async def test_groups_and_rules_have_tags(call):
+    """From their beginning, or later; they go with them."""
+    tags = [{"Key": "team", "Value": "red"}]
+    group = (await call("CreateGroup", GroupName="g", Tags=tags))["Group"]["GroupARN"]
+    rule = {
+        "RuleName": "r",
+        "ResourceARN": "*",
+        "Priority": 1,
+        "FixedRate": 0.1,
+        "ReservoirSize": 1,
+        "ServiceName": "*",
+        "ServiceType": "*",
+        "Host": "*",
+        "HTTPMethod": "*",
+        "URLPath": "*",
+        "Version": 1,
+    }
+    made = await call("CreateSamplingRule", SamplingRule=rule, Tags=tags)
+    of_rule = made["SamplingRuleRecord"]["SamplingRule"]["RuleARN"]
+    await call("TagResource", ResourceARN=group, Tags=[{"Key": "size", "Value": "2"}])
+    await call("UntagResource", ResourceARN=of_rule, TagKeys=["team"])
+
+    async def tags_of(arn):
+        listed = (await call("ListTagsForResource", ResourceARN=arn))["Tags"]
+        return {tag["Key"]: tag["Value"] for tag in listed}
+
+    assert await tags_of(group) == {"team": "red", "size": "2"}
+    assert await tags_of(of_rule) == {}
+    many = [{"Key": f"k{n}", "Value": ""} for n in range(49)]
+    found = await refusal(call, "TagResource", ResourceARN=group, Tags=many)
+    assert found[0] == "TooManyTagsException"
+    assert await tags_of(group) == {"team": "red", "size": "2"}
+    await call("DeleteGroup", GroupName="g")
+    found = await refusal(call, "ListTagsForResource", ResourceARN=group)
+    assert found[0] == "ResourceNotFoundException"
+
+
+async def test_settings_are_told_as_they_are(call):
+    """Nothing is encrypted by a key, all is indexed and kept here, and no insight is found."""
+    config = (await call("GetEncryptionConfig"))["EncryptionConfig"]
+    assert config == {"Status": "ACTIVE", "Type": "NONE"}
+    assert (await call("PutEncryptionConfig", Type="NONE"))["EncryptionConfig"] == config
+    (rule,) = (await call("GetIndexingRules"))["IndexingRules"]
+    assert rule["Rule"]["Probabilistic"]["ActualSamplingPercentage"] == 100
+    kept = await call("GetTraceSegmentDestination")
+    assert kept["Destination"] == "XRay"
+    assert await call("UpdateTraceSegmentDestination", Destination="XRay") == kept
+    insights = await call("GetInsightSummaries", **TIME, GroupName="Default")
+    assert insights == {"InsightSummaries": []}

@@ -270,6 +270,9 @@ XRAY: Final = Access(
         "RuleName": named("xray", "sampling-rule/{}"),
         "SamplingRule": _sampling_rule,
         "SamplingRuleUpdate": _sampling_rule,
+        "ResourceARN": itself,
+        "GroupARN": itself,
+        "GroupName": named("xray", "group/{}/*"),
     },
     without=frozenset(
         {
@@ -279,6 +282,18 @@ XRAY: Final = Access(
             "GetTraceSummaries",
             "GetTraceGraph",
             "GetServiceGraph",
+            "GetTimeSeriesServiceStatistics",
+            "GetGroups",
+            "GetEncryptionConfig",
+            "PutEncryptionConfig",
+            "GetIndexingRules",
+            "UpdateIndexingRule",
+            "GetTraceSegmentDestination",
+            "UpdateTraceSegmentDestination",
+            "GetInsightSummaries",
+            "GetInsight",
+            "GetInsightEvents",
+            "GetInsightImpactGraph",
             "GetSamplingRules",
             "GetSamplingTargets",
         }

@@ -1,11 +1,11 @@
 """Filter expressions of X-Ray: `service("shop") { fault } AND annotation.customer = "7"`.
 
-Source: "Using filter expressions" of X-Ray's guide. Root causes, groups and JSON paths are not
-built and are refused.
+Source: "Using filter expressions" of X-Ray's guide. Root causes and JSON paths are not built and
+are refused.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from emberbox.model.xray.calls import Call
@@ -37,6 +37,8 @@ _TEXTS: Final = frozenset(
         "resource.arn",
     }
 )
+_SCOPES: Final = frozenset({"service", "edge"})
+_GROUPS: Final = frozenset({"group.name", "group.arn"})
 _FLAGS: Final = frozenset({"ok", "error", "fault", "throttle", "partial"})
 _ORDERED: Final[dict[str, Callable[[float, float], bool]]] = {
     "=": lambda found, wanted: found == wanted,
@@ -67,15 +69,42 @@ class _Token(NamedTuple):
     text: str
 
 
-def read_expression(text: str) -> Callable[[Trace], bool]:
+class Selector(NamedTuple):
+    """Which calls of a trace are meant: those of a service, or those from one to another."""
+
+    is_edge: bool
+    chooses: Callable[[Call], bool]
+
+
+Groups = Mapping[str, Callable[[Trace], bool]]
+"""Whether a trace is of a group, by the group's name and its ARN."""
+
+_NO_GROUPS: Final[Groups] = {}
+
+
+def read_expression(text: str, groups: Groups = _NO_GROUPS) -> Callable[[Trace], bool]:
     """Whether a trace fits an expression; BadExpressionError if it is none."""
-    if len(text) > LENGTH_MAX:
-        raise BadExpressionError("The expression is too long.")
-    reader = _Reader(list(_tokens(text)))
+    reader = _Reader(_tokens_of(text), groups)
     if reader.is_at_end:
         return lambda _trace: True
     holds = reader.whole()
     return lambda trace: holds(trace.facts(), trace)
+
+
+def asks_for_group(text: str) -> bool:
+    """Whether an expression may ask for a group."""
+    return any(word in text.lower() for word in _GROUPS)
+
+
+def read_selector(text: str) -> Selector:
+    """`service(...)` or `edge(..., ...)` alone; BadExpressionError if it is none."""
+    return _Reader(_tokens_of(text), _NO_GROUPS).selector()
+
+
+def _tokens_of(text: str) -> list[_Token]:
+    if len(text) > LENGTH_MAX:
+        raise BadExpressionError("The expression is too long.")
+    return list(_tokens(text))
 
 
 def _tokens(text: str) -> Iterable[_Token]:
@@ -91,8 +120,9 @@ def _tokens(text: str) -> Iterable[_Token]:
 class _Reader:
     """Reads tokens from first to last; deeper nesting than anybody needs is refused."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
+    def __init__(self, tokens: list[_Token], groups: Groups) -> None:
         self._tokens = tokens
+        self._groups = groups
         self._at = 0
         self._depth = 0
 
@@ -105,6 +135,17 @@ class _Reader:
         if not self.is_at_end:
             raise BadExpressionError(f"Unexpected {self._next().text}.")
         return holds
+
+    def selector(self) -> Selector:
+        """The whole of an expression that only says which calls are meant."""
+        word = self._next().text.lower()
+        if word not in _SCOPES:
+            raise BadExpressionError("A selector is service(...) or edge(..., ...).")
+        self._expect("(")
+        found = self._chosen(word)
+        if not self.is_at_end:
+            raise BadExpressionError(f"Unexpected {self._next().text}.")
+        return found
 
     def _either(self) -> Holds:
         self._depth += 1
@@ -138,16 +179,18 @@ class _Reader:
         if token.kind != "word":
             raise BadExpressionError(f"Unexpected {token.text}.")
         word = token.text.lower()
-        if word in {"service", "edge"} and self._takes("("):
+        if word in _SCOPES and self._takes("("):
             return self._scoped(word)
         if word == "annotation" or word.startswith("annotation."):
             return self._annotation(token.text)
-        if word in _FLAGS:
-            return self._flag(word)
-        if word in _NUMBERS:
-            return self._number(word)
-        if word in _TEXTS:
-            return self._text(word)
+        for words, read in (
+            (_FLAGS, self._flag),
+            (_NUMBERS, self._number),
+            (_TEXTS, self._text),
+            (_GROUPS, self._group),
+        ):
+            if word in words:
+                return read(word)
         raise BadExpressionError(f"The keyword {token.text} is not known here.")
 
     # -- keywords -----------------------------------------------------------------------------
@@ -202,8 +245,31 @@ class _Reader:
             return _annotated(name, lambda v: _is_number(v) and fits(float(v), wanted))
         raise BadExpressionError(f"annotation.{name} cannot be compared by {sign}.")
 
+    def _group(self, word: str) -> Holds:
+        """`group.name` or `group.arn`, of a whole trace."""
+        sign, wanted = self._next().text, self._quoted()
+        if sign not in {"=", "!="}:
+            raise BadExpressionError(f"{word} cannot be compared by {sign}.")
+        fits = self._groups.get(wanted)
+        if fits is None or wanted.startswith("arn:") is not (word == "group.arn"):
+            raise BadExpressionError(f"There is no group {wanted} to be asked for here.")
+        is_in = sign == "="
+        return lambda _facts, trace: trace is not None and fits(trace) is is_in
+
     def _scoped(self, word: str) -> Holds:
         """`service(...) { ... }` or `edge(..., ...) { ... }`."""
+        chooses = self._chosen(word).chooses
+        inner: Holds = lambda _facts, _trace: True  # noqa: E731 - the same shape as all others
+        if self._takes("{") and not self._takes("}"):
+            # What is asked within is asked of calls, and a group is one of traces.
+            groups, self._groups = self._groups, _NO_GROUPS
+            inner = self._either()
+            self._groups = groups
+            self._expect("}")
+        return lambda _facts, trace: _holds_of(trace, inner, chooses)
+
+    def _chosen(self, word: str) -> Selector:
+        """What stands behind `service(` or `edge(`."""
         names = [] if self._takes(")") else [self._service_id()]
         while names and self._takes(","):
             names.append(self._service_id())
@@ -211,19 +277,12 @@ class _Reader:
             self._expect(")")
         if len(names) > (2 if word == "edge" else 1) or (word == "edge" and len(names) != 2):
             raise BadExpressionError(f"{word} is given a wrong number of services.")
-        inner: Holds = lambda _facts, _trace: True  # noqa: E731 - the same shape as all others
-        if self._takes("{") and not self._takes("}"):
-            inner = self._either()
-            self._expect("}")
         if word == "service":
             chosen = names[0] if names else _anything
-            return lambda _facts, trace: _holds_of(
-                trace, inner, lambda call: chosen(call.service.name, call.service.type)
-            )
+            return Selector(False, lambda call: chosen(call.service.name, call.service.type))
         caller, callee = names
-        return lambda _facts, trace: _holds_of(
-            trace,
-            inner,
+        return Selector(
+            True,
             lambda call: (
                 callee(call.service.name, call.service.type)
                 and call.caller is not None

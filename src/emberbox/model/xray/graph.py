@@ -16,7 +16,9 @@ _DIGITS: Final = 3
 
 
 @dataclass(slots=True)
-class _Statistics:
+class Statistics:
+    """Calls counted: by their results, and by how long they took."""
+
     count: int = 0
     ok: int = 0
     errors: int = 0
@@ -28,6 +30,7 @@ class _Statistics:
     histogram: dict[float, int] = field(default_factory=dict)
 
     def add(self, call: Call) -> None:
+        """One call more."""
         self.count += 1
         self.seconds += call.seconds
         self.start, self.end = min(self.start, call.start), max(self.end, call.end)
@@ -42,21 +45,26 @@ class _Statistics:
             self.ok += 1
 
     def shown(self) -> dict[str, Any]:
+        """With their time and their histogram."""
         return {
             "StartTime": moment(self.start),
             "EndTime": moment(self.end),
-            "SummaryStatistics": {
-                "OkCount": self.ok,
-                "ErrorStatistics": {
-                    "ThrottleCount": self.throttles,
-                    "OtherCount": self.errors - self.throttles,
-                    "TotalCount": self.errors,
-                },
-                "FaultStatistics": {"OtherCount": self.faults, "TotalCount": self.faults},
-                "TotalCount": self.count,
-                "TotalResponseTime": self.seconds,
+            "SummaryStatistics": self.summary(),
+            "ResponseTimeHistogram": shown_histogram(self.histogram),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The counts, in the shape of the API."""
+        return {
+            "OkCount": self.ok,
+            "ErrorStatistics": {
+                "ThrottleCount": self.throttles,
+                "OtherCount": self.errors - self.throttles,
+                "TotalCount": self.errors,
             },
-            "ResponseTimeHistogram": _shown(self.histogram),
+            "FaultStatistics": {"OtherCount": self.faults, "TotalCount": self.faults},
+            "TotalCount": self.count,
+            "TotalResponseTime": self.seconds,
         }
 
 
@@ -65,8 +73,8 @@ class _Node:
     number: int
     account: str = ""
     is_root: bool = False
-    own: _Statistics = field(default_factory=_Statistics)
-    edges: dict[ServiceName, _Statistics] = field(default_factory=dict)
+    own: Statistics = field(default_factory=Statistics)
+    edges: dict[ServiceName, Statistics] = field(default_factory=dict)
 
 
 class Graph:
@@ -86,7 +94,7 @@ class Graph:
             if call.caller is None:
                 caller.own.start = min(caller.own.start, call.start)
                 caller.own.end = max(caller.own.end, call.end)
-            caller.edges.setdefault(call.service, _Statistics()).add(call)
+            caller.edges.setdefault(call.service, Statistics()).add(call)
 
     def services(self) -> list[dict[str, Any]]:
         """In the shape of the API's `Services`."""
@@ -117,12 +125,13 @@ def _shown_node(
         shown["AccountId"] = node.account
     if service.type == CLIENT:
         return shown
-    histogram = _shown(node.own.histogram)
+    histogram = shown_histogram(node.own.histogram)
     shown |= {"State": "active", **node.own.shown(), "DurationHistogram": histogram}
     if node.is_root:
         shown["Root"] = True
     return shown
 
 
-def _shown(histogram: dict[float, int]) -> list[dict[str, Any]]:
+def shown_histogram(histogram: dict[float, int]) -> list[dict[str, Any]]:
+    """Response times and how often each was met, in the shape of the API."""
     return [{"Value": took, "Count": count} for took, count in sorted(histogram.items())]

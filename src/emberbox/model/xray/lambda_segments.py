@@ -3,11 +3,14 @@
 Source: "Visualize Lambda function invocations using AWS X-Ray" of Lambda's guide.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from emberbox.model.function import FunctionVersion
+from emberbox.model.function_errors import FunctionError
 from emberbox.model.report import Measurement
 from emberbox.model.xray.segments import Document
+
+_CODE: Final = "/var/task"
 
 
 class Traced(NamedTuple):
@@ -55,9 +58,16 @@ def service_segment(
 
 
 def function_segment(
-    function: FunctionVersion, traced: Traced, measured: Measurement, end: float
+    function: FunctionVersion,
+    traced: Traced,
+    measured: Measurement,
+    end: float,
+    failure: FunctionError,
 ) -> Document:
-    """AWS::Lambda::Function, with Initialization, Invocation and Overhead."""
+    """AWS::Lambda::Function, with Initialization, Invocation and Overhead.
+
+    `failure` is what a function that failed says of it.
+    """
     began = end - measured.duration_ms / 1000
     answered = end - (measured.extensions_ms or 0.0) / 1000
     parts: list[Document] = []
@@ -88,9 +98,21 @@ def function_segment(
     }
     if measured.failed:
         segment["fault"] = True
-        error = measured.error_type or measured.status or "Unhandled"
-        segment["cause"] = {"exceptions": [{"id": _other(traced.function_id, 4), "type": error}]}
+        known = measured.error_type or measured.status or "Unhandled"
+        segment["cause"] = _cause(_other(traced.function_id, 4), failure, known)
     return segment
+
+
+def _cause(exception_id: str, failure: FunctionError, known: str) -> Document:
+    """Why it failed; `known` is the platform's name for that."""
+    exception: Document = {"id": exception_id, "type": failure.type or known}
+    if failure.message:
+        exception["message"] = failure.message
+    if not failure.frames:
+        return {"exceptions": [exception]}
+    exception["stack"] = [frame._asdict() for frame in failure.frames]
+    paths = list(dict.fromkeys(frame.path for frame in failure.frames))
+    return {"working_directory": _CODE, "paths": paths, "exceptions": [exception]}
 
 
 def _result(status: int, *, failed: bool) -> dict[str, Any]:

@@ -1,22 +1,29 @@
 """What can be asked of traces: whole ones, summaries, and the graph of services in them.
 
-Source: API reference of X-Ray, operations BatchGetTraces, GetTraceSummaries, GetTraceGraph and
-GetServiceGraph.
+Source: API reference of X-Ray, operations BatchGetTraces, GetTraceSummaries, GetTraceGraph,
+GetServiceGraph and GetTimeSeriesServiceStatistics.
 """
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Final
 
 import orjson
 
 from emberbox.clock import Clock, utc
 from emberbox.model.request import Operation, Params, RequestContext
-from emberbox.model.xray.expressions import BadExpressionError, read_expression
+from emberbox.model.xray.expressions import (
+    BadExpressionError,
+    asks_for_group,
+    read_expression,
+    read_selector,
+)
 from emberbox.model.xray.facts import Trace, summary_of
 from emberbox.model.xray.graph import Graph
 from emberbox.model.xray.segments import assembled
+from emberbox.model.xray.statistics import PERIODS, Series
+from emberbox.services.xray.grouping import GroupOperations
 from emberbox.services.xray.refusing import invalid
 from emberbox.storage.traces import By, Place, StoredTrace, TraceStore
 from emberbox.telemetry.traces import TraceSink
@@ -36,7 +43,10 @@ _BY: Final[dict[str, By]] = {"TraceId": "begun", "Event": "touched", "Service": 
 class ReadingOperations:
     """See the module."""
 
-    def __init__(self, store: TraceStore, sink: TraceSink, clock: Clock) -> None:
+    def __init__(
+        self, store: TraceStore, sink: TraceSink, clock: Clock, groups: GroupOperations
+    ) -> None:
+        self._groups = groups
         self._store = store
         self._sink = sink
         self._clock = clock
@@ -45,6 +55,7 @@ class ReadingOperations:
             "GetTraceSummaries": self.get_trace_summaries,
             "GetTraceGraph": self.get_trace_graph,
             "GetServiceGraph": self.get_service_graph,
+            "GetTimeSeriesServiceStatistics": self.get_time_series_service_statistics,
         }
 
     async def batch_get_traces(self, context: RequestContext, params: Params) -> Params:
@@ -57,8 +68,12 @@ class ReadingOperations:
 
     async def get_trace_summaries(self, context: RequestContext, params: Params) -> Params:
         """A page of what is told of the traces of a time that fit an expression."""
+        expression = params.get("FilterExpression") or ""
+        groups = {}
+        if asks_for_group(expression):
+            groups = await self._groups.predicates(context)
         try:
-            fits = read_expression(params.get("FilterExpression") or "")
+            fits = read_expression(expression, groups)
         except BadExpressionError as error:
             raise invalid(f"Invalid filter expression: {error}") from None
         start, end = _span(params)
@@ -87,24 +102,47 @@ class ReadingOperations:
         for trace_id in dict.fromkeys(params["TraceIds"][:_LOOKED_AT]):
             stored = await self._store.trace(place, trace_id)
             if stored is not None:
-                await asyncio.to_thread(_draw, graph, [stored])
+                await asyncio.to_thread(_draw, graph, [stored], read_expression(""))
         return {"Services": graph.services()}
 
     async def get_service_graph(self, context: RequestContext, params: Params) -> Params:
-        """The same of all traces of a time; of the first thousand, where there are more."""
-        group = params.get("GroupName") or params.get("GroupARN") or "Default"
-        if not group.endswith("Default"):
-            raise invalid("Emberbox has no groups of traces but the one named Default.")
+        """The same of a group's traces of a time; of the first thousand, where there are more."""
+        fits = await self._groups.fitting(context, params)
         start, end = _span(params)
         await self._sink.flush()
         place = (context.account, context.region)
         graph = Graph()
         async for piece in self._between(place, start, end, "begun", 0, _GRAPH_TRACES_MAX):
-            await asyncio.to_thread(_draw, graph, piece)
+            await asyncio.to_thread(_draw, graph, piece, fits)
         return {
             "StartTime": params["StartTime"],
             "EndTime": params["EndTime"],
             "Services": graph.services(),
+            "ContainsOldGroupVersions": False,
+        }
+
+    async def get_time_series_service_statistics(
+        self, context: RequestContext, params: Params
+    ) -> Params:
+        """Calls of a group's traces by the minute; of as many traces as a service graph shows."""
+        fits = await self._groups.fitting(context, params)
+        period_s = params.get("Period") or PERIODS[0]
+        if period_s not in PERIODS:
+            raise invalid("Period must be 60 or 300.")
+        if params.get("ForecastStatistics"):
+            raise invalid("Emberbox does not build ForecastStatistics.")
+        expression = params.get("EntitySelectorExpression")
+        try:
+            series = Series(read_selector(expression) if expression else None, period_s)
+        except BadExpressionError as error:
+            raise invalid(f"Invalid selector: {error}") from None
+        start, end = _span(params)
+        await self._sink.flush()
+        place = (context.account, context.region)
+        async for piece in self._between(place, start, end, "begun", 0, _GRAPH_TRACES_MAX):
+            await asyncio.to_thread(_count, series, piece, fits)
+        return {
+            "TimeSeriesServiceStatistics": series.shown(),
             "ContainsOldGroupVersions": False,
         }
 
@@ -138,9 +176,17 @@ def _summaries(piece: list[StoredTrace], fits: Callable[[Trace], bool]) -> list[
     return [summary_of(trace, revision) for trace, revision in traces if fits(trace)]
 
 
-def _draw(graph: Graph, piece: list[StoredTrace]) -> None:
-    for stored in piece:
-        graph.add(_trace(stored).calls)
+def _draw(graph: Graph, piece: list[StoredTrace], fits: Callable[[Trace], bool]) -> None:
+    for trace in _fitting(piece, fits):
+        graph.add(trace.calls)
+
+
+def _count(series: Series, piece: list[StoredTrace], fits: Callable[[Trace], bool]) -> None:
+    series.add(_fitting(piece, fits))
+
+
+def _fitting(piece: list[StoredTrace], fits: Callable[[Trace], bool]) -> Iterator[Trace]:
+    return filter(fits, map(_trace, piece))
 
 
 def _shown(stored: StoredTrace) -> Params:

@@ -12,6 +12,8 @@ from emberbox.clock import Clock, utc
 from emberbox.errors import CallerError
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.services.xray.refusing import invalid
+from emberbox.services.xray.tagging import tags_of
+from emberbox.storage.trace_groups import TraceGroups
 from emberbox.storage.traces import Place, SamplingRule, TraceStore
 
 _DEFAULT: Final = "Default"
@@ -23,8 +25,9 @@ _CLIENTS_MAX: Final = 10_000
 class SamplingOperations:
     """See the module."""
 
-    def __init__(self, store: TraceStore, clock: Clock) -> None:
+    def __init__(self, store: TraceStore, clock: Clock, groups: TraceGroups) -> None:
         self._store = store
+        self._tags = groups
         self._clock = clock
         self._clients: dict[tuple[Place, str, str], float] = {}
         self.operations: Mapping[str, Operation] = {
@@ -72,8 +75,7 @@ class SamplingOperations:
     async def create_sampling_rule(self, context: RequestContext, params: Params) -> Params:
         """A new rule."""
         given = params["SamplingRule"]
-        if params.get("Tags"):
-            raise invalid("Emberbox does not build tags of sampling rules.")
+        tags = tags_of(params.get("Tags") or ())
         _check(given)
         name, rules = given.get("RuleName"), await self._all(context)
         if not name:
@@ -82,7 +84,10 @@ class SamplingOperations:
             raise invalid(f"A sampling rule of the name {name} is there already.")
         if len(rules) > _RULES_MAX:
             raise CallerError("RuleLimitExceededException", "There are too many rules.", status=400)
-        return await self._put(context, name, given, self._clock.now())
+        answer = await self._put(context, name, given, self._clock.now())
+        arn = answer["SamplingRuleRecord"]["SamplingRule"]["RuleARN"]
+        await self._tags.retag((context.account, context.region), arn, tags)
+        return answer
 
     async def update_sampling_rule(self, context: RequestContext, params: Params) -> Params:
         """Change what is given of a rule."""
@@ -97,8 +102,14 @@ class SamplingOperations:
         name, found = await self._named(context, params)
         if name == _DEFAULT:
             raise invalid("The Default rule cannot be deleted.")
-        await self._store.remove_rule((context.account, context.region), name)
+        place = (context.account, context.region)
+        await self._store.remove_rule(place, name)
+        await self._tags.retag(place, found.rule["RuleARN"], {})
         return {"SamplingRuleRecord": _shown(found)}
+
+    async def has(self, context: RequestContext, arn: str) -> bool:
+        """Whether a rule has that ARN."""
+        return any(each.rule["RuleARN"] == arn for each in (await self._all(context)).values())
 
     # -- rules --------------------------------------------------------------------------------
 

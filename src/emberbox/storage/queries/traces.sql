@@ -62,3 +62,27 @@ VALUES (:account, :region, :name, :rule, :created, :modified);
 
 -- name: rule_remove
 DELETE FROM sampling_rules WHERE account = :account AND region = :region AND name = :name;
+
+-- name: groups
+SELECT * FROM trace_groups WHERE account = :account AND region = :region ORDER BY name LIMIT 100;
+
+-- name: group_new
+INSERT INTO trace_groups (account, region, name, arn, expression)
+VALUES (:account, :region, :name, :arn, :expression)
+ON CONFLICT DO NOTHING RETURNING name;
+
+-- name: group_change
+UPDATE trace_groups SET expression = :expression
+WHERE account = :account AND region = :region AND name = :name;
+
+-- name: group_remove
+DELETE FROM trace_groups WHERE account = :account AND region = :region AND name = :name;
+
+-- name: tags
+SELECT tags FROM tags WHERE account = :account AND region = :region AND arn = :arn;
+
+-- name: tags_put
+INSERT OR REPLACE INTO tags (account, region, arn, tags) VALUES (:account, :region, :arn, :tags);
+
+-- name: tags_remove
+DELETE FROM tags WHERE account = :account AND region = :region AND arn = :arn;
