@@ -191,7 +191,7 @@ class InvokeCall:
         kept.written.add_done_callback(partial(self._write_kept, kept.answer))
         return True
 
-    def _write_kept(self, answer: InvokeAnswer, written: "asyncio.Future[int]") -> None:
+    def _write_kept(self, answer: InvokeAnswer, written: "asyncio.Future[None]") -> None:
         """The event is on disk, or could not be written."""
         error = written.exception()
         if isinstance(error, Exception):

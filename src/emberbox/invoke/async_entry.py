@@ -63,6 +63,15 @@ class AsyncEntry:
 
         Whether the sender may invoke the function is for the caller to decide.
         """
+        return await self._send(arn, payload, request_id or str(uuid.uuid4()), trace, is_safe=False)
+
+    async def pass_on(self, arn: str, payload: bytes, *, trace: str = "") -> str:
+        """The same for who keeps the event on disk until this returns: it may run before."""
+        return await self._send(arn, payload, str(uuid.uuid4()), trace, is_safe=True)
+
+    async def _send(
+        self, arn: str, payload: bytes, request_id: str, trace: str, *, is_safe: bool
+    ) -> str:
         reference = _parsed(arn)
         key = (reference.account or "", reference.region or "", reference.name)
         if not self._catalog.has_qualifier(key, reference.qualifier or LATEST):
@@ -71,7 +80,7 @@ class AsyncEntry:
                 "ResourceNotFoundException", f"Function not found: {wanted}", status=404
             )
         self._check_tenancy(key, reference.qualifier or LATEST)
-        now, request_id = self._clock.now(), request_id or str(uuid.uuid4())
+        now = self._clock.now()
         await self._invoker.accept(
             QueuedEvent(
                 *key,
@@ -81,7 +90,8 @@ class AsyncEntry:
                 now,
                 now,
                 trace=trace,
-            )
+            ),
+            is_safe=is_safe,
         )
         return request_id
 
@@ -101,7 +111,7 @@ class AsyncEntry:
         key = (reference.account or "", reference.region or "", reference.name)
         _, loops = entered(delivery.trace, key)
         check_loop(self._catalog, key, loops - 1)
-        await self.send(delivery.target, delivery.body, trace=delivery.trace)
+        await self.pass_on(delivery.target, delivery.body, trace=delivery.trace)
 
 
 class FunctionPolicies:

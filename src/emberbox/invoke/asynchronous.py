@@ -147,15 +147,21 @@ class AsyncInvoker:
         """How many events are being run now."""
         return self._running
 
-    async def accept(self, event: QueuedEvent) -> None:
-        """Keep an event; when this returns it is on disk and will be run."""
-        await asyncio.shield(self.keep(event))
+    async def accept(self, event: QueuedEvent, *, is_safe: bool = False) -> None:
+        """Keep an event; when this returns it is on disk and will be run.
 
-    def keep(self, event: QueuedEvent) -> "asyncio.Future[int]":
+        It is safe if whoever brings it has it on disk until then: it may run meanwhile.
+        """
+        await asyncio.shield(self.keep(event, is_safe=is_safe))
+
+    def keep(self, event: QueuedEvent, *, is_safe: bool = False) -> "asyncio.Future[None]":
         """The same without waiting: done, and not to be cancelled, once the event is on disk."""
         self.arriving += 1
-        kept = self._queue.add(event)
-        kept.add_done_callback(partial(self._kept, event))
+        number, kept = self._queue.add(event)
+        stored = Stored(number, event)
+        kept.add_done_callback(partial(self._kept, stored))
+        if is_safe:
+            self._take(stored)
         return kept
 
     def poke(self) -> None:
@@ -179,20 +185,25 @@ class AsyncInvoker:
 
     # -- running ------------------------------------------------------------------------------
 
-    def _kept(self, event: QueuedEvent, kept: "asyncio.Future[int]") -> None:
+    def _kept(self, stored: Stored, kept: "asyncio.Future[None]") -> None:
         """It is on disk, or could not be written."""
         self.arriving -= 1
-        if kept.exception() is not None:
-            return
-        self._meter("AsyncEventsReceived", event, 1)
+        if kept.exception() is None:
+            self._meter("AsyncEventsReceived", stored.event, 1)
+            self._take(stored)
+
+    def _take(self, stored: Stored) -> None:
+        """It stays in memory if its turn is near, else it is read again."""
+        event = stored.event
         state = self._rotation.lane(event.lane)
-        number = kept.result()
+        if stored.number in state.known:
+            return
         if event.due > self._clock.now():
             self._alarms.set(event.due, event.lane)
         elif state.more or not state.has_room:
             state.more = True
-        elif number not in state.known:
-            state.push(Stored(number, event))
+        else:
+            state.push(stored)
         self._soon()
 
     def _soon(self) -> None:

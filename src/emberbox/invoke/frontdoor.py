@@ -84,7 +84,7 @@ class Kept(NamedTuple):
     """An event on its way to disk; what to answer once it is `written`, not to be cancelled."""
 
     answer: InvokeAnswer
-    written: "asyncio.Future[int]"
+    written: "asyncio.Future[None]"
 
 
 class Keeper(Protocol):
@@ -95,7 +95,7 @@ class Keeper(Protocol):
         """How many events are being written."""
         ...
 
-    def keep(self, event: QueuedEvent) -> "asyncio.Future[int]":
+    def keep(self, event: QueuedEvent) -> "asyncio.Future[None]":
         """Keep an event: done, and not to be cancelled, once it is on disk."""
         ...
 

@@ -35,7 +35,7 @@ async def open_asynchronous(
     database = await Database.open(ground.data / "events.db", "events")
     clock, stack = ground.clock, ground.stack
     stack.push_async_callback(database.close)
-    queue = EventQueue(database)
+    queue = await EventQueue.open(database)
 
     def failed(metric: str, delivery: Delivery) -> None:
         metrics.add(metric, Called(delivery.account, delivery.region, delivery.name))

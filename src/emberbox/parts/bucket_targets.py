@@ -61,7 +61,7 @@ class _Functions:
     async def tell(self, arn: str, bucket: Bucket, body: str, trace: str) -> None:
         """See `Target`."""
         await _check(self, arn, bucket)
-        await self.entry.send(arn, body.encode(), trace=trace)
+        await self.entry.pass_on(arn, body.encode(), trace=trace)
 
 
 @dataclass(frozen=True, slots=True)

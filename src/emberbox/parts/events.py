@@ -66,7 +66,7 @@ class Events:
     ) -> None:
         """Begin to send to targets; buses become destinations of asynchronous invocations."""
         ways = Ways(
-            asynchronous.entry.send,
+            asynchronous.entry.pass_on,
             messaging.sink.send,
             partial(_publish, messaging),
             logs.write,
@@ -75,7 +75,7 @@ class Events:
             self.universal.call,
         )
         senders = Senders(ways, may)
-        self.universal.invoke = asynchronous.entry.send
+        self.universal.invoke = asynchronous.entry.pass_on
         self.rules.open(
             Dispatcher(
                 self.rules.outbox,

@@ -129,7 +129,9 @@ async def open_deliveries(
     of_queues.open()
     ground.stack.push_async_callback(of_queues.close)
     post = WebPoster(everywhere=ground.settings.sns_local_web)
-    await messaging.sns.open(sink.send, asynchronous.entry.send, may, counted, post, ground.stack)
+    await messaging.sns.open(
+        sink.send, asynchronous.entry.pass_on, may, counted, post, ground.stack
+    )
 
 
 def open_sources(

@@ -6,12 +6,14 @@ enters what is to be told of it, so neither is lost and neither is there without
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import field
 from json import dumps, loads
 from typing import Any, NamedTuple
 
 from emberbox.model.async_deliveries import Delivery
 from emberbox.model.async_invocation import Again, QueuedEvent
+from emberbox.records import dataclass
 from emberbox.storage.database import Database, Transaction
 from emberbox.storage.gathering import Gathering
 
@@ -59,62 +61,71 @@ class StoredDelivery(NamedTuple):
     attempts: int
 
 
+@dataclass(slots=True)
+class _Changes:
+    """What is written together, in this order."""
+
+    added: list[tuple[Any, ...]] = field(default_factory=list)
+    again: list[dict[str, Any]] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+    told: list[tuple[int, list[dict[str, Any]]]] = field(default_factory=list)
+
+    def commit(self, tx: Transaction) -> None:
+        """Write it within a transaction."""
+        tx.run_many("event_add", self.added)
+        tx.run_many("event_again", self.again)
+        tx.run("events_remove", ids=dumps(self.ended))
+        for number, rows in self.told:
+            if tx.run("events_remove", ids=dumps([number])):
+                tx.run_many("delivery_add", rows)
+
+
 class EventQueue:
-    """See the module. Lanes are functions: (account, region, name)."""
+    """See the module. Lanes are functions: (account, region, name).
 
-    def __init__(self, database: Database) -> None:
+    Changes are written in the order they are made. Each is done once it is on disk.
+    """
+
+    def __init__(self, database: Database, last: int) -> None:
         self._database = database
-        self._adding = Gathering(self._add_all)
-        self._ending = Gathering(self._finish_all)
+        self._last = last
+        self._changes = Gathering(self._write)
 
-    def add(self, event: QueuedEvent) -> "asyncio.Future[int]":
-        """Keep an event: its number, once it is on disk."""
-        return self._adding.put(event)
+    @classmethod
+    async def open(cls, database: Database) -> "EventQueue":
+        """The queue in a database."""
+        last = await database.read(lambda tx: tx.one("events_last_number"))
+        return cls(database, 0 if last is None else int(last["seq"]))
 
-    async def _add_all(self, events: list[QueuedEvent]) -> Sequence[int]:
-        def work(tx: Transaction) -> range:
-            last = tx.one("events_last_number")
-            first = 1 if last is None else int(last["seq"]) + 1
-            numbers = range(first, first + len(events))
-            rows = [(number, *event) for number, event in zip(numbers, events, strict=True)]
-            tx.run_many("event_add", rows)
-            return numbers
+    def add(self, event: QueuedEvent) -> "tuple[int, asyncio.Future[None]]":
+        """Keep an event: its number, which no other had or has, and when it is done."""
+        self._last += 1
+        row = (self._last, *event)
+        return self._last, self._changes.put(lambda changes: changes.added.append(row))
 
-        return await self._database.write(work)
-
-    async def again(self, number: int, again: Again) -> None:
+    def again(self, number: int, again: Again) -> "asyncio.Future[None]":
         """The event waits for its next try."""
-        await self._database.write(
-            lambda tx: tx.run(
-                "event_again",
-                id=number,
-                due=again.due,
-                attempts=again.attempts,
-                refusals=again.refusals,
-            )
-        )
+        row = {"id": number, **again._asdict()}
+        return self._changes.put(lambda changes: changes.again.append(row))
 
     def finish(
-        self, number: int, deliveries: Iterable[Delivery], now: float
+        self, number: int, deliveries: Sequence[Delivery], now: float
     ) -> "asyncio.Future[None]":
-        """The event is over; what there is to tell takes its place. Done once that is on disk."""
+        """The event is over; what there is to tell takes its place."""
+        if not deliveries:
+            return self._changes.put(lambda changes: changes.ended.append(number))
         rows = [
             {**each._asdict(), "attributes": dumps(each.attributes), "due": now}
             for each in deliveries
         ]
-        return self._ending.put((number, rows))
+        return self._changes.put(lambda changes: changes.told.append((number, rows)))
 
-    async def _finish_all(self, ended: list[tuple[int, list[dict[str, Any]]]]) -> Sequence[None]:
-        quiet = dumps([number for number, rows in ended if not rows])
-
-        def work(tx: Transaction) -> None:
-            tx.run("events_remove", ids=quiet)
-            for number, rows in ended:
-                if rows and tx.run("events_remove", ids=dumps([number])):
-                    tx.run_many("delivery_add", rows)
-
-        await self._database.write(work)
-        return [None] * len(ended)
+    async def _write(self, made: list[Callable[[_Changes], None]]) -> Sequence[None]:
+        changes = _Changes()
+        for change in made:
+            change(changes)
+        await self._database.write(changes.commit)
+        return [None] * len(made)
 
     async def forget(self, lane: Lane) -> int:
         """Drop all events of a function that is no more; how many."""

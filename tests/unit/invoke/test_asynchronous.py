@@ -99,7 +99,7 @@ async def _until(reached):
 @pytest.fixture
 async def place(tmp_path):
     database = await Database.open(tmp_path / "events.db", "events")
-    place = Place(EventQueue(database))
+    place = Place(await EventQueue.open(database))
     await place.invoker.open()
     yield place
     await place.invoker.close()
@@ -368,7 +368,7 @@ async def test_events_that_arrive_come_before_events_that_run(place, is_arriving
     written = asyncio.get_running_loop().create_future()
     if is_arriving:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(place.queue, "add", lambda _event: written)
+            patch.setattr(place.queue, "add", lambda _event: (0, written))
             place.invoker.keep(place.event("other"))
     for number in range(4):
         place.invoker.keep(place.event(number=number))
@@ -380,13 +380,48 @@ async def test_events_that_arrive_come_before_events_that_run(place, is_arriving
             seen.append(len(place.ran))
 
     assert max(after - before for before, after in pairwise(seen)) == at_once
-    written.set_result(99)
+    written.set_result(None)
+
+
+async def test_an_event_that_is_safe_elsewhere_runs_while_it_is_written(place, monkeypatch):
+    """Once, and its end is written after it."""
+    free, write = asyncio.Event(), place.queue._database.write
+
+    async def slowly(work):
+        await free.wait()
+        return await write(work)
+
+    monkeypatch.setattr(place.queue._database, "write", slowly)
+    accepting = asyncio.create_task(place.invoker.accept(place.event(), is_safe=True))
+    await _until(lambda: place.ran and not place.invoker.running)
+    early = accepting.done()
+
+    free.set()
+    await accepting
+    await place.invoker.idle()
+
+    assert not early
+    assert len(place.ran) == 1
+    assert await place.queue.waiting() == 0
+    assert place.metrics == {"AsyncEventsReceived": 1, "AsyncEventAge": 1}
+
+
+async def test_an_event_that_fails_while_it_is_written_is_tried_again_in_time(place):
+    """What is noted of its attempt is not lost."""
+    place.behaviour["f"] = BAD
+    await place.invoker.accept(place.event(), is_safe=True)
+    await place.invoker.idle()
+    at_once = len(place.ran)
+
+    await place.pass_time(60)
+
+    assert (at_once, [event.attempts for event in place.ran]) == (1, [0, 1])
 
 
 async def test_events_survive_the_end_of_the_server(tmp_path):
     """Those that ran when it ended are run again, and all others for the first time."""
     database = await Database.open(tmp_path / "events.db", "events")
-    before = Place(EventQueue(database), slots=4)
+    before = Place(await EventQueue.open(database), slots=4)
     await before.invoker.open()
 
     async def forever(_event):
@@ -399,7 +434,7 @@ async def test_events_survive_the_end_of_the_server(tmp_path):
     await database.close()
 
     database = await Database.open(tmp_path / "events.db", "events")
-    after = Place(EventQueue(database))
+    after = Place(await EventQueue.open(database))
     await after.invoker.open()
     await after.invoker.idle()
 
