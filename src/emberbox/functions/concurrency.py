@@ -1,5 +1,6 @@
 """PutFunctionConcurrency, GetFunctionConcurrency, DeleteFunctionConcurrency, GetAccountSettings."""
 
+from emberbox.functions.claims import Claims
 from emberbox.functions.finding import found
 from emberbox.functions.provisioning import requested_of
 from emberbox.functions.references import Target, target_of
@@ -22,11 +23,13 @@ class Concurrency:
         functions: FunctionStore,
         catalog: FunctionCatalog,
         limit: int,
+        claims: Claims,
     ) -> None:
         self._store = store
         self._functions = functions
         self._catalog = catalog
         self._limit = limit
+        self._claims = claims
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -42,9 +45,10 @@ class Concurrency:
         """Set executions aside for a function, which can have no more; 0 switches it off."""
         target = _whole_function(context, params)
         reserved: int = params["ReservedConcurrentExecutions"]
-        check_covers(reserved, requested_of(self._catalog, target.key).values())
         try:
-            await self._store.put(target.key, reserved, self._limit)
+            async with self._claims.turn(target.key.account, target.key.region):
+                check_covers(reserved, requested_of(self._catalog, target.key).values())
+                await self._store.put(target.key, reserved, self._limit)
         except FunctionMissingError:
             raise target.of(LATEST).missing() from None
         return {"ReservedConcurrentExecutions": reserved}

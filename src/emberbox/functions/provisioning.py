@@ -6,6 +6,7 @@ from typing import Any
 from emberbox.clock import utc
 from emberbox.errors import CallerError
 from emberbox.functions.attaching import Attaching, qualifier_of
+from emberbox.functions.claims import Claims
 from emberbox.functions.finding import exists, found
 from emberbox.functions.references import Target, target_of
 from emberbox.model.attachment import Attachment, Kind
@@ -37,11 +38,13 @@ class Provisioning:
         catalog: FunctionCatalog,
         allocations: Allocations,
         concurrency_limit: int,
+        claims: Claims,
     ) -> None:
         self._configs = configs
         self._catalog = catalog
         self._allocations = allocations
         self._concurrency_limit = concurrency_limit
+        self._claims = claims
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -56,20 +59,34 @@ class Provisioning:
     async def put_config(self, context: RequestContext, params: Params) -> Reply:
         """Ask for so many environments; they are made after the answer."""
         target, function = self._published(context, params, unpublished())
-        qualifier = qualifier_of(target)
         requested = params["ProvisionedConcurrentExecutions"]
         refuse_tenancy(function, "Provisioned concurrency is")
-        amounts = requested_of(self._catalog, target.key)
-        aliases = {alias.name: alias.version for alias in self._catalog.aliases(target.key)}
-        check_qualifier(qualifier, function, amounts, aliases)
-        of_others = sum(amount for name, amount in amounts.items() if name != qualifier)
-        reserved = self._catalog.reserved(target.key)
-        check_within(reserved, of_others + requested)
-        if reserved is None:
-            set_aside = self._catalog.reserved_in(context.account, context.region)
-            check_amount(requested, of_others, self._concurrency_limit - set_aside)
-        config = await self._configs.change(target, lambda _before: {REQUESTED: requested})
+        async with self._claims.turn(target.key.account, target.key.region):
+            self._check(target, function, requested)
+            config = await self._configs.change(target, lambda _before: {REQUESTED: requested})
         return Reply(_shown(config, Allocation(), Status.IN_PROGRESS), status=202)
+
+    def _check(self, target: Target, function: FunctionVersion, requested: int) -> None:
+        """CallerError unless a version or alias may have so many, besides what others have."""
+        key, qualifier = target.key, qualifier_of(target)
+        amounts = requested_of(self._catalog, key)
+        aliases = {alias.name: alias.version for alias in self._catalog.aliases(key)}
+        check_qualifier(qualifier, function, amounts, aliases)
+        mine = amounts.get(qualifier, 0)
+        reserved = self._catalog.reserved(key)
+        check_within(reserved, sum(amounts.values()) - mine + requested)
+        if reserved is None:
+            set_aside = self._catalog.reserved_in(key.account, key.region)
+            of_others = self._unreserved(key) - mine
+            check_amount(requested, of_others, self._concurrency_limit - set_aside)
+
+    def _unreserved(self, key: FunctionKey) -> int:
+        """What is provisioned in an account and region of functions that have no reservation."""
+        return sum(
+            config.value[REQUESTED]
+            for other, config in self._catalog.all_attachments(Kind.PROVISIONED)
+            if other[:2] == key[:2] and self._catalog.reserved(other) is None
+        )
 
     async def get_config(self, context: RequestContext, params: Params) -> Params:
         """What was asked for, and what there is."""

@@ -9,6 +9,7 @@ from emberbox.clock import Clock
 from emberbox.functions.attaching import Attaching
 from emberbox.functions.capacity import KIND as CAPACITY_PROVIDER
 from emberbox.functions.capacity import Capacity
+from emberbox.functions.claims import Claims
 from emberbox.functions.code_signing import KIND as CODE_SIGNING
 from emberbox.functions.code_signing import CodeSigning
 from emberbox.functions.durable import Durable
@@ -68,6 +69,7 @@ class Resources:
         self.signing = CodeSigning(configs, attaching(Kind.CODE_SIGNING), catalog, clock)
         self.capacity = Capacity(providers, AttachedVersions(writer.database), clock)
         self.invoking_async = InvokingAsync(catalog)
+        self.claims = Claims()
         self.tagged: Mapping[str, Tagged] = {
             "event-source-mapping": tagged_mappings(self.mappings),
             CODE_SIGNING: tagged_resources(configs),
@@ -82,7 +84,7 @@ class Resources:
         self.operations: Mapping[str, Operation] = {
             **Permissions(attaching(Kind.POLICY), catalog).operations,
             **Provisioning(
-                attaching(Kind.PROVISIONED), catalog, allocations, concurrency_limit
+                attaching(Kind.PROVISIONED), catalog, allocations, concurrency_limit, self.claims
             ).operations,
             **EventInvoking(attaching(Kind.EVENT_INVOKE), catalog).operations,
             **UrlConfigs(attaching(Kind.URL), catalog, clock).operations,

@@ -110,7 +110,13 @@ class FunctionsService:
             **Versioning(store, catalog, self._settling).operations,
             **Aliasing(AliasStore(writer), catalog).operations,
             **Tagging(store, self.resources.tagged).operations,
-            **Concurrency(ConcurrencyStore(writer), store, catalog, concurrency_limit).operations,
+            **Concurrency(
+                ConcurrencyStore(writer),
+                store,
+                catalog,
+                concurrency_limit,
+                self.resources.claims,
+            ).operations,
             **self.resources.operations,
         }
         across = AcrossAccounts(catalog, is_decided=is_decided)

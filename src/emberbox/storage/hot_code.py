@@ -10,10 +10,12 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from emberbox.errors import CallerError
 from emberbox.model.function import FunctionVersion
@@ -24,6 +26,8 @@ from emberbox.storage.packages import PackageStore
 _LEFT_OUT = frozenset({".git", "__pycache__"})
 _TRIES = 3
 _NO_FOLLOW = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = _NO_FOLLOW | os.O_DIRECTORY
+_BLOCK_BYTES = 1 << 20
 
 
 class _File(NamedTuple):
@@ -76,14 +80,16 @@ class HotCode:
         earlier = self._packages.tree_path(before) if before else None
         copy = Path(tempfile.mkdtemp(dir=incoming, prefix="tree-"))
         try:
-            for folder, _, _, descriptor in os.fwalk(directory, follow_symlinks=False):
-                for name in os.listdir(descriptor):  # noqa: PTH208 - of a descriptor
-                    path = str(Path(folder, name).relative_to(directory))
-                    entry = listing.get(path)
-                    if entry is None:
-                        continue
-                    unchanged = earlier / path if earlier and known.get(path) == entry else None
-                    _put(entry, name, descriptor, copy / path, unchanged)
+            with _held(directory) as held:
+                for folder, _, _, descriptor in os.fwalk(".", dir_fd=held):
+                    for name in os.listdir(descriptor):  # noqa: PTH208 - of a descriptor
+                        path = str(Path(folder, name))
+                        entry = listing.get(path)
+                        if entry is None:
+                            continue
+                        is_known = earlier is not None and known.get(path) == entry
+                        unchanged = earlier / path if earlier and is_known else None
+                        _put(entry, name, descriptor, copy / path, unchanged)
             copy.chmod(0o755)
         except BaseException:
             shutil.rmtree(copy, ignore_errors=True)
@@ -100,23 +106,54 @@ def _put(entry: _File, name: str, descriptor: int, place: Path, unchanged: Path 
     elif unchanged is not None and unchanged.exists():
         os.link(unchanged, place, follow_symlinks=False)
     else:
-        source = os.open(name, _NO_FOLLOW, dir_fd=descriptor)
+        source = os.open(name, _NO_FOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
         with os.fdopen(source, "rb") as file, place.open("xb") as out:
-            shutil.copyfileobj(file, out)
+            if not stat.S_ISREG(os.fstat(source).st_mode):
+                raise BadEntryError(f"{name} has become something else than a file")
+            _copy_bytes(file, out, entry.size)
         place.chmod(file_mode(entry.mode))
+
+
+def _copy_bytes(source: BinaryIO, target: BinaryIO, size: int) -> None:
+    """What there was when it was looked at: what has come since belongs to the next copy."""
+    while size > 0:
+        block = source.read(min(size, _BLOCK_BYTES))
+        if not block:
+            return
+        size -= target.write(block)
+
+
+@contextmanager
+def _held(directory: Path) -> Iterator[int]:
+    """A descriptor of a directory that no link leads to, at any part of its path, now or later."""
+    held = os.open("/", _DIRECTORY)
+    try:
+        for part in directory.parts[1:]:
+            below = os.open(part, _DIRECTORY, dir_fd=held)
+            os.close(held)
+            held = below
+        yield held
+    finally:
+        os.close(held)
 
 
 def _scan(directory: Path) -> Listing:
     """All entries by relative path; OSError or BadEntryError."""
-    if os.path.realpath(directory) != str(directory) or not directory.is_dir():
-        raise BadEntryError("there is no such directory")
+    try:
+        with _held(directory) as held:
+            return _listed(held)
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadEntryError("there is no such directory") from None
+
+
+def _listed(held: int) -> Listing:
     listing: Listing = {}
     total = 0
-    for folder, folders, files, descriptor in os.fwalk(directory, follow_symlinks=False):
+    for folder, folders, files, descriptor in os.fwalk(".", dir_fd=held):
         folders[:] = [name for name in folders if name not in _LEFT_OUT]
         for name in (*folders, *files):
             entry = _entry(name, descriptor)
-            listing[str(Path(folder, name).relative_to(directory))] = entry
+            listing[str(Path(folder, name))] = entry
             total += max(0, entry.size)
         if len(listing) > PACKAGE_MAX_ENTRIES or total > UNZIPPED_MAX_BYTES:
             raise BadEntryError(

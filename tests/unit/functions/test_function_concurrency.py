@@ -1,6 +1,10 @@
 """Reserved concurrency of functions, and the account's settings."""
 
+import asyncio
+
 import pytest
+
+from emberbox.errors import CallerError
 
 PUT = "PutFunctionConcurrency"
 GET = "GetFunctionConcurrency"
@@ -56,6 +60,8 @@ async def test_a_function_can_be_switched_off_under_any_limit(make_api):
 
     await api.refusal(api(PUT, FunctionName="f", ReservedConcurrentExecutions=1))
     await api(PUT, FunctionName="f", ReservedConcurrentExecutions=0)
+
+    assert await api(GET, FunctionName="f") == {"ReservedConcurrentExecutions": 0}
 
 
 @pytest.mark.parametrize("operation", [PUT, GET, DELETE])
@@ -138,3 +144,39 @@ async def test_what_others_have_set_aside_cannot_be_provisioned(api):
     await provision(api, "1", 800, name="g")
 
     assert "below its minimum value of [100]" in error.message
+
+
+async def test_what_is_provisioned_of_all_functions_counts(api):
+    """A hundred stay for those without; what lies within a reservation counts as that."""
+    for name in ("f", "g", "h"):
+        await api.created(name)
+        await api("PublishVersion", FunctionName=name)
+    await api(PUT, FunctionName="h", ReservedConcurrentExecutions=100)
+    await provision(api, "1", 100, "h")
+    await provision(api, "1", 500, "f")
+
+    error = await api.refusal(provision(api, "1", 301, "g"))
+    await provision(api, "1", 300, "g")
+    await provision(api, "1", 200, "g")
+    await provision(api, "1", 600, "f")
+
+    assert "UnreservedConcurrentExecution below its minimum value of [100]" in error.message
+
+
+async def test_of_two_who_ask_at_once_the_second_sees_what_the_first_has(api):
+    """Whether they provision or reserve: together it would be too much."""
+    for name in ("f", "g"):
+        await api.created(name)
+        await api("PublishVersion", FunctionName=name)
+
+    provisioned = await asyncio.gather(
+        provision(api, "1", 600, "f"), provision(api, "1", 600, "g"), return_exceptions=True
+    )
+    both = await asyncio.gather(
+        api(PUT, FunctionName="g", ReservedConcurrentExecutions=10),
+        provision(api, "1", 20, "g"),
+        return_exceptions=True,
+    )
+
+    for found in (provisioned, both):
+        assert [isinstance(each, CallerError) for each in found] == [False, True]

@@ -7,6 +7,8 @@ import pytest
 
 from emberbox.errors import CallerError
 from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.package_layout import BadEntryError
+from emberbox.storage import hot_code
 from emberbox.storage.hot_code import HotCode
 from emberbox.storage.packages import PackageStore
 
@@ -111,3 +113,27 @@ async def test_pipes_and_the_like_are_no_code(packages, function, place):
 
     with pytest.raises(CallerError, match="pipe is neither a file, a directory nor a link"):
         await HotCode(packages).current(function)
+
+
+async def test_no_link_above_the_directory_is_followed(packages, function, place, monkeypatch):
+    """Nor one that came just after a look at the path: it could lead to what is only the server's
+    to read."""
+    above, secret = place.parent / "above", place.parent / "secret"
+    (secret / "code").mkdir(parents=True)
+    (secret / "code/key").write_text("of somebody else")
+    above.symlink_to(secret)
+    function = replace(function, source_directory=str(above / "code"))
+    monkeypatch.setattr(os.path, "realpath", lambda path, **_: str(path))
+
+    with pytest.raises(CallerError, match="no such directory"):
+        await HotCode(packages).current(function)
+
+
+async def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(packages, function, place):
+    """It was a file when the directory was looked at."""
+    listing = hot_code._scan(place)
+    (place / "app.py").unlink()
+    os.mkfifo(place / "app.py")
+
+    with pytest.raises(BadEntryError, match=r"app\.py"):
+        HotCode(packages)._copy(place, listing, place.parent)
