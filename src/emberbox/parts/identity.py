@@ -10,15 +10,14 @@ from emberbox.identity.callers import Callers
 from emberbox.identity.paths import IdentityPaths
 from emberbox.identity.sealing import Sealer
 from emberbox.identity.sessions import Sessions
-from emberbox.identity.web_identity import WebIdentities
 from emberbox.model.attachment import Kind as AttachmentKind
 from emberbox.model.names import LATEST
 from emberbox.model.policy.documents import Policy, from_text
+from emberbox.model.request import Service
 from emberbox.model.resource_policy import text_of
+from emberbox.parts.deferred import Deferred
 from emberbox.parts.ground import Ground
 from emberbox.records import dataclass
-from emberbox.services.iam.service import IamService
-from emberbox.services.sts.service import StsService
 from emberbox.settings import AuthMode
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.storage.database import Database
@@ -69,8 +68,8 @@ class Identities:
     sessions: Sessions
     callers: Callers
     authority: Authority
-    iam: IamService
-    sts: StsService
+    iam: Service
+    sts: Service
 
     async def role_may(self, role: str, action: str, resource: str) -> bool:
         """Whether a role allows what the platform does for a function that runs as it.
@@ -156,13 +155,18 @@ async def open_identities(ground: Ground, state: Database) -> Identities:
     authority = Authority(store, clock)
     state.subscribe(callers.identity_changed)
     state.subscribe(authority.identity_changed)
+
+    def iam() -> Service:
+        from emberbox.services.iam.service import IamService
+
+        return IamService(store, callers, authority, clock)
+
+    def sts() -> Service:
+        from emberbox.identity.web_identity import WebIdentities
+        from emberbox.services.sts.service import StsService
+
+        return StsService(store, callers, sessions, authority, WebIdentities(clock))
+
     return Identities(
-        mode,
-        clock,
-        store,
-        sessions,
-        callers,
-        authority,
-        IamService(store, callers, authority, clock),
-        StsService(store, callers, sessions, authority, WebIdentities(clock)),
+        mode, clock, store, sessions, callers, authority, Deferred("iam", iam), Deferred("sts", sts)
     )

@@ -3,11 +3,12 @@
 from emberbox.environment.fleet import Fleet
 from emberbox.invoke.tracing import Tracing
 from emberbox.model.function import FunctionVersion
+from emberbox.model.request import Service
 from emberbox.model.xray.segments import Document, segment_of
+from emberbox.parts.deferred import Deferred
 from emberbox.parts.ground import Ground
 from emberbox.parts.identity import Identities
 from emberbox.records import dataclass
-from emberbox.services.xray.service import XRayService
 from emberbox.storage.traces import TraceStore
 from emberbox.telemetry.traces import TraceSink
 
@@ -17,7 +18,7 @@ class Traces:
     """What others need of it."""
 
     sink: TraceSink
-    service: XRayService
+    service: Service
 
     def connect(self, fleet: Fleet, tracing: Tracing) -> None:
         """Functions send segments, and Lambda writes its own of each invocation."""
@@ -36,4 +37,10 @@ def open_traces(ground: Ground, identities: Identities) -> Traces:
     ground.stack.push_async_callback(store.close)
     sink = TraceSink(store, identities.role_may, ground.clock)
     ground.stack.push_async_callback(sink.close)
-    return Traces(sink, XRayService(store, sink, ground.clock))
+
+    def service() -> Service:
+        from emberbox.services.xray.service import XRayService
+
+        return XRayService(store, sink, ground.clock)
+
+    return Traces(sink, Deferred("xray", service))

@@ -1,5 +1,8 @@
 """How a start begins."""
 
+import json
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 
 import pytest
@@ -12,6 +15,13 @@ from emberbox.storage.sql import migrations
 
 def settings(tmp_path, port=0):
     return Settings(data_dir=tmp_path / "data", port=port, isolation=Level.PROCESS.value)
+
+
+@pytest.fixture(scope="module")
+def imported():
+    """The modules that the composition of a server imports."""
+    script = "import json, sys, emberbox.app; print(json.dumps(sorted(sys.modules)))"
+    return json.loads(subprocess.check_output([sys.executable, "-c", script]))
 
 
 async def test_a_fresh_data_directory_gets_its_databases(tmp_path):
@@ -53,3 +63,20 @@ async def test_an_address_that_is_taken_is_refused_before_anything_is_made(tmp_p
             begin(settings(tmp_path / "second", taken), stack)
 
     assert not list((tmp_path / "second" / "data").glob("*.db"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "botocore",
+        "cryptography",
+        "jwt",
+        "emberbox.services.iam.service",
+        "emberbox.services.sts.service",
+        "emberbox.services.xray.service",
+    ],
+)
+def test_what_is_not_needed_yet_is_not_imported(imported, name):
+    """The composition of a server reads no library and no service that waits for its first use."""
+    assert "emberbox.gateway.app" in imported
+    assert name not in imported
