@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-__all__ = ["dataclass"]
+__all__ = ["dataclass", "write_constructors"]
 
 _NONE: Final = {"init": False, "repr": False, "eq": False}
 _OPTIONS: Final = {"__init__": "init", "__repr__": "repr", "__eq__": "eq", "__hash__": "eq"}
 _OF_EACH_CLASS: Final = frozenset({"__dict__", "__weakref__"})
+_constructors: Final[list[Callable[[], None]]] = []
 
 
 def _dataclass(
@@ -51,15 +52,32 @@ def _unwritten(
 ) -> Callable[..., Any]:
     """A method that lets the standard library write itself, in its own place, when it is called."""
 
-    def write_and_call(self: object, /, *values: Any, **named: Any) -> Any:
+    def write() -> Callable[..., Any]:
         twin = type(made)(made.__name__, made.__bases__, dict(body))
         twin.__qualname__ = made.__qualname__
         define: Callable[[type], type] = dataclasses.dataclass(**how)
-        written = vars(define(twin))[name]
+        written: Callable[..., Any] = vars(define(twin))[name]
         setattr(made, name, written)
-        return written(self, *values, **named)
+        return written
 
+    def write_and_call(self: object, /, *values: Any, **named: Any) -> Any:
+        return write()(self, *values, **named)
+
+    def write_ahead() -> None:
+        if vars(made)[name] is write_and_call:
+            write()
+
+    if name == "__init__":
+        _constructors.append(write_ahead)
     return write_and_call
+
+
+def write_constructors(count: int) -> bool:
+    """Write so many constructors ahead of their first calls, in any thread; whether more wait."""
+    for write_ahead in _constructors[:count]:
+        write_ahead()
+    del _constructors[:count]
+    return bool(_constructors)
 
 
 def _refuse_to_set(_self: object, name: str, _value: object) -> NoReturn:

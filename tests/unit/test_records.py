@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError, field, fields, replace
 
 import pytest
 
-from emberbox.records import dataclass
+from emberbox.records import dataclass, write_constructors
 
 
 def _frozen() -> type:
@@ -140,3 +140,29 @@ def test_defining_one_compiles_nothing() -> None:
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert json.loads(told.stdout) == [0, True]
+
+
+def test_constructors_may_be_written_ahead() -> None:
+    """What is made afterwards finds them compiled."""
+    point = _frozen()
+    unwritten = point.__init__
+
+    while write_constructors(1_000):
+        pass
+
+    written = point.__init__
+    assert written is not unwritten
+    assert point(1).y == 2
+    assert point.__init__ is written
+
+
+def test_what_was_called_is_not_written_again() -> None:
+    """A class that has made an instance keeps the constructor it has."""
+    point = _frozen()
+    point(1)
+    written = point.__init__
+
+    while write_constructors(1_000):
+        pass
+
+    assert point.__init__ is written

@@ -35,13 +35,14 @@ from emberbox.parts.resource_tags import ResourceTags
 from emberbox.parts.sandboxes import facts
 from emberbox.parts.traces import Traces
 from emberbox.parts.usage import UsageParts
-from emberbox.records import dataclass
+from emberbox.records import dataclass, write_constructors
 from emberbox.storage.catalog import FunctionCatalog
 from emberbox.telemetry.spans import Spans
 
 log = logging.getLogger("emberbox.gateway")
 
 _BETWEEN_MODELS_S: Final = 0.05
+_CONSTRUCTORS_AT_ONCE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +131,17 @@ def make_gateway(ground: Ground, front: Front) -> tuple[Guard | None, Gateway]:
 
 
 def warm_gateway(gateway: Gateway, stack: AsyncExitStack) -> None:
-    """Begin to read service models ahead of their first requests; nothing waits for it."""
+    """Begin to do ahead of first requests what they would wait for; nothing waits for this.
+
+    Models of services are read, and constructors written, little by little.
+    """
 
     async def warm() -> None:
         try:
-            steps, name = gateway.warm(), "the first"
-            while name:
-                name = await asyncio.to_thread(next, steps, "")
+            models, more, model = gateway.warm(), True, "the first"
+            while model or more:
+                model = await asyncio.to_thread(next, models, "")
+                more = await asyncio.to_thread(write_constructors, _CONSTRUCTORS_AT_ONCE)
                 await asyncio.sleep(_BETWEEN_MODELS_S)
         except Exception:
             log.exception("service models could not be read ahead")
