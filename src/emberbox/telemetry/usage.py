@@ -30,7 +30,13 @@ log = logging.getLogger("emberbox.usage")
 _FLUSH_S = 1.0
 _BATCH = 4_096
 _FOLD = 128
-_SEALED_MAX = 256
+_IN_MEMORY = 8
+"""Batches that wait for the database in memory; more are read again from the journal."""
+
+_SEALED_MAX = 4_096
+_UNREADABLE_MAX = 32
+"""Batches that may wait in all, and those of them that are in memory alone."""
+
 _FORGET_S = 3_600.0
 
 
@@ -78,7 +84,9 @@ class UsageSink:
         self._ended: list[_Ended] = []
         self._minutes: dict[tuple[Called, str, int], _Minute] = {}
         self._pending: list[Usage] = []
-        self._sealed: deque[tuple[int, list[Usage]]] = deque()
+        self._sealed: deque[tuple[int, list[Usage] | None]] = deque()
+        self._unreadable: set[int] = set()
+        self.lost = 0
         self._writing = asyncio.Lock()
         self._flushing = Paced(self._work, _FLUSH_S, Trouble(log, "usage cannot be written"))
         self._forgotten = float("-inf")
@@ -123,17 +131,36 @@ class UsageSink:
         for alike in together.values():
             _, function, arn, _ = alike[0]
             usages = _usages(function, arn, alike)
-            if len(self._sealed) < _SEALED_MAX:
-                self._pending += usages
+            self._pending += usages
             self._live.ran(usages)
             self._measure(usages, alike)
         if len(self._pending) >= _BATCH:
             self._seal()
 
     def _seal(self) -> None:
-        """What is pending is one generation of the journal, to be written as one."""
-        self._sealed.append((self._journal.rotate(), self._pending))
-        self._pending = []
+        """What is pending is one generation of the journal, to be written as one.
+
+        While the database does not take it, it is in the journal, and only a little of it in
+        memory too. Where not even the journal could be written, that holds some, and then it is
+        lost: `lost` counts.
+        """
+        batch, self._pending = self._pending, []
+        generation, is_whole = self._journal.rotate()
+        if not is_whole:
+            self._unreadable.add(generation)
+        if len(self._sealed) >= _SEALED_MAX or len(self._unreadable) > _UNREADABLE_MAX:
+            self._lose(generation, len(batch))
+        elif is_whole and len(self._sealed) >= _IN_MEMORY:
+            self._sealed.append((generation, None))
+        else:
+            self._sealed.append((generation, batch))
+
+    def _lose(self, generation: int, count: int) -> None:
+        if not self.lost:
+            log.error("the bill is incomplete: usage can be written nowhere")
+        self.lost += count
+        self._unreadable.discard(generation)
+        self._journal.discard_one(generation)
 
     def _measure(self, usages: list[Usage], alike: list[_Ended]) -> None:
         subject, qualifier = usages[0].subject, usages[0].qualifier
@@ -158,15 +185,23 @@ class UsageSink:
     async def flush(self) -> None:
         """Write all that has been added until now."""
         self.fold()
-        if self._pending:
-            self._seal()
         async with self._writing:
-            while self._sealed:
-                generation, batch = self._sealed[0]
-                # One that was cancelled has happened all the same: the store takes each once.
-                await self._store.add(batch, generation)
-                self._sealed.popleft()
-                self._journal.discard(generation)
+            await self._write_sealed()
+            # Not before: a database that takes nothing would leave ever more small batches behind.
+            if self._pending:
+                self._seal()
+                await self._write_sealed()
+
+    async def _write_sealed(self) -> None:
+        while self._sealed:
+            generation, batch = self._sealed[0]
+            if batch is None:
+                batch = await asyncio.to_thread(self._journal.read, generation)
+            # One that was cancelled has happened all the same: the store takes each once.
+            await self._store.add(batch, generation)
+            self._sealed.popleft()
+            self._unreadable.discard(generation)
+            self._journal.discard(generation)
 
     async def _work(self) -> None:
         await self.flush()

@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,8 @@ log = logging.getLogger("emberbox.usage")
 _HEADER: Final = struct.Struct("<II")
 _FIRST_BYTES: Final = 256 << 10
 _MOST_BYTES: Final = 64 << 20
+"""Of one generation, which is ended long before."""
+
 _RESTORED: Final = Measurement._fields.index("restored")
 
 
@@ -40,6 +43,7 @@ class UsageJournal:
         self._named: dict[tuple[int, str], int] = {}
         self._kept: list[FunctionVersion] = []
         self._generation = 1
+        self._is_whole = True
         self._is_failing = False
 
     def begin_after(self, generation: int) -> None:
@@ -54,11 +58,19 @@ class UsageJournal:
         if number is not None:
             self._append(orjson.dumps((number, at, *measured), default=tuple))
 
-    def rotate(self) -> int:
-        """End this generation; its number. What is added next belongs to another."""
+    def rotate(self) -> tuple[int, bool]:
+        """End this generation: its number, and whether all of it can be read again.
+
+        What is added next belongs to another.
+        """
         self.close()
         self._generation += 1
-        return self._generation - 1
+        is_whole, self._is_whole = self._is_whole, True
+        return self._generation - 1, is_whole
+
+    def read(self, generation: int) -> list[Usage]:
+        """What a generation that has ended holds. May run in a thread."""
+        return list(_usages(self._path(generation).read_bytes()))
 
     def close(self) -> None:
         """Let go of the current file."""
@@ -78,11 +90,16 @@ class UsageJournal:
             if number <= generation and (number != self._generation or self._map is None):
                 self._path(number).unlink(missing_ok=True)
 
+    def discard_one(self, generation: int) -> None:
+        """Remove the file of one generation that has ended, if that can be."""
+        with suppress(OSError):
+            self._path(generation).unlink()
+
     def left(self, committed: int) -> Iterator[tuple[int, list[Usage]]]:
         """What a former server has left of generations after `committed`, the oldest first."""
         for number in sorted(self._numbers()):
             if number > committed:
-                yield number, list(_usages(self._path(number).read_bytes()))
+                yield number, self.read(number)
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -101,6 +118,7 @@ class UsageJournal:
         """Whether there was room."""
         end = self._at + _HEADER.size + len(payload)
         if (end > self._size and not self._grow(end)) or self._map is None:
+            self._is_whole = False
             return False
         self._map[self._at : end] = _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
         self._at = end

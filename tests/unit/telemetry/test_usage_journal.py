@@ -89,14 +89,17 @@ async def test_a_killed_server_loses_no_usage_and_counts_none_twice(store, metri
 
 
 def test_records_grow_a_file_and_stay_within_bounds(tmp_path, monkeypatch):
-    """Beyond the most that is kept on disk, a record stays in memory alone."""
+    """Beyond the most that one may have, it says that it is not whole."""
     monkeypatch.setattr(usage_journal, "_FIRST_BYTES", 4_096)
     monkeypatch.setattr(usage_journal, "_MOST_BYTES", 16_384)
     journal = UsageJournal(tmp_path / "usage")
     for number in range(500):
         journal.add(1.0, FUNCTION, ARN, measured(number))
-    journal.close()
-    ((generation, found),) = UsageJournal(tmp_path / "usage").left(0)
+    assert journal.rotate() == (1, False)
+    journal.add(1.0, FUNCTION, ARN, measured(0))
+    assert journal.rotate() == (2, True)
+    assert [each.request_id for each in journal.read(2)] == ["id-0"]
+    (generation, found), _ = UsageJournal(tmp_path / "usage").left(0)
     assert generation == 1
     assert 100 < len(found) < 250
     assert [each.request_id for each in found] == [f"id-{n}" for n in range(len(found))]

@@ -115,3 +115,74 @@ async def test_counters_show_what_has_been_folded(parts):
 
     assert before == 128
     assert live.functions[name].runs == 130
+
+
+class Broken:
+    """A store that takes nothing for now."""
+
+    def __init__(self, store, patch):
+        self.add, self.patch = store.add, patch
+        patch.setattr(store, "add", self.refuse)
+        self.store = store
+
+    async def refuse(self, _records, _generation):
+        raise PlatformError("the database is damaged")
+
+    def mend(self):
+        self.patch.setattr(self.store, "add", self.add)
+
+
+async def test_what_waits_long_for_the_database_waits_on_disk(parts, monkeypatch):
+    """Little of it in memory; it is written when that can be, all of it and in its order."""
+    sink, store, _ = parts
+    monkeypatch.setattr(module, "_BATCH", 128)
+    broken = Broken(store, monkeypatch)
+    for _ in range(20):
+        run(sink, 256)
+        with pytest.raises(PlatformError):
+            await sink.flush()
+    in_memory = [batch for _, batch in sink._sealed if batch is not None]
+    assert (len(sink._sealed), len(in_memory)) == (40, module._IN_MEMORY)
+
+    broken.mend()
+    await sink.flush()
+
+    assert await runs_of(store) == 20 * 256
+    assert sink.lost == 0
+
+
+async def test_what_can_be_written_nowhere_is_counted_as_lost(parts, monkeypatch, tmp_path, caplog):
+    """Neither in the database nor in the journal: some is kept in memory, and it is told once."""
+    sink, store, _ = parts
+    monkeypatch.setattr(module, "_BATCH", 128)
+    (tmp_path / "usage").write_text("no directory")
+    broken = Broken(store, monkeypatch)
+    for _ in range(50):
+        run(sink, 128)
+    kept = module._UNREADABLE_MAX * 128
+    assert sink.lost == 50 * 128 - kept
+    assert [each.levelname for each in caplog.records].count("ERROR") == 1
+
+    broken.mend()
+    await sink.flush()
+
+    assert await runs_of(store) == kept
+    run(sink, 128)
+    await sink.flush()
+    assert await runs_of(store) == kept + 128
+
+
+async def test_trying_again_leaves_no_small_batches_behind(parts, monkeypatch):
+    """However often: what is pending goes on to be pending."""
+    sink, store, _ = parts
+    broken = Broken(store, monkeypatch)
+    for _ in range(50):
+        run(sink, 1)
+        with pytest.raises(PlatformError):
+            await sink.flush()
+    assert len(sink._sealed) == 1
+
+    broken.mend()
+    await sink.flush()
+
+    assert await runs_of(store) == 50
