@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import snapshot_restore_py
 from hands import ApiError
 from material import make_zip
 from test_runtime_client import package
+
+from bench import processes
 
 ON = {"ApplyOn": "PublishedVersions"}
 RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -85,6 +88,17 @@ FAILING = """
     def lambda_handler(event, context):
         return 1
 
+"""
+
+# What is large and read by all, as libraries for numbers are.
+SHARING = """
+    import json, os, time, zlib
+    import boto3
+    TABLE = os.urandom(1 << 20) * 32
+
+    def lambda_handler(event, context):
+        time.sleep(4)
+        return {"sum": zlib.adler32(TABLE), "stream": os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]}
 """
 
 
@@ -355,6 +369,39 @@ def test_a_large_tmp_is_refused(hands, make_function):
         )  # fmt: skip
 
     assert refused.value.code == "InvalidParameterValueException"
+
+
+def test_environments_of_a_version_share_what_was_imported(server, boto, publish):
+    """Of a hundred calls at once: each has all of it, and takes less than a fifth for itself."""
+    name, _ = publish(SHARING, Timeout=60)
+    with ThreadPoolExecutor(100) as callers:
+        answers = list(callers.map(lambda _: boto.invoke(f"{name}:1").json(), range(100)))
+
+    taken = [memory for pid in processes.tree(server.pid) if (memory := of_an_image(pid))]
+
+    environments = len({answer["stream"] for answer in answers})
+    # On a machine that is slow, the last are served by the first.
+    assert environments > 50
+    assert {answer["sum"] for answer in answers} == {answers[0]["sum"]}
+    assert len(taken) >= environments
+    resident, proportional = (
+        sorted(column)[len(column) // 2] for column in zip(*taken, strict=True)
+    )
+    assert resident > 40_000
+    assert proportional < resident / 5
+
+
+def of_an_image(pid):
+    """(resident, proportional) kB of a process that came from the image of a template."""
+    place = Path("/proc", str(pid))
+    try:
+        if "memfd:emberbox-template" not in (place / "maps").read_text("ascii", "replace"):
+            return None
+        lines = (place / "smaps_rollup").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    found = {line.split(":")[0]: int(line.split()[1]) for line in lines[1:]}
+    return found["Rss"], found["Pss"]
 
 
 def test_each_version_has_its_own_snapshot(boto, publish):
