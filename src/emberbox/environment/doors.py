@@ -19,6 +19,7 @@ class Doors:
         self._watched: set[socket.socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._daemon: DaemonPort | None = None
+        self._is_closed = False
         self._loop = asyncio.get_running_loop()
 
     async def open(
@@ -35,6 +36,9 @@ class Doors:
         if sandbox.runtime_socket is not None:
             server = await self._loop.create_unix_server(runtime, sock=sandbox.runtime_socket)
             self._servers.append(server)
+        if self._is_closed:
+            self.close()
+            return
         self._watch(sandbox.runtime_api, runtime)
         if sandbox.door is not None:
             self._watch(sandbox.door, endpoint)
@@ -42,7 +46,8 @@ class Doors:
             self._daemon = DaemonPort(sandbox.traces, segments)
 
     def close(self) -> None:
-        """Serve no more."""
+        """Serve no more, what is being opened included."""
+        self._is_closed = True
         if self._daemon is not None:
             self._daemon.close()
             self._daemon = None

@@ -284,8 +284,9 @@ class Fleet:
         try:
             segments = partial(self.heard_segment, function) if self.heard_segment else None
             door = self._door(function)
-            await resident.doors.open(sandbox, environment.connection, door, segments)
+            # The runtime needs the doors later than its sandbox needs to be told.
             environment.start()
+            await resident.doors.open(sandbox, environment.connection, door, segments)
         except Exception as error:  # noqa: BLE001 - told, and logged there
             reason = f"it could not be set up: {_reason(error)}"
             sandbox.destroy(reason)

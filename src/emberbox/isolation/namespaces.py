@@ -81,6 +81,7 @@ class NamespaceBackend:
         self._blanks: dict[str, deque[NamespaceSandbox]] = {}
         self._refilling: dict[str, int] = {}
         self._refill_timers: dict[str, asyncio.TimerHandle] = {}
+        self._awaited = 0
         self._living: dict[int, NamespaceSandbox] = {}
         self._free_uids: deque[int] = deque()
         self._next_uid = FIRST_UID
@@ -172,8 +173,16 @@ class NamespaceBackend:
         """Not at once: the cold start that has just taken a sandbox needs the processors."""
         if program.name not in self._refill_timers and not self._closing:
             self._refill_timers[program.name] = asyncio.get_running_loop().call_later(
-                _REFILL_AFTER_S, self._refill, program
+                _REFILL_AFTER_S, self._refill_if_nobody_waits, program
             )
+
+    def _refill_if_nobody_waits(self, program: Program) -> None:
+        """What is made for later would hold up what is asked for now."""
+        del self._refill_timers[program.name]
+        if self._awaited:
+            self._refill_soon(program)
+        else:
+            self._refill(program)
 
     def _refill(self, program: Program) -> None:
         timer = self._refill_timers.pop(program.name, None)
