@@ -135,12 +135,13 @@ class AsyncInvoker:
         self._alarms.switch(on=False)
 
     async def close(self) -> None:
-        """Stop. What runs now is run again after the next start."""
+        """Stop. What runs now is run again after the next start, what has run is not."""
         self.pause()
         self._is_closed = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._queue.decided()
 
     @property
     def running(self) -> int:

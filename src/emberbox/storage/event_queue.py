@@ -120,6 +120,10 @@ class EventQueue:
         ]
         return self._changes.put(lambda changes: changes.told.append((number, rows)))
 
+    async def decided(self) -> None:
+        """Until all changes that were made are written, or could not be."""
+        await self._changes.decided()
+
     async def _write(self, made: list[Callable[[_Changes], None]]) -> Sequence[None]:
         changes = _Changes()
         for change in made:

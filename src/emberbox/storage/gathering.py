@@ -34,6 +34,11 @@ class Gathering(Generic[Item, Result]):
             self._task = loop.create_task(self._work())
         return future
 
+    async def decided(self) -> None:
+        """Until all that was put until now is written, or could not be."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
     async def _work(self) -> None:
         try:
             while self._waiting:

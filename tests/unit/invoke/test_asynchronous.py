@@ -444,6 +444,26 @@ async def test_events_survive_the_end_of_the_server(tmp_path):
     await database.close()
 
 
+async def test_what_has_run_when_a_server_stops_is_not_run_by_the_next(tmp_path):
+    """The ends of its events are written before it goes."""
+    database = await Database.open(tmp_path / "events.db", "events")
+    before = Place(await EventQueue.open(database))
+    before.ready.add("f")
+    await before.invoker.open()
+    await asyncio.gather(*(before.invoker.accept(before.event(number=n)) for n in range(6)))
+    await _until(lambda: len(before.answers) == 6)
+    before.answers[0](GOOD)
+    await _until(lambda: before.invoker.running == 5)
+    for answer in before.answers[1:]:
+        answer(GOOD)
+    await _until(lambda: before.invoker.running == 0)
+
+    await before.invoker.close()
+
+    assert await before.queue.waiting() == 0
+    await database.close()
+
+
 async def test_events_of_a_deleted_function_are_dropped(place):
     """Nothing is told of them, and nothing is counted as dropped by failure."""
     place.behaviour["f"] = CallerError(
