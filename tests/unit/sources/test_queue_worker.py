@@ -70,6 +70,7 @@ class Fed:
         self.broker, self.stack = service.broker, stack
         self.function, self.counts = Function(), {}
         self.told = asyncio.Queue()
+        self.clock = SystemClock()
         self.queue = None
 
     async def make_queue(self, **attributes):
@@ -79,7 +80,7 @@ class Fed:
         self.queue = await self.broker.queues.create(key, new_attributes(attributes), {}, 0)
 
     async def start(self, **settings):
-        clock = SystemClock()
+        clock = self.clock
         mapping = EventSourceMapping(
             "uuid",
             ACCOUNT,
@@ -192,8 +193,8 @@ async def test_a_mapping_that_asks_for_no_metrics_has_none(fed):
 
 
 async def test_a_function_that_fails_gets_fewer_batches_at_once(fed):
-    """Each failed batch lowers what may run, down to the least."""
-    clock = ManualClock()
+    """Each failed batch lowers what may run, down to the least, though no time goes by."""
+    clock = fed.clock = ManualClock()
     await fed.start()
     before = fed.pace.allowed(clock.monotonic(), 0)
     fed.function.answer = lambda _bodies: InvokeAnswer(200, b"{}", failed=True)
