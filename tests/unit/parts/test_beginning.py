@@ -70,6 +70,7 @@ async def test_an_address_that_is_taken_is_refused_before_anything_is_made(tmp_p
     [
         "botocore",
         "cryptography",
+        "http.client",
         "jwt",
         "emberbox.services.iam.service",
         "emberbox.services.sts.service",

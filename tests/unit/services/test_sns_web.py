@@ -9,7 +9,8 @@ import pytest
 
 from emberbox.errors import CallerError
 from emberbox.services.sns.web import WebPoster
-from emberbox.services.targets.web import WebCaller, is_public
+from emberbox.services.targets.web import WebCaller
+from emberbox.services.targets.web_requests import is_public
 
 
 @pytest.mark.parametrize(

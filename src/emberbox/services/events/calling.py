@@ -7,7 +7,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from emberbox.clock import Clock
@@ -17,7 +17,10 @@ from emberbox.model.parcels import Parcel
 from emberbox.services.events.connections import ConnectionOperations
 from emberbox.services.events.destinations import DestinationOperations
 from emberbox.services.targets.dispatching import NotYetError
-from emberbox.services.targets.web import Answer, WebCaller
+from emberbox.services.targets.web import WebCaller
+
+if TYPE_CHECKING:
+    from emberbox.services.targets.web_requests import Answer
 
 _TIMEOUT_S: Final = 5.0
 _WAIT_MAX_S: Final = 2.0
@@ -81,7 +84,7 @@ class Caller:
 
     async def _send(
         self, parcel: Parcel, destination: Destination, connection: Connection
-    ) -> Answer:
+    ) -> "Answer":
         secrets = self._connections.secrets(connection)
         of_target = parcel.settings.get("HttpParameters") or {}
         extra = secrets.get("InvocationHttpParameters") or {}
