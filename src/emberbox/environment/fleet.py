@@ -22,6 +22,7 @@ from emberbox.environment.pool import Pool
 from emberbox.environment.pools import Pools
 from emberbox.environment.quarters import MayLog, Quarters, Sandboxes, Taken
 from emberbox.environment.shape import same_environment
+from emberbox.environment.shutdown import time_to_end
 from emberbox.environment.starting_line import Place, StartingLine
 from emberbox.environment.templates import Templates
 from emberbox.errors import CallerError, EmberboxError, PlatformError
@@ -119,6 +120,7 @@ class Fleet:
         self.heard_segment: HeardSegment | None = None
         self._growth = growth
         self._line = StartingLine()
+        self._one_ended = asyncio.Event()
         self._pools = Pools()
         self._old_pools: set[Pool] = set()
         self._owners: dict[Environment, _Resident] = {}
@@ -133,7 +135,7 @@ class Fleet:
         self._tick = self._loop.call_later(_TICK_S, self._on_tick)
 
     async def close(self) -> None:
-        """End all environments, and the templates they begin from."""
+        """End all environments, and the templates they begin from; extensions have their time."""
         self._closing = True
         await self._templates.close()
         self._freezer.close()
@@ -145,6 +147,7 @@ class Fleet:
             pool.retired = "the server stops"
         for environment in list(self._owners):
             environment.stop("the server stops")
+        await time_to_end(self._owners, self._one_ended)
 
     def environments(self) -> list[Environment]:
         """All that live."""
@@ -368,6 +371,7 @@ class Fleet:
         """Forget an environment that is gone."""
         self._freezer.rests_no_more(environment)
         self._owners.pop(environment, None)
+        self._one_ended.set()
         resident.pool.remove(environment)
         self._forget(resident.pool)
 

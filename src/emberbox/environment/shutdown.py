@@ -6,13 +6,16 @@ Source: "Shutdown phase" in "Using the Lambda Extensions API" of AWS's guide.
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from typing import Protocol
 
 import orjson
 
 from emberbox.clock import Clock
 from emberbox.environment.extension_states import ExtensionState
 from emberbox.environment.extensions import SHUTDOWN, Extensions
+from emberbox.environment.states import State
 from emberbox.isolation.sandbox import Sandbox
 from emberbox.records import dataclass
 
@@ -112,6 +115,24 @@ class Shutdown:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class Ending(Protocol):
+    """An environment, of which only that matters."""
+
+    @property
+    def state(self) -> State:
+        """Where it is in its life."""
+        ...
+
+
+async def time_to_end(environments: Collection[Ending], one_ended: asyncio.Event) -> None:
+    """Until none of them shuts down any more; not much longer than extensions may take."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(EXTERNAL_S + INTERNAL_S):
+            while any(each.state is State.SHUTDOWN for each in environments):
+                one_ended.clear()
+                await one_ended.wait()
 
 
 def _nothing() -> None:

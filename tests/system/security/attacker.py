@@ -15,6 +15,15 @@ import urllib.request
 
 libc = ctypes.CDLL(None, use_errno=True)
 
+# Numbers on x86-64, each called with a descriptor or pointer that would not do.
+RARE = {
+    "process_vm_writev": 311, "pidfd_getfd": 438, "kcmp": 312, "move_pages": 279,
+    "migrate_pages": 256, "add_key": 248, "request_key": 249, "name_to_handle_at": 303,
+    "open_tree": 428, "move_mount": 429, "fsopen": 430, "mount_setattr": 442, "swapon": 167,
+    "acct": 163, "quotactl": 179, "kexec_load": 246, "syslog": 103,
+    "fanotify_init": 300, "finit_module": 313, "iopl": 172, "adjtimex": 159, "vhangup": 153,
+}  # fmt: skip
+
 OWN_TMP = os.environ.get("TMPDIR", "/tmp")
 
 
@@ -113,6 +122,10 @@ def op_system_calls(event):
     return {
         "ptrace": outcome(lambda: refused(libc.ptrace(16, 1, 0, 0))),
         "process_vm_readv": outcome(lambda: refused(libc.syscall(310, 1, 0, 0, 0, 0, 0))),
+        **{
+            name: outcome(lambda number=number: refused(libc.syscall(number, -1, 0, 0, 0, 0, 0)))
+            for name, number in RARE.items()
+        },
         "mount": outcome(lambda: refused(libc.mount(b"x", b"/tmp", b"tmpfs", 0, None))),
         "umount": outcome(lambda: refused(libc.umount2(b"/var/task", 2))),
         "remount": outcome(lambda: refused(libc.mount(b"", b"/", b"", 0x20 | 0x1000, None))),
@@ -167,6 +180,42 @@ def _setuid_program():
             if status.stdout.strip() == b"0":
                 return done.returncode
     raise PermissionError("no program gave root")
+
+
+def op_ipc(event):
+    """Make, or find, what has no place in the file system: memory, messages, semaphores, queues."""
+    flags = 0o1666 if event["make"] else 0
+    return {
+        "memory": libc.shmget(event["key"], 4096, flags),
+        "messages": libc.msgget(event["key"], flags),
+        "semaphores": libc.semget(event["key"], 1, flags),
+        "queue": libc.mq_open(b"/key%d" % event["key"], 0o102 if event["make"] else 0, 0o666, None),
+    }
+
+
+def op_stop_itself(event):
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def op_tricks_with_files(event):
+    """Links to what may not be read or written, and files with more than one's own rights."""
+    place = OWN_TMP + "/program"
+    with open(place, "w"):
+        os.chmod(place, 0o6755)
+    return {
+        "hard_link": outcome(lambda: os.link("/var/task/lambda_function.py", OWN_TMP + "/hard")),
+        "through_init": outcome(lambda: os.listdir(_linked("/proc/1/root"))),
+        "through_code": outcome(lambda: write(_linked("/var/task/lambda_function.py"))),
+        "give_to_root": outcome(lambda: os.chown(place, 0, 0)),
+        "device": outcome(lambda: os.mknod(OWN_TMP + "/memory", 0o20666, os.makedev(1, 1))),
+        "capability": outcome(lambda: os.setxattr(place, "security.capability", b"\1" * 20)),
+    }
+
+
+def _linked(target):
+    link = "%s/link%d" % (OWN_TMP, time.monotonic_ns())
+    os.symlink(target, link)
+    return link
 
 
 def op_identity(event):
@@ -321,95 +370,6 @@ def op_beat(event):
     time.sleep(0.2)
     with open(OWN_TMP + "/beat") as beat:
         return {"first": first, "second": beat.read()}
-
-
-def op_flood(event):
-    until = time.monotonic() + event["seconds"]
-    line = b"flood " * 100 + b"\n"
-    written = 0
-    while time.monotonic() < until:
-        written += os.write(1, line)
-    return {"written": written}
-
-
-def op_connections(event):
-    """Many connections to the Runtime API, each with an unfinished request."""
-    kept = []
-    try:
-        for _ in range(event["count"]):
-            host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
-            connection = socket.create_connection((host, int(port)), timeout=2)
-            connection.sendall(
-                b"POST /2018-06-01/runtime/invocation/x/response HTTP/1.1\r\n"
-                b"Content-Length: 6000000\r\n\r\n" + b"x" * 100_000
-            )
-            kept.append(connection)
-    except OSError as error:
-        return {"made": len(kept), "stopped": str(error)}
-    return {"made": len(kept), "stopped": ""}
-
-
-def op_endless_requests(event):
-    """Requests without end, none of whose answers is read; a new connection when one is ended."""
-    name = {"runtime": "AWS_LAMBDA_RUNTIME_API", "endpoint": "AWS_ENDPOINT_URL"}[event["where"]]
-    host, _, port = os.environ[name].replace("http://", "").partition(":")
-    many = b"GET /%s HTTP/1.1\r\n\r\n" % event["path"].encode() * 10_000
-    until, ended = time.monotonic() + event["seconds"], 0
-    while time.monotonic() < until:
-        try:
-            with socket.create_connection((host, int(port)), timeout=1) as connection:
-                while time.monotonic() < until:
-                    connection.sendall(many)
-        except OSError:
-            ended += 1
-    return {"ended": ended}
-
-
-def op_crumbs(event, context):
-    """An answer to this very invocation in pieces of a byte."""
-    host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
-    head = "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\n" % context.aws_request_id
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
-        connection.sendall(b'b\r\n{"result":"\r\n')
-        for _ in range(event["count"] // 20_000):
-            connection.sendall(b"1\r\nx\r\n" * 20_000)
-        connection.sendall(b'2\r\n"}\r\n0\r\n\r\n')
-        connection.recv(100)
-
-
-def op_door_connections(event):
-    """Many connections to the AWS endpoint, from many processes, held for a while."""
-    for _ in range(event["processes"]):
-        if os.fork() == 0:
-            kept = []
-            try:
-                while len(kept) < event["each"]:
-                    kept.append(socket.create_connection(("127.0.0.1", 4566), timeout=2))
-            except OSError:
-                pass
-            time.sleep(event["seconds"])
-            os._exit(0)
-    time.sleep(event["seconds"])
-
-
-def op_early_answers(event, context):
-    """Many connections, each with most of a large answer to this very invocation."""
-    host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
-    kept, codes = [], []
-    for _ in range(event["count"]):
-        connection = socket.create_connection((host, int(port)), timeout=2)
-        kept.append(connection)
-        head = (
-            "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nContent-Length: %d\r\n\r\n"
-        )
-        try:
-            connection.sendall((head % (context.aws_request_id, 6_000_000)).encode())
-            connection.sendall(b"x" * 5_999_999)
-        except OSError as error:
-            codes.append(str(error))
-    time.sleep(event["seconds"])
-    return {"made": len(kept), "failed": codes}
 
 
 def op_limits(event):

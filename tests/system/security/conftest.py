@@ -12,9 +12,9 @@ from material import make_zip
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "host"))
 
+from hostile import SOURCE
 from hosts import an_ordinary_user, host_of_kind
 
-SOURCE = (Path(__file__).parent / "attacker.py").read_text("utf-8")
 VICTIM = """
     import os, time
     SECRET = "victim-secret-in-code-7261"

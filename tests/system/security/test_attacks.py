@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 from hands import ApiError
+from hostile import SOURCE
 from material import make_zip
 
 INSIDE = Path(__file__).parents[3] / "src" / "emberbox" / "isolation" / "inside"
-SOURCE = (Path(__file__).parent / "attacker.py").read_text("utf-8")
 
 
 def own_addresses():
@@ -105,6 +105,36 @@ def test_dangerous_system_calls_are_refused(attack, alive, server):
         # Its sandboxes are that user outside, and 0 inside: to become 0 there gains nothing.
         found = {name: said for name, said in found.items() if not name.startswith("setuid")}
     assert found == {}
+
+
+def test_tricks_with_files_give_nothing(attack, alive, server):
+    """Links lead nowhere new, and no file gets more rights than its maker has."""
+    found = refused(attack("tricks_with_files"))
+
+    if server.kind == "user":
+        # Its sandboxes are 0 inside.
+        found.pop("give_to_root", None)
+    assert found == {}
+
+
+def test_shared_memory_and_queues_are_the_sandboxs_own(attack, alive):
+    """What one function makes without a place in the file system another does not find."""
+    key = uuid.uuid4().int & 0x7FFFFFF
+    made = attack("ipc", who="maker", make=True, key=key)
+    found = attack("ipc", who="seeker", make=False, key=key)
+    remade = attack("ipc", who="maker", make=False, key=key)
+
+    assert min(made.values()) >= 0
+    assert set(found.values()) == {-1}
+    assert remade["memory"] == made["memory"]
+
+
+def test_a_process_that_stops_itself_ends_at_the_time_limit(attack, alive):
+    """And the next invocation has another."""
+    failure = attack("stop_itself", timeout=1, fails=True)
+
+    assert failure["errorType"] == "Sandbox.Timedout"
+    assert attack("limits", timeout=1)["core"] == [1, 1]
 
 
 def test_the_process_has_nothing_to_lose(attack, alive, server):
