@@ -34,9 +34,22 @@ gaps = set(blocks[::2])
 for block in gaps:
     libc.free(block)
 
+def anonymous_kb():
+    with open("/proc/self/smaps_rollup") as lines:
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
+
+passing = [libc.malloc(20_000) for _ in range(1000)]
+for block in passing:
+    ctypes.memset(block, 1, 20_000)
+held = libc.malloc(20_000)
+for block in passing:
+    libc.free(block)
+before_kb = anonymous_kb()
+
 early = [Early, Early(), Early.method, code, code.co_consts, code.co_consts[-1], {"k": []}, 10**30]
 sharing.keep_shared()
 print(json.dumps({
+    "given_back_kb": before_kb - anonymous_kb(),
     "early": [counts(each) for each in early],
     "late": [counts(each) for each in (Early(), {"k": []}, int("7" * 40), "x" * len(sys.argv))],
     "in_gaps": sum(libc.malloc(size) in gaps for size in (40, 600, 5000) * 100),
@@ -49,7 +62,8 @@ print(json.dumps({
 def test_what_was_there_before_is_not_counted(version):
     """From Python 3.12 on, code, constants and all; what is made later is counted as ever.
 
-    With all versions, it does not lie in gaps between what was there.
+    With all versions, it does not lie in gaps between what was there, and what is not used any more
+    is given back.
     """
     command = [INTERPRETERS[version].executable, "-I", "-c", PROGRAM, str(INSIDE)]
 
@@ -57,5 +71,6 @@ def test_what_was_there_before_is_not_counted(version):
 
     assert told["frozen"]
     assert told["in_gaps"] == 0
+    assert told["given_back_kb"] > 10_000
     assert set(told["early"]) == ({0} if version >= (3, 12) else {1000})
     assert told["late"] == [1000] * 4

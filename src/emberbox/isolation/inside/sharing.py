@@ -42,6 +42,7 @@ def keep_shared():
         found = _reachable(gc.get_objects())
         _make_immortal(found)
         found.clear()
+    _give_back_heap()
     _fill_heap()
     if _has_immortals():
         _fill_gaps()
@@ -114,6 +115,13 @@ def _fill_gaps():
             if id(filling) % _POOL_BYTES == _POOL_HEADER_BYTES:
                 break
             _FILLINGS.append(filling)
+
+
+def _give_back_heap():
+    """What was only needed to get here: each fork would copy the tables of these pages."""
+    trim = getattr(_libc, "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _fill_heap():
