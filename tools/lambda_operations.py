@@ -11,6 +11,11 @@ from tools.exercised import RECORD
 
 _INSTANCES = "there are no instances here; its state is `Failed`"
 _DURABLE = "no function is durable, so there is no execution"
+_SOURCES = "queues of SQS are read; other sources are kept, and not polled"
+_SIGNATURES = "no signature can be verified here: `Enforce` refuses all code"
+_POLICIES = "decides across accounts; within one, everybody may where policies are not enforced"
+_REFUSED = "`DurableConfig`, `RuntimeConfig` and the runtime `custom` are refused"
+_INERT = "`VpcConfig` and `KMSKeyArn` are kept, without effect"
 
 KEPT: Mapping[str, str] = {
     "CreateCapacityProvider": _INSTANCES,
@@ -21,12 +26,14 @@ KEPT: Mapping[str, str] = {
 """What is stored and shown and has no effect, and why."""
 
 LIMITED: Mapping[str, str] = {
-    "CreateEventSourceMapping": "queues of SQS are read; other sources are kept, and not polled",
-    "UpdateEventSourceMapping": "queues of SQS are read; other sources are kept, and not polled",
-    "CreateCodeSigningConfig": "no signature can be verified here: `Enforce` refuses all code",
-    "UpdateCodeSigningConfig": "no signature can be verified here: `Enforce` refuses all code",
-    "PutResourcePolicy": "decides across accounts; within one, everybody may",
-    "AddPermission": "decides across accounts; within one, everybody may",
+    "CreateFunction": f"{_REFUSED}; {_INERT}; functions from images are kept and do not run",
+    "UpdateFunctionConfiguration": f"{_REFUSED}; {_INERT}",
+    "CreateEventSourceMapping": _SOURCES,
+    "UpdateEventSourceMapping": _SOURCES,
+    "CreateCodeSigningConfig": _SIGNATURES,
+    "UpdateCodeSigningConfig": _SIGNATURES,
+    "PutResourcePolicy": _POLICIES,
+    "AddPermission": _POLICIES,
     "ListDurableExecutionsByFunction": _DURABLE,
 }
 """What is done in part only, and which."""

@@ -39,6 +39,21 @@ def test_the_page_of_lambda_operations_has_each_once():
     assert listed == sorted(model.operation_names)
 
 
+def test_no_operation_is_complete_that_refuses_settings():
+    """The page names what is refused, for each operation that a client can ask for it."""
+    text = (ROOT / "docs" / "reference" / "lambda-operations.md").read_text("utf-8")
+    model = botocore.session.Session().get_service_model("lambda")
+
+    taking = {
+        name: _UNBUILT.keys() & model.operation_model(name).input_shape.members.keys()
+        for name in ("CreateFunction", "UpdateFunctionConfiguration")
+    }
+    for name, members in taking.items():
+        row = re.search(rf"^\| {name} \|(.*)$", text, re.MULTILINE)[1]
+        assert row.startswith(" in part: ")
+        assert not {member for member in members if member.lower() not in row.lower()}
+
+
 def test_operations_are_known_by_their_methods_too():
     """But not by those that clients of other services have."""
     names = names_of_operations()
