@@ -17,7 +17,7 @@ UNIX: Final = "unixtimestamp"
 
 _RANGES: Final = {"integer": 2**31, "long": 2**63}
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}\Z")
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")
 _UNIX_TEXT: Final = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,9})?\Z")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -67,6 +67,8 @@ def read_integer(shape: Shape, text: str) -> int:
     """An integer within the range of its type."""
     if not _INTEGER.match(text):
         raise UnreadableError(f"'{_cut(text)}' is not an integer")
+    if len(text) > _TEXT_MAX:
+        raise _out_of_range(shape)
     return in_range(shape, int(text))
 
 
@@ -74,8 +76,14 @@ def in_range(shape: Shape, number: int) -> int:
     """The number itself if the shape's type can hold it."""
     bound = _RANGES[shape.type]
     if not -bound <= number < bound:
-        raise UnreadableError(f"{number} is out of the range of {shape.type}")
+        raise _out_of_range(shape)
     return number
+
+
+def _out_of_range(shape: Shape) -> UnreadableError:
+    """Without the number: a JSON parser may have rounded it, and a text may be of any length."""
+    bound = _RANGES[shape.type]
+    return UnreadableError(f"Numeric value out of range of {shape.type} ({-bound} - {bound - 1})")
 
 
 def read_float(text: str) -> float:

@@ -193,6 +193,22 @@ def test_parameters_outside_the_body_have_types_too(text):
     )
 
 
+@pytest.mark.parametrize("text", [str(2**31), "-" + "9" * 30, "9" * 5000])
+def test_a_number_that_is_too_large_is_a_number(text):
+    """In a body or outside of it, with as many digits as it likes; the text tells the range."""
+    body = f'{{"limit": {text}}}'.encode()
+    request = HttpRequest("GET", "/", query=[("MaxItems", text)])
+
+    with pytest.raises(CallerError) as caught:
+        CODECS["rest-json"].parse(call_of("lambda", "ListFunctions"), request)
+    told = caught.value.message, refused("logs", "json", "DescribeLogGroups", body).message
+
+    in_range = "Numeric value out of range of integer (-2147483648 - 2147483647)"
+    infinite = "number is infinity when parsed as double"
+    assert told[0] == in_range
+    assert told[1] == in_range or (len(text) > 400 and infinite in told[1])
+
+
 def test_a_deep_document_is_refused():
     """Recursive shapes do not exhaust the stack."""
     value = b'{"L":[' * 200 + b'{"S":"x"}' + b"]}" * 200
