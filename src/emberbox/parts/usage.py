@@ -1,5 +1,6 @@
 """What invocations use: what collects it, and the pages that show it."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -25,7 +26,7 @@ from emberbox.model.usage import Totals, advise
 from emberbox.parts.ground import Ground
 from emberbox.records import dataclass
 from emberbox.storage.database import Database
-from emberbox.storage.usage import DayTotals, UsageStore
+from emberbox.storage.usage import DayTotals, TooMuchError, UsageStore
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
 from emberbox.telemetry.live import Counters, Live, Name, prometheus, shown
 from emberbox.telemetry.usage import UsageSink
@@ -70,8 +71,13 @@ async def open_usage(ground: Ground, metrics: LambdaMetrics, states: States) -> 
         asked = parse_qs(request.query, max_num_fields=_FIELDS_MAX)
         since = asked.get("since", [f"{utc(clock.now()):%Y-%m-01}"])[-1]
         await sink.flush()
-        rows = await store.totals(since, account or asked.get("account", [None])[-1])
-        return PlainResponse(200, _JSON, orjson.dumps(bill(rows)))
+        try:
+            rows = await store.totals(since, account or asked.get("account", [None])[-1])
+        except TooMuchError as error:
+            said = f"{error}: ask from a later day on, or for one account"
+            return PlainResponse(413, _JSON, orjson.dumps({"message": said}))
+        # Not in the event loop, which has invocations to serve: it may be a year of thousands.
+        return PlainResponse(200, _JSON, await asyncio.to_thread(lambda: orjson.dumps(bill(rows))))
 
     async def now_page(_request: RequestInfo, account: str | None) -> PlainResponse:
         sink.fold()

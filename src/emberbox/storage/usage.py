@@ -9,12 +9,18 @@ from typing import NamedTuple
 import orjson
 
 from emberbox.clock import utc
+from emberbox.errors import PlatformError
 from emberbox.model.usage import Run, Subject, Totals, Usage
 from emberbox.storage.database import Database, Transaction
 
 KEEP_RUNS_S = 35 * 86_400
 _DAY_S = 86_400
-_ROWS_MAX = 200_000
+ROWS_MAX = 200_000
+"""The most sums that are read at once."""
+
+
+class TooMuchError(PlatformError):
+    """More was asked for than is read at once."""
 
 
 class DayTotals(NamedTuple):
@@ -66,10 +72,12 @@ class UsageStore:
         await self._database.write(work)
 
     async def totals(self, since_day: str, account: str | None = None) -> list[DayTotals]:
-        """Sums by day and subject, from a day on."""
+        """Sums by day and subject, from a day on; TooMuchError if they are too many."""
         rows = await self._database.read(
-            lambda tx: tx.all("totals_since", since=since_day, account=account, limit=_ROWS_MAX)
+            lambda tx: tx.all("totals_since", since=since_day, account=account, limit=ROWS_MAX + 1)
         )
+        if len(rows) > ROWS_MAX:
+            raise TooMuchError(f"there are more than {ROWS_MAX} sums since {since_day}")
         return [DayTotals(row["day"], _subject(row), _totals(row)) for row in rows]
 
     async def runs(

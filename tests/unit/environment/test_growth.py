@@ -201,6 +201,11 @@ async def test_who_does_not_start_after_all_gives_up_its_place():
     (await second).leave()
     (await line.turn("c")).leave_after(lambda: False)
     await line.turn("d")
+    after = asyncio.ensure_future(line.turn("e"))
+    await asyncio.sleep(0)
+
+    assert not after.done(), "one place was given up twice"
+    after.cancel()
 
 
 async def test_on_a_busy_machine_a_place_is_kept_until_init_has_ended():
@@ -231,8 +236,9 @@ async def test_a_place_is_for_init_and_nothing_else():
     waiting = asyncio.ensure_future(line.turn("b"))
 
     place.look(lambda: False)
+    await asyncio.sleep(0)
 
-    await waiting
+    assert waiting.done()
 
 
 async def test_slow_starts_make_the_places_fewer_and_quick_ones_more_again():

@@ -364,7 +364,7 @@ async def test_a_role_that_trusts_lambda_is_accepted(make_api, policy):
     """However the policy says it."""
     api = make_api(roles=Roles(r=policy))
 
-    await api.created()
+    assert (await api.created())["State"] == "Active"
 
 
 @pytest.mark.parametrize(
@@ -403,7 +403,9 @@ async def test_a_role_of_another_account_is_refused(make_api, role):
 
 async def test_any_role_will_do_where_roles_are_not_looked_up(api):
     """The default takes made-up roles."""
-    await api.create(Role="arn:aws:iam::210987654321:role/service-role/none")
+    role = "arn:aws:iam::210987654321:role/service-role/none"
+
+    assert (await api.created(Role=role))["Role"] == role
 
 
 async def test_delete_answers_204_and_the_function_is_gone(api):

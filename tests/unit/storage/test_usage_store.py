@@ -5,8 +5,9 @@ import itertools
 import pytest
 
 from emberbox.model.usage import Subject, Usage
+from emberbox.storage import usage as usage_module
 from emberbox.storage.database import Database
-from emberbox.storage.usage import UsageStore
+from emberbox.storage.usage import TooMuchError, UsageStore
 
 SUBJECT = Subject("1", "r", "f", "$LATEST", 128, 512, "x86_64")
 DAY = 86_400.0
@@ -51,6 +52,17 @@ async def test_sums_by_day_and_subject(store):
     assert (first.runs, first.errors, first.cold, first.billed_ms) == (3, 1, 1, 6)
     assert found["1970-01-02", 128].runs == 1
     assert found["1970-01-01", 256].runs == 1
+
+
+async def test_more_sums_than_are_read_at_once_are_no_part_of_a_bill(store, monkeypatch):
+    """Rather none than one that lacks something."""
+    monkeypatch.setattr(usage_module, "ROWS_MAX", 2)
+    for day in range(3):
+        await store.add([usage(day * 86_400.0)])
+
+    with pytest.raises(TooMuchError, match="more than 2 sums since 1970-01-01"):
+        await store.totals("1970-01-01")
+    assert len(await store.totals("1970-01-02")) == 2
 
 
 async def test_sums_since_a_day_and_of_an_account(store):

@@ -322,3 +322,5 @@ async def test_flush_after_close_returns(store, tmp_path, clock):
 
     async with asyncio.timeout(5):
         await sink.flush()
+
+    assert sink.pending_bytes == 0
