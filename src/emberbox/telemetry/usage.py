@@ -188,6 +188,8 @@ class UsageSink:
         async with self._writing:
             await self._write_sealed()
             # Not before: a database that takes nothing would leave ever more small batches behind.
+            # What has ended meanwhile is in the generation that ends now, so it is of its batch.
+            self.fold()
             if self._pending:
                 self._seal()
                 await self._write_sealed()

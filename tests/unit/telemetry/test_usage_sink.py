@@ -104,6 +104,30 @@ async def test_what_cannot_be_written_is_written_later(parts, monkeypatch):
     assert newest.qualifier == "live"
 
 
+async def test_what_ends_while_an_earlier_batch_is_written_is_on_the_bill(
+    parts, monkeypatch, tmp_path
+):
+    """Also of one that is killed just afterwards: it is of the batch whose journal it is in."""
+    sink, store, live = parts
+    monkeypatch.setattr(module, "_BATCH", 128)
+    add = store.add
+
+    async def meanwhile(records, generation):
+        monkeypatch.setattr(store, "add", add)
+        run(sink, 2)
+        await add(records, generation)
+
+    run(sink, 128)
+    run(sink, 3)
+    monkeypatch.setattr(store, "add", meanwhile)
+    await sink.flush()
+    # No close: the process is gone, its files are as they are.
+    journal = UsageJournal(tmp_path / "usage")
+    await UsageSink(store, sink._metrics, live, ManualClock(), journal).recover()
+
+    assert await runs_of(store) == 128 + 3 + 2
+
+
 async def test_counters_show_what_has_been_folded(parts):
     """Many at once, or as soon as somebody looks."""
     sink, _, live = parts
