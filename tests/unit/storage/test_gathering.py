@@ -59,3 +59,25 @@ async def test_a_caller_that_is_gone_does_not_undo_the_write():
         await gone
     assert await there == 2
     assert writes == [[1, 2]]
+
+
+async def test_who_waits_until_all_is_decided_waits_for_what_failed_too():
+    """And not at all if there is nothing."""
+    trouble = [OSError("full")]
+
+    async def write(items):
+        await asyncio.sleep(0)
+        if trouble:
+            raise trouble.pop()
+        return items
+
+    gathering = Gathering(write)
+    await gathering.decided()
+    failed = gathering.put(1)
+    await asyncio.sleep(0)
+    written = gathering.put(2)
+
+    await gathering.decided()
+
+    assert isinstance(failed.exception(), OSError)
+    assert written.result() == 2
