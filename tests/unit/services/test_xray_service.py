@@ -47,7 +47,9 @@ async def call(tmp_path):
 
     clock = ManualClock(BEGUN)
     sink = TraceSink(store, may, clock)
-    yield Caller(XRayService(store, sink, clock), account=PLACE[0], region=PLACE[1])
+    made = Caller(XRayService(store, sink, clock), account=PLACE[0], region=PLACE[1])
+    made.clock = clock
+    yield made
     await store.close()
 
 
@@ -196,3 +198,35 @@ async def test_settings_are_told_as_they_are(call):
     assert await call("UpdateTraceSegmentDestination", Destination="XRay") == kept
     insights = await call("GetInsightSummaries", **TIME, GroupName="Default")
     assert insights == {"InsightSummaries": []}
+
+
+async def test_what_clients_tell_of_their_sampling_is_summed_by_the_minute(call):
+    """For ten minutes, each account's own."""
+    clock = call.clock
+
+    async def tell(client, requests, sampled):
+        await call(
+            "GetSamplingTargets",
+            SamplingStatisticsDocuments=[
+                {
+                    "RuleName": "Default",
+                    "ClientID": client,
+                    "Timestamp": TIME["StartTime"],
+                    "RequestCount": requests,
+                    "SampledCount": sampled,
+                }
+            ],
+        )
+
+    async def told(caller):
+        listed = (await caller("GetSamplingStatisticSummaries"))["SamplingStatisticSummaries"]
+        return [(each["RequestCount"], each["SampledCount"]) for each in listed]
+
+    await tell("a" * 24, 7, 2)
+    await tell("b" * 24, 3, 1)
+    clock.advance(60)
+    await tell("a" * 24, 5, 0)
+    assert await told(call) == [(10, 3), (5, 0)]
+    assert await told(call.as_(account="999999999999")) == []
+    clock.advance(9 * 60)
+    assert await told(call) == [(5, 0)]

@@ -296,6 +296,7 @@ XRAY: Final = Access(
             "GetInsightImpactGraph",
             "GetSamplingRules",
             "GetSamplingTargets",
+            "GetSamplingStatisticSummaries",
         }
     ),
 )

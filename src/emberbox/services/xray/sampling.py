@@ -12,6 +12,7 @@ from emberbox.clock import Clock, utc
 from emberbox.errors import CallerError
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.services.xray.refusing import invalid
+from emberbox.services.xray.sampling_statistics import SamplingStatistics
 from emberbox.services.xray.tagging import tags_of
 from emberbox.storage.trace_groups import TraceGroups
 from emberbox.storage.traces import Place, SamplingRule, TraceStore
@@ -28,11 +29,13 @@ class SamplingOperations:
     def __init__(self, store: TraceStore, clock: Clock, groups: TraceGroups) -> None:
         self._store = store
         self._tags = groups
+        self._statistics = SamplingStatistics()
         self._clock = clock
         self._clients: dict[tuple[Place, str, str], float] = {}
         self.operations: Mapping[str, Operation] = {
             "GetSamplingRules": self.get_sampling_rules,
             "GetSamplingTargets": self.get_sampling_targets,
+            "GetSamplingStatisticSummaries": self.get_sampling_statistic_summaries,
             "CreateSamplingRule": self.create_sampling_rule,
             "UpdateSamplingRule": self.update_sampling_rule,
             "DeleteSamplingRule": self.delete_sampling_rule,
@@ -57,6 +60,7 @@ class SamplingOperations:
                 unknown.append({"RuleName": name, "ErrorCode": "404", "Message": text})
                 continue
             clients = self._count(place, name, asked["ClientID"], now)
+            self._statistics.add(place, name, asked, now)
             targets.append(
                 {
                     "RuleName": name,
@@ -71,6 +75,15 @@ class SamplingOperations:
             "LastRuleModification": utc(max(each.modified for each in rules.values())),
             "UnprocessedStatistics": unknown,
         }
+
+    async def get_sampling_statistic_summaries(
+        self, context: RequestContext, params: Params
+    ) -> Params:
+        """What clients have told lately, by rule and minute: all on one page."""
+        if params.get("NextToken"):
+            raise invalid("The token is none of ours.")
+        place = (context.account, context.region)
+        return {"SamplingStatisticSummaries": self._statistics.shown(place, self._clock.now())}
 
     async def create_sampling_rule(self, context: RequestContext, params: Params) -> Params:
         """A new rule."""
