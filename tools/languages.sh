@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the languages that the system tests have functions in, where apt-get and root allow it.
+# Installs the languages that the system tests have functions in, and the ways out of a sandbox that
+# they try, where apt-get and root allow it.
 #
 # What cannot be had is said, and its tests are skipped: that fails nothing.
 set -euo pipefail
@@ -17,6 +18,11 @@ want mvn maven
 want go golang-go
 want cargo cargo
 want curl curl
+# Translation of addresses, by the kernel and by a process.
+want nft nftables
+want iptables iptables
+want slirp4netns slirp4netns
+want pasta passt
 # To build the native part of npm's aws-lambda-ric.
 want cmake cmake
 want autoreconf autoconf
@@ -25,7 +31,7 @@ want automake automake
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    printf 'emberbox: without %s some tests of runtimes are skipped\n' "${missing[*]}"
+    printf 'emberbox: without %s some tests of runtimes and networks are skipped\n' "${missing[*]}"
     exit 0
 fi
 printf 'emberbox: installing %s\n' "${missing[*]}"
@@ -33,4 +39,4 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 ||
     { apt-get update >/dev/null 2>&1 &&
         apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1; } ||
-    printf 'emberbox: they could not be installed; some tests of runtimes are skipped\n'
+    printf 'emberbox: they could not be installed; some tests of runtimes and networks are skipped\n'

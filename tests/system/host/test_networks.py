@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +9,8 @@ import threading
 from pathlib import Path
 
 import pytest
+
+from emberbox.isolation.network import firewall
 
 REACH = """
 import json, os, socket
@@ -57,12 +58,25 @@ def handler(event, context):
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 WITHOUT = Path(__file__).parent / "without.py"
+# Programs that the server is kept from, and the one that is left.
 WAYS = {
-    "veth and nftables": "nothing",
-    "veth and iptables": "nft",
-    "slirp4netns": "nft,iptables",
-    "pasta": "nft,iptables,slirp4netns",
+    "veth and nftables": ("nothing", "nft"),
+    "veth and iptables": ("nft", "iptables"),
+    "slirp4netns": ("nft,iptables", "slirp4netns"),
+    "pasta": ("nft,iptables,slirp4netns", "pasta"),
 }
+
+
+def need(*programs):
+    """One of them is enough."""
+    if not any(map(firewall.program, programs)):
+        pytest.skip(f"not installed: {', '.join(programs)}")
+
+
+@pytest.fixture
+def way_out():
+    """The host can translate addresses in some way."""
+    need(*(program for _, program in WAYS.values()))
 
 
 def own_address():
@@ -113,7 +127,9 @@ def refused(tried):
 def test_the_internet_but_not_this_host(serve, internet, neighbour, way):
     """Over each way out: the internet and our endpoint, but no service of this host, on none of
     its addresses, no metadata service, and nothing of the server's."""
-    program = (sys.executable, str(WITHOUT), WAYS[way])
+    lacking, left = WAYS[way]
+    need(left)
+    program = (sys.executable, str(WITHOUT), lacking)
     host = serve("--network", "nat", program=program)
     server_port = int(host.server.url.rpartition(":")[2])
     function = host.function(REACH)
@@ -132,7 +148,7 @@ def test_the_internet_but_not_this_host(serve, internet, neighbour, way):
     assert found["links"] == ["eth0", "lo"]
 
 
-def test_the_best_is_the_default(serve, internet):
+def test_the_best_is_the_default(serve, internet, way_out):
     """Without a wish functions reach the internet, where the host can do it."""
     host = serve()
 
@@ -143,8 +159,7 @@ def test_the_best_is_the_default(serve, internet):
 
 def test_an_ordinary_user_has_it_too(serve, internet, neighbour, ordinary_user):
     """Without root: the internet by a translator, and nothing of this host."""
-    if shutil.which("slirp4netns") is None and shutil.which("pasta") is None:
-        pytest.skip("neither slirp4netns nor pasta is installed")
+    need("slirp4netns", "pasta")
     tun = Path("/dev/net/tun")
     was = tun.stat().st_mode & 0o777
     tun.chmod(0o666)
@@ -201,7 +216,7 @@ def test_host_is_everything(serve, internet, neighbour):
 
 
 @pytest.mark.parametrize("other", ["python3.11", "python3.12"])
-def test_sandboxes_do_not_reach_each_other(serve, internet, other):
+def test_sandboxes_do_not_reach_each_other(serve, internet, way_out, other):
     """What one function listens on, another cannot connect to, of the same zygote or not."""
     host = serve("--network", "nat")
     listening, trying = host.function(REACH), host.function(REACH, Runtime=other)
@@ -235,7 +250,7 @@ while True:
 """
 
 
-def test_names_resolve_also_by_a_resolver_on_the_loopback(serve, internet, tmp_path):
+def test_names_resolve_also_by_a_resolver_on_the_loopback(serve, internet, way_out, tmp_path):
     """The host asks 127.0.0.53, which no sandbox can reach: its answers come all the same."""
     conf = tmp_path / "resolv.conf"
     conf.write_text("nameserver 127.0.0.53\n")
@@ -268,6 +283,7 @@ def test_nothing_is_left_of_a_server_that_was_killed(serve, tmp_path):
     """Links end with a killed server, and the next start takes its rules away."""
     from tools.running import running, start
 
+    need("nft")
     killed = start(tmp_path / "data", tmp_path / "log", "--network", "nat")
     links = f"emb-{killed.pid}-"
     tables = f"emberbox_{killed.pid}_"
