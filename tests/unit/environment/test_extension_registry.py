@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from emberbox.environment.extension_states import ExtensionState
 from emberbox.environment.extensions import Extensions
 from emberbox.environment.refusals import RefusedError
+from emberbox.environment.shutdown import Budget, budget_of
 
 
 class Caller:
@@ -39,6 +40,19 @@ def test_the_runtime_waits_for_all_programs() -> None:
     assert (known.are_registered, known.are_ready) == (True, False)
     known.asks_next(second, Caller())
     assert known.are_ready
+
+
+def test_the_time_at_the_end_goes_by_who_has_registered() -> None:
+    """None without extensions, half a second with internal ones, two seconds with external ones."""
+    nobody, inside, outside, silent = Extensions(), Extensions(), Extensions(), Extensions()
+    inside.register("inside", ["INVOKE"])
+    for known in (outside, silent):
+        known.started(["outside"])
+    outside.register("outside", [])
+
+    assert (budget_of(nobody), budget_of(silent)) == (None, None)
+    assert budget_of(inside) == Budget(0.5, 0.5)
+    assert budget_of(outside) == Budget(0.3, 2.0)
 
 
 def test_events_reach_those_who_registered_for_them() -> None:
