@@ -70,5 +70,9 @@ class Doors:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, door: socket.socket, protocol: Serve) -> None:
-        if door.fileno() >= 0:
-            self._servers.append(await self._loop.create_server(protocol, sock=door))
+        if door.fileno() < 0:
+            return
+        self._servers.append(await self._loop.create_server(protocol, sock=door))
+        if self._is_closed:
+            # Meanwhile: nobody else would ever let go of the socket.
+            self.close()

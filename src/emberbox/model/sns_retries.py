@@ -95,12 +95,19 @@ def content_type(topic_policy: str | None, subscription_policy: str | None) -> s
     return str(asked.get("headerContentType", "text/plain; charset=UTF-8"))
 
 
+def _can_be_asked(policy: Mapping[str, Any]) -> bool:
+    """Whether the content type can be sent as a header; AttributeError if it is no policy."""
+    asked = policy.get("headerContentType", "text/plain")
+    return isinstance(asked, str) and asked.isascii() and asked.isprintable()
+
+
 def check_policy(text: str, *, of_topic: bool) -> None:
     """CallerError for a delivery policy that cannot be."""
     try:
         policy = json.loads(text)
         inner = policy.get("http", {}) if of_topic else policy
         member = "defaultHealthyRetryPolicy" if of_topic else "healthyRetryPolicy"
+        request = "defaultRequestPolicy" if of_topic else "requestPolicy"
         retry = dict(_HTTP) | (inner.get(member) or {})
         numbers = [value for name, value in retry.items() if name != "backoffFunction"]
         is_good = (
@@ -108,6 +115,7 @@ def check_policy(text: str, *, of_topic: bool) -> None:
             and retry["numRetries"] <= _RETRIES_MAX
             and 1 <= retry["minDelayTarget"] <= retry["maxDelayTarget"] <= _DELAY_MAX_S
             and retry["backoffFunction"] in _SHAPES
+            and _can_be_asked(inner.get(request) or {})
         )
     except (ValueError, AttributeError, TypeError, RecursionError):
         is_good = False

@@ -1,31 +1,42 @@
-"""Who serves the sockets of a sandbox."""
+"""The listening sockets of a sandbox, at its very end."""
 
 import asyncio
 import socket
-from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
 
 from emberbox.environment.doors import Doors
 
 
-@dataclass
-class Sockets:
-    """What of a sandbox is served."""
-
-    runtime_socket: socket.socket | None
-    runtime_api: socket.socket
-    door: socket.socket | None = None
-    traces: socket.socket | None = None
+@pytest.fixture
+def door():
+    """A socket that listens, as a sandbox has them."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.setblocking(False)
+        yield door
 
 
-async def test_what_is_closed_while_it_is_opened_serves_nobody():
-    """A sandbox may be lost before all of its sockets are served."""
-    with socket.socket(socket.AF_UNIX) as unix, socket.create_server(("127.0.0.1", 0)) as tcp:
-        unix.bind("")
-        sandbox = Sockets(unix, tcp)
-        doors = Doors()
-        doors.close()
+async def test_a_server_that_is_made_while_the_sandbox_ends_is_closed(door, monkeypatch):
+    """Its first connection has come just then; nobody would let go of the socket any more."""
+    loop, made, go_on = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    create, servers = loop.create_server, []
 
-        await doors.open(sandbox, asyncio.Protocol, asyncio.Protocol)
+    async def slowly(*more, **others):
+        servers.append(await create(*more, **others))
+        made.set()
+        await go_on.wait()
+        return servers[0]
 
-        assert not doors._watched
-        assert not any(server.is_serving() for server in doors._servers)
+    monkeypatch.setattr(loop, "create_server", slowly)
+    doors = Doors()
+    sandbox = SimpleNamespace(runtime_socket=None, runtime_api=door, door=None, traces=None)
+    await doors.open(sandbox, asyncio.Protocol, asyncio.Protocol)
+    with socket.create_connection(door.getsockname()):
+        await asyncio.wait_for(made.wait(), 10)
+
+    doors.close()
+    go_on.set()
+    await asyncio.wait(list(doors._tasks))
+
+    assert not servers[0].is_serving()

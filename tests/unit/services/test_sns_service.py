@@ -179,6 +179,12 @@ async def test_a_topic_that_cannot_be_is_refused(sns, name, attributes):
         ("sqs", QUEUE, {"FilterPolicy": json.dumps({str(n): ["x"] for n in range(6)})}),
         ("sqs", QUEUE, {"RedrivePolicy": '{"deadLetterTargetArn": "x"}'}),
         ("sqs", QUEUE, {"Colour": "red"}),
+        ("http", "http://x/", {"DeliveryPolicy": '{"requestPolicy": "x"}'}),
+        (
+            "http",
+            "http://x/",
+            {"DeliveryPolicy": '{"requestPolicy": {"headerContentType": "a\\r\\nb: c"}}'},
+        ),
     ],
 )
 async def test_a_subscription_that_cannot_be_is_refused(sns, protocol, endpoint, attributes):
