@@ -15,7 +15,7 @@ from emberbox.functions.managed import check_managed, check_publish_to, publicat
 from emberbox.functions.package_type import check_kind_of_code, check_package_type
 from emberbox.functions.packaging import GivenCode, Packaging
 from emberbox.functions.references import Target, latest_of, new_key, target_of
-from emberbox.functions.role_rights import RoleRights
+from emberbox.functions.role_rights import Needs, RoleRights
 from emberbox.functions.roles import RoleLookup, check_role
 from emberbox.functions.versioning import code_storage_full
 from emberbox.functions.wire import check_settings, configuration, with_settings
@@ -36,7 +36,7 @@ from emberbox.storage.functions import (
     VersionInUseError,
 )
 
-_NEEDS_RIGHTS: Final = {"Role", "FileSystemConfigs", "DeadLetterConfig"}
+_NEEDS_RIGHTS: Final = {"Role", "VpcConfig", "FileSystemConfigs", "DeadLetterConfig"}
 
 
 class Changing:
@@ -87,11 +87,7 @@ class Changing:
         await check_managed(self._capacity, context, params, None)
         is_image = check_package_type(params)
         await check_role(self._roles, context, params["Role"])
-        await self._role_rights.check(
-            params["Role"],
-            file_system(params.get("FileSystemConfigs") or ()),
-            _dead_letters(params) or "",
-        )
+        await self._role_rights.check(params["Role"], _needs(params, Needs()))
         if self._catalog.lookup(*key) is not None:
             raise _exists(key)
         signing = params.get("CodeSigningConfigArn") or None
@@ -182,12 +178,8 @@ class Changing:
         current = self._catalog.lookup(*target.key)
         if current is None or not params.keys() & _NEEDS_RIGHTS:
             return
-        configs, letters = params.get("FileSystemConfigs"), _dead_letters(params)
-        await self._role_rights.check(
-            params.get("Role") or current.role,
-            current.file_system if configs is None else file_system(configs),
-            current.dead_letter_arn if letters is None else letters,
-        )
+        before = Needs(current.vpc is not None, current.file_system, current.dead_letter_arn)
+        await self._role_rights.check(params.get("Role") or current.role, _needs(params, before))
 
     async def _update(self, target: Target, params: Params, alter: Alter) -> Params:
         """Begin an update, as one write; it is Successful a moment later."""
@@ -239,10 +231,15 @@ def _exists(key: FunctionKey) -> CallerError:
     )
 
 
-def _dead_letters(params: Params) -> str | None:
-    """The target that a request sets, empty if it takes it away; None if it does not tell."""
-    config = params.get("DeadLetterConfig")
-    return None if config is None else config.get("TargetArn") or ""
+def _needs(params: Params, before: Needs) -> Needs:
+    """What a function needs after a request, and needed before it."""
+    vpc, systems = params.get("VpcConfig"), params.get("FileSystemConfigs")
+    letters = params.get("DeadLetterConfig")
+    return Needs(
+        before.in_vpc if vpc is None else bool(vpc.get("SubnetIds")),
+        before.file_system if systems is None else file_system(systems),
+        before.dead_letters if letters is None else letters.get("TargetArn") or "",
+    )
 
 
 def _wanted(params: Params) -> Publication | None:

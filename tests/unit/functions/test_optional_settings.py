@@ -9,6 +9,7 @@ from emberbox.model.async_invocation import QueuedEvent
 
 INVALID = "InvalidParameterValueException"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:letters"
+TOPIC = QUEUE.replace("sqs", "sns")
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/k"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository:tag"
 VPC = {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
@@ -18,6 +19,11 @@ SETTINGS = {
     "KMSKeyArn": KEY_ARN,
     "TracingConfig": {"Mode": "Active"},
 }
+
+
+def letters_to(target):
+    """The setting that names a dead letter target."""
+    return {"DeadLetterConfig": {"TargetArn": target}}
 
 
 def without_vpc_id(shown):
@@ -58,30 +64,40 @@ async def test_subnets_and_security_groups_come_together(api, member):
 
 
 @pytest.mark.parametrize(
-    ("target", "action", "text"),
+    ("setting", "action", "resource", "text"),
     [
-        (QUEUE, "sqs:SendMessage", "SendMessage on SQS"),
-        (QUEUE.replace("sqs", "sns"), "sns:Publish", "Publish on SNS"),
+        (letters_to(QUEUE), "sqs:SendMessage", QUEUE, "SendMessage on SQS"),
+        (letters_to(TOPIC), "sns:Publish", TOPIC, "Publish on SNS"),
+        *(
+            ({"VpcConfig": VPC}, f"ec2:{action}", "*", f"{action} on EC2")
+            for action in (
+                "CreateNetworkInterface",
+                "DescribeNetworkInterfaces",
+                "DeleteNetworkInterface",
+            )
+        ),
     ],
 )
-async def test_the_role_must_be_allowed_to_send_dead_letters(make_api, target, action, text):
-    """When the function is made, when it gets a target, and when it gets another role."""
+async def test_the_role_must_be_allowed_what_its_function_needs(
+    make_api, setting, action, resource, text
+):
+    """When the function is made, when it gets the setting, and when it gets another role."""
     able, unable = "arn:aws:iam::123456789012:role/able", "arn:aws:iam::123456789012:role/unable"
 
     async def rights(*question):
-        return question != (unable, action, target)
+        return question != (unable, action, resource)
 
     api = make_api(rights=rights)
-    letters = {"DeadLetterConfig": {"TargetArn": target}}
+    gone = {member: {} for member in setting}
     change = partial(api, "UpdateFunctionConfiguration", FunctionName="f")
 
-    refused = [await api.refusal(api.create(Role=unable, **letters))]
+    refused = [await api.refusal(api.create(Role=unable, **setting))]
     await api.created(Role=unable)
-    refused.append(await api.refusal(change(**letters)))
-    await change(Role=able, **letters)
+    refused.append(await api.refusal(change(**setting)))
+    await change(Role=able, **setting)
     await api.service.close()
     refused.append(await api.refusal(change(Role=unable)))
-    await change(Role=unable, DeadLetterConfig={})
+    await change(Role=unable, **gone)
     await api.service.close()
 
     assert {(error.code, error.message) for error in refused} == {
