@@ -18,7 +18,7 @@ PIECES = 1_600
 @pytest.fixture
 async def serving(monkeypatch):
     """A gateway with one long page and one large one; it looks for stuck clients all the time."""
-    monkeypatch.setattr(connection, "_KEEP_ALIVE_S", 0.15)
+    monkeypatch.setattr(connection, "_KEEP_ALIVE_S", 0.3)
 
     async def long_page(_request):
         async def body():
@@ -129,7 +129,7 @@ async def test_a_request_that_comes_drop_by_drop_is_not_waited_for(address, firs
 async def test_a_slow_sender_is_heard_to_the_end(address):
     """It takes many times the patience that there is for one who sends nothing."""
     reader, writer = await asyncio.open_connection(*address)
-    size, piece = 12_000, b"x" * 100
+    size, piece = 18_000, b"x" * 100
     writer.write(
         b"POST /_emberbox/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         b"Content-Length: %d\r\n\r\n" % size
