@@ -32,6 +32,8 @@ _TOO_SLOW = (
     b'{"message":"The request was not received in time."}'
 )
 _PIPELINED_MAX = 64
+# libuv reads a connection on and on, up to 32 times, while each read is full.
+_FULL_READ = 200_000
 
 
 class DateLine:
@@ -144,6 +146,14 @@ class ClientConnection(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > _HEAD_MAX:
                 self.transport.abort()
+        if len(data) >= _FULL_READ and self._call is not None and not self.flow.read_paused:
+            # There may be as much again: others have their turn first.
+            self.flow.pause_reading()
+            self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self._is_held and not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def on_message_begin(self) -> None:
         """A new request; what only the ASGI side needs is made when it is known to be needed.

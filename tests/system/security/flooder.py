@@ -63,6 +63,21 @@ def op_crumbs(event, context):
         connection.recv(100)
 
 
+def op_crumbs_of_a_payload(event):
+    """An event for a function in pieces of a byte, for as long as they are taken."""
+    host, _, port = os.environ["AWS_ENDPOINT_URL"].replace("http://", "").partition(":")
+    head = b"POST /2015-03-31/functions/any/invocations HTTP/1.1\r\nHost: x\r\n"
+    until = time.monotonic() + event["seconds"]
+    while time.monotonic() < until:
+        try:
+            with socket.create_connection((host, int(port)), timeout=1) as connection:
+                connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n")
+                while time.monotonic() < until:
+                    connection.sendall(b"1\r\nx\r\n" * 20_000)
+        except OSError:
+            pass
+
+
 def op_door_connections(event):
     """Many connections to the AWS endpoint, from many processes, held for a while."""
     for _ in range(event["processes"]):

@@ -64,3 +64,11 @@ def test_a_body_in_crumbs_holds_nobody_up(attack, alive, beside):
     assert answers == ["x" * 5_000_000]
     assert grown < 80
     assert waits[-1] < 1
+
+
+def test_a_payload_in_crumbs_holds_nobody_up(attack, alive, beside):
+    """Nor do the events that are sent to functions."""
+    grown, waits = beside(lambda: attack("crumbs_of_a_payload", memory=1769, seconds=2))
+
+    assert grown < 80
+    assert waits[-1] < 1
