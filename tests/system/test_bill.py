@@ -94,6 +94,27 @@ def test_what_ran_is_counted_alike_everywhere(server, boto, make_function):
     assert sum(billed) == sum(row["billedMs"] for row in rows)
 
 
+def test_processor_time_is_on_the_bill(server, boto, make_function):
+    """What a function computes for is told apart from what it waits for."""
+    name = make_function(
+        """
+        import time
+
+        def lambda_handler(event, context):
+            time.sleep(0.3)
+            began = time.process_time()
+            while time.process_time() - began < 0.2:
+                pass
+        """,
+        MemorySize=1769,
+    )
+
+    boto.invoke(name, b"{}")
+
+    (row,) = bill_of(server, name)
+    assert 200 <= row["cpuMs"] < row["billedMs"]
+
+
 def test_invoke_prints_the_result_and_the_facts_apart(emberbox, make_function):
     """The result alone on standard output; the status tells of a failed function."""
     name = make_function(SOURCE)

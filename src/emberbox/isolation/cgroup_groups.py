@@ -9,6 +9,7 @@ from emberbox.isolation.cgroup_files import counter, get, open_file, put
 from emberbox.isolation.sandbox import CPU_PERIOD_S, Limits
 from emberbox.model.limits import PROCESSES_MAX
 
+_USAGE = b"usage_usec "
 # A function that has rested may use twice its share of one period at once (the burst): short
 # handlers then run through without a pause, and the average stays what the memory size gives.
 _PERIOD_US = int(CPU_PERIOD_S * 1_000_000)
@@ -95,6 +96,16 @@ class Group:
                 return b""
         return os.pread(self._cpu_time, 256, 0)
 
+    def cpu_ms(self) -> float:
+        """Processor time of all members so far; negative where it is not counted.
+
+        Version 1 gives nanoseconds, version 2 begins with the line `usage_usec N`.
+        """
+        text = self._cpu_text()
+        if text.startswith(_USAGE):
+            return int(text[len(_USAGE) :].split(b"\n", 1)[0]) / 1e3
+        return int(text) / 1e6 if text else -1.0
+
     def close(self) -> None:
         self.joined()
         for descriptor in (self._freezer, self._peak, self._cpu_time):
@@ -115,17 +126,18 @@ class Group:
 
 
 class V1Cgroup(Group):
-    """One sandbox under cgroup v1 controllers."""
+    """One sandbox under cgroup v1 controllers; `cpu_time` is the file that counts that."""
 
-    def __init__(self, places: dict[str, Path], unified: Path | None) -> None:
+    def __init__(
+        self, places: dict[str, Path], unified: Path | None, cpu_time: Path | None
+    ) -> None:
         self._memory = places.get("memory")
         self._cpu = places.get("cpu")
         self._pids = places.get("pids")
         distinct = list(dict.fromkeys(places.values()))
         peak = (self._memory or Path()) / "memory.max_usage_in_bytes"
         directories = distinct + ([unified] if unified else [])
-        cpu = self._cpu / "cpuacct.usage" if self._cpu is not None else None
-        super().__init__(directories, unified, peak, cpu, places.get("freezer"))
+        super().__init__(directories, unified, peak, cpu_time, places.get("freezer"))
 
     def limit(self, limits: Limits) -> None:
         if self._memory is not None:
@@ -160,10 +172,6 @@ class V1Cgroup(Group):
         if self._memory is None:
             return 0
         return int(os.pread(self._peak_descriptor(), 32, 0))
-
-    def cpu_ms(self) -> float:
-        text = self._cpu_text()
-        return int(text) / 1e6 if text else -1.0
 
     def reset_memory_peak(self) -> None:
         if self._memory is not None:
@@ -212,11 +220,6 @@ class V2Cgroup(Group):
             with suppress(OSError):
                 return open_file(path, flags)
         return open_file(self._place / "memory.current", os.O_RDONLY)
-
-    def cpu_ms(self) -> float:
-        # The first line: usage_usec N
-        _, _, rest = self._cpu_text().partition(b" ")
-        return int(rest.split(b"\n", 1)[0]) / 1e3 if rest else -1.0
 
     def reset_memory_peak(self) -> None:
         # Before Linux 6.12 the peak cannot be reset: it then covers the sandbox's whole life.

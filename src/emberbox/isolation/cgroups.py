@@ -17,7 +17,7 @@ from emberbox.isolation.cgroup_owners import adopt, remove_tree, sweep_family
 from emberbox.isolation.sandbox import Limits
 from emberbox.records import dataclass
 
-_V1_CONTROLLERS = ("memory", "cpu", "pids", "freezer")
+_V1_CONTROLLERS = ("memory", "cpu", "cpuacct", "pids", "freezer")
 _V2_CONTROLLERS = ("memory", "cpu", "pids")
 _FAMILY = "emberbox"
 
@@ -100,8 +100,12 @@ class V1Tree:
                     self._unified_family, self._unified = family, family / identity
         hybrid = self._unified is not None
         if hybrid:
-            # That freezes quicker than version 1, and what it has frozen can be killed.
-            mounts = {c: m for c, m in mounts.items() if c != "freezer"}
+            # That freezes quicker than version 1, and what it has frozen can be killed. It counts
+            # processor time, too, where version 1 does so in a hierarchy of its own.
+            spared = {"freezer"}
+            if "cpu" not in mounts or mounts["cpu"] != mounts.get("cpuacct"):
+                spared.add("cpuacct")
+            mounts = {c: m for c, m in mounts.items() if c not in spared}
         self._families = {c: own_place(m, membership) / _FAMILY for c, m in mounts.items()}
         self._places = {c: family / identity for c, family in self._families.items()}
         for place in self._places.values():
@@ -116,9 +120,11 @@ class V1Tree:
 
     def create(self, name: str) -> Cgroup:
         places = {c: place / name for c, place in self._places.items()}
+        counting = places["cpuacct"] / "cpuacct.usage" if "cpuacct" in places else None
         if self._unified is None:
-            return V1Cgroup(places, None)
-        group = V1Cgroup(places, self._unified / name)
+            return V1Cgroup(places, None, counting)
+        unified = self._unified / name
+        group = V1Cgroup(places, unified, counting or unified / "cpu.stat")
         os.chown(self._unified / name / "cgroup.procs", self._births_by, -1)
         return group
 
@@ -135,7 +141,9 @@ class V1Tree:
 
     def close(self) -> None:
         """Remove this server's own directories."""
-        for place in [*self._places.values(), *([self._unified] if self._unified else [])]:
+        for place in dict.fromkeys(
+            [*self._places.values(), *([self._unified] if self._unified else [])]
+        ):
             remove_tree(place)
 
 

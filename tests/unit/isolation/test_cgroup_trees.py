@@ -1,4 +1,4 @@
-"""Control groups of version 2, against a tree of files as kernels show it.
+"""Control groups of both versions, against trees of files as kernels show them.
 
 What the kernel does by itself is done by `Kernel`: a new directory has its interface files, and a
 directory that is removed takes them along.
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from emberbox.isolation.cgroup_files import parse_mounts
-from emberbox.isolation.cgroups import V2Tree
+from emberbox.isolation.cgroups import V1Tree, V2Tree
 from emberbox.isolation.sandbox import Limits
 
 # As Linux 6.12 shows a group whose parent has given it these controllers.
@@ -31,6 +31,7 @@ FILES = {
     "memory.swap.max": "max\n",
     "pids.max": "max\n",
 }
+VERSION_1 = {"tasks": "", "cpuacct.usage": "7000000\n"}
 LIMITS = Limits(memory_bytes=256 << 20, cpus=0.5, tmp_bytes=512 << 20)
 
 
@@ -133,6 +134,34 @@ def test_without_a_limit_of_the_processor(kernel):
 
     assert next(kernel.top.rglob("env-1/cpu.max")).read_text().startswith("max 100000")
     group.close()
+
+
+@pytest.mark.parametrize("counted", ["with the share", "apart", "apart, and version 2 is there"])
+def test_processor_time_is_counted_wherever_the_kernel_counts_it(tmp_path, monkeypatch, counted):
+    """With the processor's share or in a hierarchy of its own; else version 2 counts it."""
+    monkeypatch.setitem(FILES, "cpu.stat", "usage_usec 9000\nuser_usec 8000\n")
+    for name, text in VERSION_1.items():
+        monkeypatch.setitem(FILES, name, text)
+    kernel = Kernel(tmp_path, monkeypatch)
+    lines = {"memory": "memory", "cpu": "cpu", "cpuacct": "cpuacct"}
+    if counted == "with the share":
+        lines = {"memory": "memory", "cpu": "cpu,cpuacct"}
+    text = "".join(
+        f"{n} 23 0:{n} / {tmp_path / name} rw - cgroup cgroup rw,{controllers}\n"
+        for n, (name, controllers) in enumerate(lines.items(), 30)
+    )
+    mounts = {c: m for m in parse_mounts(text) for c in lines if c in m.controllers}
+    mounts.setdefault("cpuacct", mounts["cpu"])
+    unified = kernel.mount if counted.endswith("is there") else None
+
+    tree = V1Tree("7-8", mounts, unified, "1:memory:/\n2:cpu,cpuacct:/\n3:cpuacct:/\n0::/\n")
+    group = tree.create("env-1")
+
+    assert group.cpu_ms() == (9.0 if unified else 7.0)
+    group.close()
+    assert group.remove()
+    tree.close()
+    assert not list(tmp_path.rglob("7-8"))
 
 
 def test_what_cannot_be_written_is_no_tree(tmp_path):
