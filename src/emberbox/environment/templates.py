@@ -30,6 +30,7 @@ _AT_ONCE = 4
 _LOOK_S = 30.0
 _AGAIN_AFTER_S = 60.0
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+_MEMFD = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
 _MAKING = "EMBERBOX SnapStart: the snapshot is being made again; this environment runs INIT"
 
 log = logging.getLogger("emberbox.templates")
@@ -86,13 +87,13 @@ class Templates:
         self._kept.clear()
 
     async def optimize(self, function: FunctionVersion) -> Optimization:
-        """Make the template of a version that is published; what became of it."""
+        """Make the template of a version that is published; what became of it. Never fails."""
         try:
             return Optimization(await self._make_kept(function))
         except InitFailedError as error:
             return Optimization(str(error), error.error_type)
-        except EmberboxError as error:
-            return Optimization(str(error))
+        except Exception as error:  # noqa: BLE001 - told, and logged there
+            return Optimization(_why(function, error))
 
     async def _make_kept(self, function: FunctionVersion) -> str:
         """Make a template and keep it; why none can be made, or nothing."""
@@ -153,9 +154,8 @@ class Templates:
     async def _make_again(self, function: FunctionVersion, kept: _Kept) -> None:
         try:
             await self._make_kept(function)
-        except EmberboxError as error:
-            log.info("no snapshot of %s: %s", _title(function), error)
-            kept.reason = f"its snapshot cannot be made: {error}"
+        except Exception as error:  # noqa: BLE001 - told, and logged there
+            kept.reason = f"its snapshot cannot be made: {_why(function, error)}"
             kept.again_at = self._clock.monotonic() + _AGAIN_AFTER_S
         finally:
             kept.making = None
@@ -166,7 +166,11 @@ class Templates:
             raise UnfitError("its runtime cannot be forked")
         async with self._at_once:
             sandbox = await self._sandboxes.take(function)
-            descriptor = os.memfd_create("emberbox-template", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            try:
+                descriptor = os.memfd_create("emberbox-template", _MEMFD)
+            except OSError as error:
+                sandbox.destroy(f"there is no file for its image: {error}")
+                raise
             try:
                 await self._run(plan, sandbox, descriptor)
                 fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
@@ -193,6 +197,15 @@ class Templates:
         finally:
             doors.close()
             build.close()
+
+
+def _why(function: FunctionVersion, error: Exception) -> str:
+    """Why there is no snapshot; what nobody foresaw is logged with its trace."""
+    if isinstance(error, EmberboxError | OSError):
+        log.info("no snapshot of %s: %s", _title(function), error)
+    else:
+        log.error("no snapshot of %s", _title(function), exc_info=error)
+    return str(error) or type(error).__name__
 
 
 def _title(function: FunctionVersion) -> str:
