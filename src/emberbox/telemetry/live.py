@@ -11,6 +11,7 @@ from emberbox.model.usage import Usage
 from emberbox.records import dataclass
 
 _RECENT = 512
+_FUNCTIONS_MAX = 20_000
 
 
 class Name(NamedTuple):
@@ -36,7 +37,7 @@ class Counters:
 
 
 class Live:
-    """Counters by function."""
+    """Counters by function, of the `_FUNCTIONS_MAX` that ran last: names come and go for years."""
 
     def __init__(self) -> None:
         self.functions: dict[Name, Counters] = {}
@@ -63,9 +64,13 @@ class Live:
         return {n: c for n, c in self.functions.items() if account in (None, n.account)}
 
     def _of(self, name: Name) -> Counters:
-        counters = self.functions.get(name)
+        # The one that is used goes behind the others, so that the first was used least lately.
+        counters = self.functions.pop(name, None)
         if counters is None:
-            counters = self.functions[name] = Counters()
+            counters = Counters()
+            if len(self.functions) >= _FUNCTIONS_MAX:
+                del self.functions[next(iter(self.functions))]
+        self.functions[name] = counters
         return counters
 
 
