@@ -13,23 +13,10 @@ from emberbox.environment.plan import Plan
 from emberbox.environment.room import Room
 from emberbox.errors import PlatformError
 from emberbox.isolation.sandbox import Limits
-from emberbox.model.function import FunctionVersion, Logging
 from emberbox.model.invocation import Invocation
+from specimens import function_version
 
-FUNCTION = FunctionVersion(
-    account="123456789012",
-    region="us-east-1",
-    name="unlucky",
-    role="arn:aws:iam::123456789012:role/r",
-    runtime="python3.12",
-    handler="app.handler",
-    package_id="ab" * 32,
-    code_sha256="q6urq6s=",
-    code_size=100,
-    revision_id="1",
-    last_modified=1.0,
-    logging=Logging("/aws/lambda/unlucky"),
-)
+FUNCTION = function_version("unlucky")
 INVOCATION = Invocation("id", b"{}", 3, FUNCTION.arn, "")
 
 

@@ -11,7 +11,7 @@ from emberbox.clock import ManualClock
 from emberbox.environment.pool import Pool
 from emberbox.environment.provision import Provision
 from emberbox.errors import CallerError
-from emberbox.model.function import FunctionVersion, Logging
+from emberbox.model.function import Logging
 from emberbox.model.provisioned import (
     INIT_FAILURE,
     Allocation,
@@ -20,13 +20,11 @@ from emberbox.model.provisioned import (
     check_qualifier,
     wanted,
 )
+from specimens import function_version
 
-VERSION = FunctionVersion(
-    account="123456789012",
-    region="us-east-1",
-    name="f",
+VERSION = function_version(
+    "f",
     role="r",
-    runtime="python3.12",
     handler="a.b",
     package_id="p",
     code_sha256="s",

@@ -7,22 +7,9 @@ import pytest
 from emberbox.clock import ManualClock
 from emberbox.environment.quarters import Quarters
 from emberbox.errors import PlatformError
-from emberbox.model.function import FunctionVersion, Logging
+from specimens import function_version
 
-FUNCTION = FunctionVersion(
-    account="123456789012",
-    region="us-east-1",
-    name="homeless",
-    role="arn:aws:iam::123456789012:role/r",
-    runtime="python3.12",
-    handler="app.handler",
-    package_id="ab" * 32,
-    code_sha256="q6urq6s=",
-    code_size=100,
-    revision_id="1",
-    last_modified=1.0,
-    logging=Logging("/aws/lambda/homeless"),
-)
+FUNCTION = function_version("homeless")
 
 
 class Room:

@@ -8,21 +8,10 @@ import pytest
 
 from emberbox.clock import ManualClock
 from emberbox.environment.templates import Templates
-from emberbox.model.function import FunctionVersion, Logging
+from specimens import function_version
 
-FUNCTION = FunctionVersion(
-    account="123456789012",
-    region="us-east-1",
-    name="pictured",
-    role="arn:aws:iam::123456789012:role/r",
-    runtime="python3.12",
-    handler="app.handler",
-    package_id="ab" * 32,
-    code_sha256="q6urq6s=",
-    code_size=100,
-    revision_id="1",
-    last_modified=1.0,
-    logging=Logging("/aws/lambda/pictured"),
+FUNCTION = function_version(
+    "pictured",
     version="1",
     snap_start=True,
 )

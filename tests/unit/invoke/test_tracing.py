@@ -7,25 +7,12 @@ import pytest
 from emberbox.clock import ManualClock
 from emberbox.errors import CallerError
 from emberbox.invoke.tracing import Tracing
-from emberbox.model.function import FunctionVersion, Logging
 from emberbox.model.invocation import Invocation
 from emberbox.model.report import Measurement
+from specimens import function_version
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
-FUNCTION = FunctionVersion(
-    account="123456789012",
-    region="us-east-1",
-    name="traced",
-    role="arn:aws:iam::123456789012:role/r",
-    runtime="python3.12",
-    handler="app.handler",
-    package_id="ab" * 32,
-    code_sha256="q6urq6s=",
-    code_size=100,
-    revision_id="1",
-    last_modified=1.0,
-    logging=Logging("/aws/lambda/traced"),
-)
+FUNCTION = function_version("traced")
 
 
 @pytest.fixture

@@ -6,16 +6,14 @@ import pytest
 
 from emberbox.errors import CallerError
 from emberbox.model.configuration import SupersededError
-from emberbox.model.function import FunctionVersion, Logging, State
+from emberbox.model.function import Logging, State
 from emberbox.model.initialization import Initialization, init_timeout_s
 from emberbox.model.snapstart import Optimization, check_snap_start, not_ready, optimized
+from specimens import function_version
 
-PENDING = FunctionVersion(
-    account="123456789012",
-    region="us-east-1",
-    name="f",
+PENDING = function_version(
+    "f",
     role="r",
-    runtime="python3.12",
     handler="a.b",
     package_id="p",
     code_sha256="s",

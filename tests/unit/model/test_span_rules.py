@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from emberbox.errors import CallerError, PlatformError
 from emberbox.model.async_deliveries import Delivery
 from emberbox.model.async_invocation import Again, Condition, Over, QueuedEvent, Ran
-from emberbox.model.function import FunctionVersion, Logging
 from emberbox.model.function_errors import FunctionError
 from emberbox.model.invocation import Invocation
 from emberbox.model.report import Measurement, Restored
@@ -39,23 +38,14 @@ from emberbox.model.spans import (
     traceparent_of,
 )
 from emberbox.model.trace import OWN, entered, from_traceparent, is_recorded, is_trace
+from specimens import function_version
 
 TRACE_ID = "5759e988bd862e3fe1be46a994272793"
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 SPAN = "00f067aa0ba902b7"
-FUNCTION = FunctionVersion(
-    account="123456789012",
+FUNCTION = function_version(
+    "seen",
     region="eu-west-1",
-    name="seen",
-    role="arn:aws:iam::123456789012:role/r",
-    runtime="python3.12",
-    handler="app.handler",
-    package_id="ab" * 32,
-    code_sha256="q6urq6s=",
-    code_size=100,
-    revision_id="1",
-    last_modified=1.0,
-    logging=Logging("/aws/lambda/seen"),
     version="7",
     memory_mb=256,
 )

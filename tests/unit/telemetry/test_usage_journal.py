@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emberbox.clock import ManualClock
-from emberbox.model.function import FunctionVersion, Logging
 from emberbox.model.invocation import Invocation
 from emberbox.model.report import Measurement, Restored
 from emberbox.storage.database import Database
@@ -21,21 +20,9 @@ from emberbox.telemetry.live import Live
 from emberbox.telemetry.metrics import MetricSink
 from emberbox.telemetry.usage import UsageSink
 from emberbox.telemetry.usage_journal import UsageJournal
+from specimens import function_version
 
-FUNCTION = FunctionVersion(
-    account="123456789012",
-    region="us-east-1",
-    name="journaled",
-    role="arn:aws:iam::123456789012:role/r",
-    runtime="python3.12",
-    handler="app.handler",
-    package_id="ab" * 32,
-    code_sha256="q6urq6s=",
-    code_size=100,
-    revision_id="1",
-    last_modified=1.0,
-    logging=Logging("/aws/lambda/journaled"),
-)
+FUNCTION = function_version("journaled")
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:journaled:live"
 
 

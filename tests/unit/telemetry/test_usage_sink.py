@@ -6,7 +6,6 @@ import pytest
 
 from emberbox.clock import ManualClock
 from emberbox.errors import PlatformError
-from emberbox.model.function import FunctionVersion, Logging
 from emberbox.model.invocation import Invocation
 from emberbox.model.report import Measurement
 from emberbox.storage.database import Database
@@ -18,22 +17,10 @@ from emberbox.telemetry.live import Live, Name
 from emberbox.telemetry.metrics import MetricSink
 from emberbox.telemetry.usage import UsageSink
 from emberbox.telemetry.usage_journal import UsageJournal
+from specimens import function_version
 
 RUNS = 3_000
-FUNCTION = FunctionVersion(
-    account="123456789012",
-    region="us-east-1",
-    name="counted",
-    role="arn:aws:iam::123456789012:role/r",
-    runtime="python3.12",
-    handler="app.handler",
-    package_id="ab" * 32,
-    code_sha256="q6urq6s=",
-    code_size=100,
-    revision_id="1",
-    last_modified=1.0,
-    logging=Logging("/aws/lambda/counted"),
-)
+FUNCTION = function_version("counted")
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:counted:live"
 
 
