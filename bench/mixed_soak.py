@@ -35,6 +35,8 @@ _ACTIONS = {"work": 80, "fail": 8, "exit": 3, "slow": 1, "allocate": 1}
 _KILL_EVERY_S = 1.0
 _CALM_ROUND = 8
 _WRONG_MAX = 20
+# Where memory ran out the kernel may also choose a process of the extension, which ends by that.
+_OF_EXTENSION = '"Runtime.OutOfMemory"'
 # What AWS says of a process that somebody has killed, and of the second try that met one more.
 _EXCUSES = ("signal: killed", "Extension.Crash", "Extension.LaunchError", "Extension.InitError")
 
@@ -52,6 +54,8 @@ def judge(subject: Subject, action: str, n: int, answer: Answer) -> str:
         if json.loads(answer.body).get("n") == n:
             return action
     elif answer.status == 200 and wanted and answer.is_function_error and wanted in text:
+        return action
+    if action == "allocate" and subject.extended and _OF_EXTENSION in text:
         return action
     if answer.is_function_error and any(excuse in text for excuse in _EXCUSES):
         return "excused"

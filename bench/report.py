@@ -34,9 +34,14 @@ def table(figures: Mapping[str, float], raw: Mapping[str, float]) -> str:
     for name, (title, unit, against) in OTHERS.items():
         if name in figures:
             least = f"{shown(raw[against])} {unit}" if against in raw else ""
-            ratio = f"{raw[against] / figures[name]:.2f}" if against in raw else ""
+            ratio = f"{_times(figures[name], raw[against], unit):.2f}" if against in raw else ""
             lines.append(f"| {title} | {shown(figures[name])} {unit} | | | | {least} | {ratio} |")
     return "\n".join([*lines, *_raw_table(raw)])
+
+
+def _times(value: float, raw: float, unit: str) -> float:
+    """How far from the raw limit: 1.0 is as good as it; of rates more is better."""
+    return raw / value if unit == "/s" else value / raw
 
 
 def _raw_table(raw: Mapping[str, float]) -> list[str]:
