@@ -362,9 +362,9 @@ class Fleet:
         else:
             pool.provision.succeed(environment)
 
-    def start_without_image(self, pool: Pool) -> None:
+    def start_without_image(self, pool: Pool, reason: str) -> None:
         """An image could not be taken up: whoever waits gets an environment that runs INIT."""
-        self._templates.spoil(pool.plan.function)
+        self._templates.spoil(pool.plan.function, reason)
         self._begin_start(pool)
 
     def stopped(self, environment: Environment, resident: "_Resident") -> None:
@@ -422,7 +422,7 @@ class _Resident:
         if not self._started:
             self._count_started(environment, failed=True)
             if environment.is_image_broken:
-                self._fleet.start_without_image(self.pool)
+                self._fleet.start_without_image(self.pool, reason)
             elif not environment.beginning.is_provisioned:
                 lost = PlatformError(f"the environment was lost: {reason}")
                 self.pool.start_failed(environment.failure or lost)

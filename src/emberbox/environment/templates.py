@@ -122,11 +122,11 @@ class Templates:
             notice = f"EMBERBOX SnapStart: this environment runs INIT because {kept.reason}"
         return Beginning(Initialization.SNAP_START, notice=notice)
 
-    def spoil(self, function: FunctionVersion) -> None:
+    def spoil(self, function: FunctionVersion, reason: str) -> None:
         """The image could not be taken up: use it no more."""
         kept = self._kept.get(_key(function))
         if kept is not None:
-            log.warning("the snapshot of %s could not be taken up", _title(function))
+            log.warning("the snapshot of %s could not be taken up: %s", _title(function), reason)
             kept.image, kept.reason = None, "its snapshot could not be taken up"
             kept.again_at = self._clock.monotonic() + _AGAIN_AFTER_S
 

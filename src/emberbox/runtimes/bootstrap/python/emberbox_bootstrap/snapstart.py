@@ -169,8 +169,22 @@ def _pack_tmp():
 def _unpack_tmp():
     import tarfile
 
-    with os.fdopen(os.dup(memory_image.IMAGE_DESCRIPTOR), "rb") as source:
-        source.seek(_TMP_AT)
-        with tarfile.open(fileobj=source, mode="r|") as archive:
-            archive.extraction_filter = lambda member, path: member
-            archive.extractall(_TMP)
+    with tarfile.open(fileobj=_Packed(memory_image.IMAGE_DESCRIPTOR), mode="r|") as archive:
+        archive.extraction_filter = lambda member, path: member
+        archive.extractall(_TMP)
+
+
+class _Packed:
+    """The part of the image that `_pack_tmp` has written, from its beginning.
+
+    Others take up the image at the same moment by the same open file: its position is not used.
+    """
+
+    def __init__(self, descriptor):
+        self._descriptor = descriptor
+        self._at = _TMP_AT
+
+    def read(self, size):
+        data = os.pread(self._descriptor, size, self._at)
+        self._at += len(data)
+        return data
