@@ -31,6 +31,7 @@ from emberbox.parts.front import Front, make_gateway, warm_gateway
 from emberbox.parts.ground import Ground
 from emberbox.parts.housekeeping import keep_house
 from emberbox.parts.identity import Identities, NewRootKey, open_identities
+from emberbox.parts.idleness import open_idleness
 from emberbox.parts.listening import own_url
 from emberbox.parts.log_exports import open_log_exports
 from emberbox.parts.logs import Logs, open_log_filters, open_logs
@@ -146,6 +147,7 @@ async def running(settings: Settings, beginning: Beginning) -> AsyncIterator[Ser
         keep_house(functions, environments.fleet, stack)
         asynchronous = await open_asynchronous(ground, front_door, catalog, metrics.of_lambda)
         await _connect(ground, front, asynchronous)
+        await open_idleness(ground, front, environments)
         open_log_exports(ground, logs, objects)
         objects.open(asynchronous, messaging, catalog, events.rules.putting.emit, guard, stack)
         accepting = await asyncio.get_running_loop().create_server(

@@ -46,6 +46,7 @@ class Settings:
     timeout_max_s: int = 900
     blank_sandboxes: int = 4
     idle_timeout_s: float = 600.0
+    inactive_after_s: float | None = None
     freeze_after_s: float = 0.01
     drain_s: float = 10.0
     cpu_limit: bool = True

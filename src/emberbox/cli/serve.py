@@ -105,6 +105,12 @@ _GARBAGE = (20_000, 20, 20)
     help="Seconds after which an idle execution environment ends.",
 )
 @click.option(
+    "--inactive-after",
+    type=click.FloatRange(1.0),
+    help="Seconds without a use after which a function becomes Inactive; the invocation that "
+    "finds it so fails, and brings it back. AWS: 14 days and more. [default: never]",
+)
+@click.option(
     "--freeze-after",
     default=0.01,
     show_default=True,
@@ -211,6 +217,7 @@ def serve(
     async_concurrency: int,
     max_timeout: int,
     idle_timeout: float,
+    inactive_after: float | None,
     freeze_after: float,
     blank_sandboxes: int,
     cpu_limit: bool,
@@ -261,6 +268,7 @@ def serve(
         timeout_max_s=max_timeout,
         blank_sandboxes=blank_sandboxes,
         idle_timeout_s=idle_timeout,
+        inactive_after_s=inactive_after,
         freeze_after_s=freeze_after,
         cpu_limit=cpu_limit,
         strict_runtimes=strict_runtimes,

@@ -6,7 +6,7 @@ the next look makes it so.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from emberbox.environment.fleet import Fleet
@@ -41,13 +41,14 @@ class Catalog(Protocol):
 
 
 class Provisioner:
-    """See the module; it looks from `open` on until `close`."""
+    """See the module; it looks from `open` on until `close`. `wake` brings back the Inactive."""
 
     def __init__(self, catalog: Catalog, fleet: Fleet) -> None:
         self._catalog = catalog
         self._fleet = fleet
         self._provisioned: dict[Key, Mapping[str, int]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self.wake: Callable[[FunctionVersion], None] = lambda _function: None
 
     def open(self) -> None:
         """Begin to look."""
@@ -83,6 +84,8 @@ class Provisioner:
         for version in set(goal) | set(self._provisioned[key]):
             function = self._catalog.version(key, version)
             if function is None or function.state is not State.ACTIVE:
+                if function is not None and function.state is State.INACTIVE and goal[version]:
+                    self.wake(function)
                 continue
             try:
                 self._fleet.provision(function, goal[version])

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
-from emberbox.model.function import FunctionVersion
+from emberbox.model.function import FunctionVersion, State
 
 
 def same_environment(before: FunctionVersion, after: FunctionVersion) -> bool:
-    """Whether environments of the one serve the other: only states or descriptions differ."""
+    """Whether environments of the one serve the other: only states or descriptions differ.
+
+    What is Inactive has no environments.
+    """
     return _shape(before) == _shape(after)
 
 
@@ -25,4 +28,5 @@ def _shape(function: FunctionVersion) -> tuple[object, ...]:
         function.logging,
         None if environment is None else tuple(sorted(environment.items())),
         function.version,
+        function.state is State.INACTIVE,
     )

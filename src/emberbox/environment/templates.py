@@ -20,7 +20,7 @@ from emberbox.environment.streams import stream_name
 from emberbox.environment.template_build import InitFailedError, TemplateBuild, UnfitError
 from emberbox.errors import EmberboxError
 from emberbox.isolation.sandbox import Sandbox
-from emberbox.model.function import FunctionVersion
+from emberbox.model.function import FunctionVersion, State
 from emberbox.model.initialization import Initialization
 from emberbox.model.snapstart import Optimization
 from emberbox.records import dataclass
@@ -133,8 +133,8 @@ class Templates:
     def function_changed(
         self, before: FunctionVersion | None, after: FunctionVersion | None
     ) -> None:
-        """Listener of the catalog: the template goes with its version."""
-        if before is not None and after is None:
+        """Listener of the catalog: the template goes with its version, or when that is Inactive."""
+        if before is not None and (after is None or after.state is State.INACTIVE):
             self._drop(_key(before))
 
     def _drop(self, key: tuple[str, ...]) -> None:

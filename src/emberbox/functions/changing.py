@@ -21,6 +21,7 @@ from emberbox.functions.versioning import code_storage_full
 from emberbox.functions.wire import check_settings, configuration, with_settings
 from emberbox.model.configuration import begun, invalid
 from emberbox.model.function import FunctionVersion, Layer, Logging
+from emberbox.model.idleness import awakened
 from emberbox.model.layers import check_together
 from emberbox.model.limits import CODE_STORAGE_MAX_BYTES
 from emberbox.model.names import LATEST, PUBLISHED, log_group_name
@@ -186,7 +187,7 @@ class Changing:
         wanted, revision_id, now = params.get("RevisionId"), str(uuid.uuid4()), self._clock.now()
 
         def work(before: FunctionVersion) -> FunctionVersion:
-            after = alter(begun(before, wanted))
+            after = alter(awakened(begun(before, wanted)))
             return replace(after, revision_id=revision_id, last_modified=now)
 
         try:

@@ -14,6 +14,7 @@ from emberbox.functions.concurrency import Concurrency
 from emberbox.functions.downloads import CodeDownloads
 from emberbox.functions.file_systems import AccessPoints
 from emberbox.functions.hot_reload import HotDirectories
+from emberbox.functions.idling import Idling
 from emberbox.functions.layer_policies import LayerPolicies
 from emberbox.functions.layer_use import LayerUse
 from emberbox.functions.layering import Layering
@@ -27,6 +28,7 @@ from emberbox.functions.settling import Optimize, Settling
 from emberbox.functions.sourcing import SourceCheck
 from emberbox.functions.tagging import Tagging
 from emberbox.functions.versioning import Versioning
+from emberbox.model.function import FunctionVersion
 from emberbox.model.limits import TIMEOUT_MAX_S
 from emberbox.model.mapping import SourceKind
 from emberbox.model.request import Operation
@@ -76,7 +78,8 @@ class FunctionsService:
         catalog = writer.catalog
         self._store = store = FunctionStore(writer)
         self._packages = packages
-        self._settling = Settling(store)
+        self._settling = Settling(store, self._restore)
+        self.idling = Idling(store)
         catalog.listeners.append(self._settling.function_changed)
         self.downloads = CodeDownloads(packages, secret, clock)
         self.resources = Resources(
@@ -133,7 +136,8 @@ class FunctionsService:
         """
         await self._settling.settle_all()
         await self.resources.recover()
-        in_use = await self._store.package_ids() | await self._layers.package_ids()
+        in_use = await self._store.package_ids() - await self._store.asleep()
+        in_use |= await self._layers.package_ids()
         for package_id in in_use:
             try:
                 await self._packages.ensure_tree(package_id)
@@ -143,16 +147,26 @@ class FunctionsService:
     async def collect_packages(self, mounted: Collection[str]) -> int:
         """Remove the trees that neither function nor layer uses, but for `mounted`; how many went.
 
-        To be called soon after the start, off its critical path, and from time to time: a package
-        goes with the second call that finds it unused.
+        Those of Inactive functions go too, but not their packages. To be called soon after the
+        start, off its critical path, and from time to time: what is unused goes with the second
+        call that finds it so.
         """
         in_use = set(mounted)
         in_use |= await self._store.package_ids()
         in_use |= await self._store.opt_names()
         in_use |= await self._layers.package_ids()
+        asleep = await self._store.asleep() - await self._layers.package_ids()
+        await self._packages.unmake(asleep.difference(mounted))
         return await self._packages.collect(in_use)
+
+    async def _restore(self, function: FunctionVersion) -> None:
+        """Unpack what a version runs from, as far as it is not."""
+        if function.package_id:
+            await self._packages.ensure_tree(function.package_id)
+        await self._packages.ensure_opt(function.layers)
 
     async def close(self) -> None:
         """Let what has been begun come to its end."""
+        await self.idling.close()
         await self._settling.close()
         await self.resources.close()

@@ -8,15 +8,19 @@ from functools import partial
 
 from emberbox.errors import PlatformError
 from emberbox.model.configuration import SupersededError, is_unsettled, settled
-from emberbox.model.function import FunctionVersion
+from emberbox.model.function import FunctionVersion, State
+from emberbox.model.idleness import unrestored
 from emberbox.model.snapstart import Optimization, optimized
 from emberbox.storage.catalog import FunctionKey
-from emberbox.storage.functions import FunctionMissingError, FunctionStore
+from emberbox.storage.functions import Alter, FunctionMissingError, FunctionStore
 
 _PATIENCE_S = 1.0
 
 Optimize = Callable[[FunctionVersion], Awaitable[Optimization]]
 """Makes the snapshot of a version; never fails."""
+
+Restore = Callable[[FunctionVersion], Awaitable[object]]
+"""Makes sure that what a version runs from is there; PlatformError if that cannot be."""
 
 
 async def _no_snapshots(_function: FunctionVersion) -> Optimization:
@@ -29,8 +33,9 @@ log = logging.getLogger("emberbox.functions")
 class Settling:
     """Owns the tasks that do it. It takes one more write, and with SnapStart a snapshot."""
 
-    def __init__(self, store: FunctionStore) -> None:
+    def __init__(self, store: FunctionStore, restore: Restore) -> None:
         self._store = store
+        self._restore = restore
         self.optimize: Optimize = _no_snapshots
         self._tasks: dict[asyncio.Task[None], tuple[str, str, str]] = {}
         self._optimizing: set[asyncio.Task[None]] = set()
@@ -74,13 +79,24 @@ class Settling:
 
     async def _settle(self, function: FunctionVersion) -> None:
         key = FunctionKey(*function.key)
-        end = partial(settled, revision_id=function.revision_id, next_revision_id=str(uuid.uuid4()))
-        if function.is_snapshot:
-            outcome = await self.optimize(function)
-            end = partial(optimized, outcome=outcome, **end.keywords)
         try:
+            end = await self._end(function)
             await self._store.update(key, end, version=function.version)
         except (FunctionMissingError, SupersededError):
             log.debug("function %s was changed again before it had settled", function.arn)
         except PlatformError:
             log.exception("function %s stays unsettled until the next start", function.arn)
+
+    async def _end(self, function: FunctionVersion) -> Alter:
+        """What becomes of a version, once all is there that it needs."""
+        end = partial(settled, revision_id=function.revision_id, next_revision_id=str(uuid.uuid4()))
+        if function.state is State.PENDING:
+            try:
+                await self._restore(function)
+            except PlatformError as error:
+                log.warning("%s:%s cannot be restored: %s", function.arn, function.version, error)
+                return partial(unrestored, reason=str(error), **end.keywords)
+        if function.is_snapshot:
+            outcome = await self.optimize(function)
+            return partial(optimized, outcome=outcome, **end.keywords)
+        return end

@@ -119,7 +119,7 @@ class FrontDoor:
         self._clock = clock
         self._admission = Admission(catalog, limits.concurrency, limits.rate)
         self._room = WaitingRoom(self._admission, limits.wait_s)
-        self._activation = Activation(catalog)
+        self.activation = Activation(catalog)
         self.tracing = Tracing(clock)
         self.is_draining = False
         self.throttled: Callable[[tuple[str, str, str]], None] = _nobody_counts
@@ -141,7 +141,7 @@ class FrontDoor:
     ) -> None:
         """Listener of the catalog."""
         self._turns.function_changed(before, after)
-        self._activation.function_changed(before, after)
+        self.activation.function_changed(before, after)
 
     def begin(self, request: InvokeRequest, done: Callable[[InvokeAnswer], None]) -> bool:
         """Serve one Invoke call without a task if an environment is idle; False if not.
@@ -397,7 +397,7 @@ class FrontDoor:
             raise CallerError("ResourceNotFoundException", f"Function not found: {arn}", status=404)
         if turn.function.state is State.ACTIVE:
             return turn
-        return turn._replace(function=await self._activation.wait(turn.function))
+        return turn._replace(function=await self.activation.wait(turn.function))
 
 
 def _nobody_counts(_key: tuple[str, str, str]) -> None:

@@ -124,7 +124,7 @@ def check_steady(before: FunctionVersion, revision_id: str | None) -> None:
             f"resource: {before.arn}",
             status=409,
         )
-    if before.state is not State.ACTIVE:
+    if before.state not in (State.ACTIVE, State.INACTIVE):
         raise CallerError(
             "ResourceConflictException",
             "The operation cannot be performed at this time. The function is currently in the "

@@ -33,7 +33,7 @@ class UpdateStatus(Enum):
 
 
 STATE_TABLE: Table[State] = {
-    State.PENDING: frozenset({State.ACTIVE, State.FAILED}),
+    State.PENDING: frozenset({State.ACTIVE, State.INACTIVE, State.FAILED}),
     State.ACTIVE: frozenset({State.INACTIVE, State.FAILED}),
     State.INACTIVE: frozenset({State.PENDING}),
     State.FAILED: frozenset({State.PENDING}),

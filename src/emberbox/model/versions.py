@@ -53,9 +53,11 @@ def is_unchanged(latest: FunctionVersion, last: LastPublished) -> bool:
 def published(latest: FunctionVersion, version: str, wanted: Publication) -> FunctionVersion:
     """`$LATEST` as the version of that name.
 
-    It is Active at once if `$LATEST` has settled and no snapshot has to be made.
+    It is Active at once if `$LATEST` has settled, has all that it needs to run, and no snapshot has
+    to be made.
     """
-    pending = is_unsettled(latest) or latest.snap_start
+    ready = latest.state is State.ACTIVE and not is_unsettled(latest)
+    pending = latest.snap_start or not ready
     description = latest.description if wanted.description is None else wanted.description
     return replace(
         latest,

@@ -45,6 +45,7 @@ States = Callable[[], Iterable[tuple[Name, str]]]
 class UsageParts:
     """What others need of it; `pages` by their paths."""
 
+    store: UsageStore
     sink: UsageSink
     live: Live
     pages: dict[str, Telling]
@@ -106,7 +107,7 @@ async def open_usage(ground: Ground, metrics: LambdaMetrics, states: States) -> 
         "/_emberbox/now": now_page,
         "/metrics": metrics_page,
     }
-    return UsageParts(sink, live, pages)
+    return UsageParts(store, sink, live, pages)
 
 
 def throttle_counter(live: Live, metrics: LambdaMetrics) -> Callable[[tuple[str, str, str]], None]:

@@ -237,6 +237,24 @@ class FunctionStore:
         )
         return [function_of(row, self._database.vault) for row in rows]
 
+    async def active(self) -> list[tuple[FunctionKey, str]]:
+        """The versions that are Active."""
+        rows = await self._database.read(
+            lambda tx: tx.all("functions_in", state=State.ACTIVE.value)
+        )
+        return [
+            (FunctionKey(row["account"], row["region"], row["name"]), row["version"])
+            for row in rows
+        ]
+
+    async def asleep(self) -> set[str]:
+        """The packages of Inactive versions that no other version uses."""
+        rows = await self._database.read(
+            lambda tx: tx.all("functions_asleep", state=State.INACTIVE.value)
+        )
+        held = {layer.package_id for each in await self._layers() for layer in each}
+        return {row["package_id"] for row in rows} - held
+
     async def package_ids(self) -> set[str]:
         """The packages that functions use: their code, and the layers that they hold."""
         rows = await self._database.read(lambda tx: tx.all("functions_packages"))

@@ -51,6 +51,7 @@ class PackageStore:
         self._trees = root / "trees"
         self._incoming = root / "incoming"
         self._idle: set[str] = set()
+        self._asleep: set[str] = set()
         self._slots = asyncio.Semaphore(_PARALLEL)
         for place, mode in (
             (root, 0o755),
@@ -84,6 +85,7 @@ class PackageStore:
         digest = await asyncio.to_thread(_digest, zip_bytes)
         package_id = digest.hex()
         self._idle.discard(package_id)
+        self._asleep.discard(package_id)
         async with self._slots:
             size = await asyncio.to_thread(self._store, package_id, zip_bytes)
         return Package(package_id, base64.b64encode(digest).decode(), len(zip_bytes), size)
@@ -94,6 +96,7 @@ class PackageStore:
         PlatformError if the package is not stored.
         """
         tree = self._tree(package_id)
+        self._asleep.discard(package_id)
         if not _exists(tree):
             async with self._slots:
                 await asyncio.to_thread(self._rebuild, package_id)
@@ -138,6 +141,19 @@ class PackageStore:
     def zip_path(self, package_id: str) -> Path:
         """Where the zip file of a package is, if it is stored."""
         return self._zips / f"{_checked(package_id)}.zip"
+
+    async def unmake(self, asleep: Collection[str]) -> int:
+        """Remove the trees of packages that are asleep for the second time; the number removed.
+
+        Their zip files stay. Asleep is what nobody runs now; see `collect` for the two calls. What
+        `ensure_tree` was asked for in between is not asleep.
+        """
+        removed = self._asleep.intersection(asleep)
+        self._asleep = set(asleep) - removed
+        for package_id in removed:
+            self._move_away(self._tree(package_id))
+        await asyncio.to_thread(self._wipe, "gone-*")
+        return len(removed)
 
     async def collect(self, in_use: Collection[str]) -> int:
         """Remove the packages that are idle for the second time; the number removed.

@@ -80,6 +80,11 @@ class UsageStore:
             raise TooMuchError(f"there are more than {ROWS_MAX} sums since {since_day}")
         return [DayTotals(row["day"], _subject(row), _totals(row)) for row in rows]
 
+    async def last_days(self, since_day: str) -> dict[tuple[str, str, str, str], str]:
+        """The last day on which each version ran, of those that have run since one."""
+        rows = await self._database.read(lambda tx: tx.all("last_days", since=since_day))
+        return {(r["account"], r["region"], r["name"], r["version"]): r["day"] for r in rows}
+
     async def runs(
         self, account: str, region: str, *, name: str | None, since: float, limit: int
     ) -> list[Usage]:

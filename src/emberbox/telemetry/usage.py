@@ -7,7 +7,7 @@ that costs a fraction, and the caller has had its answer by then.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import field
 
@@ -66,7 +66,10 @@ class _Minute:
 
 
 class UsageSink:
-    """See the module. Open it in the event loop, close it before the store."""
+    """See the module. Open it in the event loop, close it before the store.
+
+    `listeners` hear of invocations of one subject that have ended, some at once.
+    """
 
     def __init__(
         self,
@@ -79,7 +82,7 @@ class UsageSink:
         self._store = store
         self._journal = journal
         self._metrics = metrics
-        self._live = live
+        self.listeners: list[Callable[[Sequence[Usage]], None]] = [live.ran]
         self._clock = clock
         self._ended: list[_Ended] = []
         self._minutes: dict[tuple[Called, str, int], _Minute] = {}
@@ -132,7 +135,8 @@ class UsageSink:
             _, function, arn, _ = alike[0]
             usages = _usages(function, arn, alike)
             self._pending += usages
-            self._live.ran(usages)
+            for listener in self.listeners:
+                listener(usages)
             self._measure(usages, alike)
         if len(self._pending) >= _BATCH:
             self._seal()

@@ -76,6 +76,16 @@ SELECT * FROM functions
 WHERE account = :account AND region = :region AND settings LIKE '%"managed"%'
 ORDER BY name, place;
 
+-- name: functions_in
+SELECT account, region, name, version FROM functions WHERE state = :state;
+
+-- name: functions_asleep
+SELECT DISTINCT package_id FROM functions AS asleep
+WHERE state = :state AND package_id <> '' AND NOT EXISTS (
+    SELECT * FROM functions AS awake
+    WHERE awake.package_id = asleep.package_id AND awake.state <> :state
+);
+
 -- name: functions_unsettled
 SELECT * FROM functions WHERE state = :state OR update_status = :update_status;
 

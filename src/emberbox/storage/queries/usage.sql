@@ -31,6 +31,12 @@ SELECT * FROM totals JOIN subjects ON subjects.id = totals.subject
 WHERE day >= :since AND (:account IS NULL OR account = :account)
 ORDER BY day, subject LIMIT :limit;
 
+-- name: last_days
+SELECT account, region, name, version, MAX(day) AS day
+FROM totals JOIN subjects ON subjects.id = totals.subject
+WHERE day >= :since
+GROUP BY account, region, name, version;
+
 -- name: bundles_page
 SELECT * FROM bundles JOIN subjects ON subjects.id = bundles.subject
 WHERE last_at >= :since AND account = :account AND region = :region
