@@ -136,7 +136,7 @@ async def running(settings: Settings, beginning: Beginning) -> AsyncIterator[Ser
             open_spans(ground, front_door),
         )
         guard, gateway = make_gateway(ground, front)
-        _complete(front_door, packages, usage.live, metrics, environments.fleet, logs)
+        _complete(front_door, packages, usage.live, metrics, environments.fleet, logs, catalog)
         for part in (environments.fleet, environments.templates, front_door, environments.planner):
             catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, ground.clock))
@@ -229,9 +229,10 @@ def _complete(
     metrics: Metrics,
     fleet: Fleet,
     logs: Logs,
+    catalog: FunctionCatalog,
 ) -> None:
     """What the front door and others ask and tell one another."""
-    measure_more(metrics, front_door, fleet, logs.sink, logs.clock)
+    measure_more(metrics, front_door, fleet, logs, catalog)
     front_door.hot_code = HotCode(packages)
     front_door.throttled = throttle_counter(live, metrics.of_lambda)
     front_door.recursive = recursion_counter(metrics.of_lambda)

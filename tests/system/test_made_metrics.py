@@ -3,6 +3,9 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from hands import ApiError
+
 EMF = """
     import json, time
 
@@ -58,6 +61,35 @@ def test_concurrency_is_a_metric(boto, make_function):
     assert read(boto, "AWS/Lambda", "ConcurrentExecutions", "Maximum", FunctionName=name)[-1] == 1
     for metric in ("ConcurrentExecutions", "UnreservedConcurrentExecutions"):
         assert max(read(boto, "AWS/Lambda", metric, "Maximum")) >= 1
+
+
+def test_claimed_concurrency_counts_what_is_set_aside(boto, make_function):
+    """Reserved concurrency, and the most that ran at once of everything else."""
+    name = make_function("def lambda_handler(event, context):\n    return 1\n")
+    boto.call(
+        "lambda", "PutFunctionConcurrency", FunctionName=name, ReservedConcurrentExecutions=70
+    )
+    boto.invoke(name, b"{}")
+
+    claimed = read(boto, "AWS/Lambda", "ClaimedAccountConcurrency", "Maximum")
+
+    assert claimed[-1] >= 70
+
+
+def test_a_throttle_counts_for_what_was_called(boto, make_function):
+    """For the alias, and not for the function without one."""
+    name = make_function("def lambda_handler(event, context):\n    return 1\n")
+    boto.call("lambda", "CreateAlias", FunctionName=name, Name="live", FunctionVersion="$LATEST")
+    boto.call("lambda", "PutFunctionConcurrency", FunctionName=name, ReservedConcurrentExecutions=0)
+    with pytest.raises(ApiError):
+        boto.invoke(name, b"{}", Qualifier="live")
+
+    sums = [
+        read(boto, "AWS/Lambda", "Throttles", "Sum", FunctionName=name, **more)
+        for more in ({}, {"Resource": f"{name}:live"}, {"Resource": name})
+    ]
+
+    assert sums == [[1.0], [1.0], []]
 
 
 def test_provisioned_concurrency_has_its_metrics(boto, make_function):

@@ -1,5 +1,6 @@
 """Provisioned concurrency of versions and aliases: Put, Get, Delete and List."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -77,16 +78,8 @@ class Provisioning:
         check_within(reserved, sum(amounts.values()) - mine + requested)
         if reserved is None:
             set_aside = self._catalog.reserved_in(key.account, key.region)
-            of_others = self._unreserved(key) - mine
+            of_others = provisioned_of(self._catalog)[key[:2]] - mine
             check_amount(requested, of_others, self._concurrency_limit - set_aside)
-
-    def _unreserved(self, key: FunctionKey) -> int:
-        """What is provisioned in an account and region of functions that have no reservation."""
-        return sum(
-            config.value[REQUESTED]
-            for other, config in self._catalog.all_attachments(Kind.PROVISIONED)
-            if other[:2] == key[:2] and self._catalog.reserved(other) is None
-        )
 
     async def get_config(self, context: RequestContext, params: Params) -> Params:
         """What was asked for, and what there is."""
@@ -144,6 +137,15 @@ def requested_of(catalog: FunctionCatalog, key: FunctionKey) -> dict[str, int]:
     """Qualifier -> environments that are asked for, of a function."""
     configs = catalog.attachments(key, Kind.PROVISIONED)
     return {each.qualifier: each.value[REQUESTED] for each in configs}
+
+
+def provisioned_of(catalog: FunctionCatalog) -> Counter[tuple[str, str]]:
+    """What is provisioned of functions that have no reservation, by account and region."""
+    found: Counter[tuple[str, str]] = Counter()
+    for key, config in catalog.all_attachments(Kind.PROVISIONED):
+        if catalog.reserved(key) is None:
+            found[key[:2]] += config.value[REQUESTED]
+    return found
 
 
 def none_allocated(_key: FunctionKey, _version: str) -> Allocation:

@@ -100,6 +100,10 @@ class Keeper(Protocol):
         ...
 
 
+Refused = Callable[[tuple[str, str, str], str | None], None]
+"""Hears of a request that was refused: its function, and the qualifier that it gave."""
+
+
 class Catalog(Versions, Reservations, Protocol):
     """The functions as the control plane has them now."""
 
@@ -122,8 +126,8 @@ class FrontDoor:
         self.activation = Activation(catalog)
         self.tracing = Tracing(clock)
         self.is_draining = False
-        self.throttled: Callable[[tuple[str, str, str]], None] = _nobody_counts
-        self.recursive: Callable[[tuple[str, str, str]], None] = _nobody_counts
+        self.throttled: Refused = _nobody_counts
+        self.recursive: Refused = _nobody_counts
         self.events: Keeper | None = None
         self.hot_code: HotCode | None = None
 
@@ -160,7 +164,7 @@ class FrontDoor:
         invocation = self._invocation(request, reference, function)
         if self._room.must_wait(function.key):
             return False
-        admitted = self._admit(request, function.key)
+        admitted = self._admit(request, reference, function.key)
         finish = partial(self._finish, admitted, function, invocation.trace, done)
         if request.span is not None:
             invocation = self.tracing.begin_span(invocation, request.span)
@@ -221,7 +225,7 @@ class FrontDoor:
             check_tenant(function, request.tenant)
         trace, loops = entered(self._trace(request, function), key)
         if loops >= LOOPS_MAX:
-            self._check_loop(key, loops)
+            self._check_loop(key, reference, loops)
         arn = function_arn(function.account, function.region, function.name, reference.qualifier)
         return Invocation(
             request.request_id,
@@ -244,11 +248,13 @@ class FrontDoor:
         sampled = self.tracing.samples(function)
         return trace_of(None, self._clock.now(), _ENTROPY.hex(40), sampled=sampled)
 
-    def _check_loop(self, key: tuple[str, str, str], loops: int) -> None:
+    def _check_loop(
+        self, key: tuple[str, str, str], reference: FunctionReference, loops: int
+    ) -> None:
         try:
             check_loop(self._catalog, key, loops)
         except CallerError:
-            self.recursive(key)
+            self.recursive(key, reference.qualifier)
             raise
 
     async def invoke(self, request: InvokeRequest) -> InvokeAnswer:
@@ -289,13 +295,13 @@ class FrontDoor:
         invocation: Invocation,
     ) -> InvokeAnswer:
         function = turn.function
-        admitted = await self._admit_in_time(request, function.key)
+        admitted = await self._admit_in_time(request, reference, function.key)
         self._turns.taken(turn)
         try:
             function, outcome = await self._run(request, reference, function, invocation)
         except CallerError as error:
             if error.status == THROTTLED:
-                self.throttled(function.key)
+                self.throttled(function.key, reference.qualifier)
             raise
         finally:
             self._release(admitted)
@@ -347,24 +353,28 @@ class FrontDoor:
                 function = (await self._resolve(request, reference)).function
         raise busy(function)
 
-    def _admit(self, request: InvokeRequest, key: tuple[str, str, str]) -> Admitted:
+    def _admit(
+        self, request: InvokeRequest, reference: FunctionReference, key: tuple[str, str, str]
+    ) -> Admitted:
         self._check_open()
         try:
             return self._admission.admit(key, self._asked(request))
         except CallerError:
-            self.throttled(key)
+            self.throttled(key, reference.qualifier)
             raise
 
-    async def _admit_in_time(self, request: InvokeRequest, key: tuple[str, str, str]) -> Admitted:
+    async def _admit_in_time(
+        self, request: InvokeRequest, reference: FunctionReference, key: tuple[str, str, str]
+    ) -> Admitted:
         """The same for one that may have to wait for it."""
         asked = self._asked(request)
         if not self._room.must_wait(key):
-            return self._admit(request, key)
+            return self._admit(request, reference, key)
         self._check_open()
         try:
             return await self._room.admit(key, asked)
         except CallerError:
-            self.throttled(key)
+            self.throttled(key, reference.qualifier)
             raise
 
     def _asked(self, request: InvokeRequest) -> float | None:
@@ -400,7 +410,7 @@ class FrontDoor:
         return turn._replace(function=await self.activation.wait(turn.function))
 
 
-def _nobody_counts(_key: tuple[str, str, str]) -> None:
+def _nobody_counts(_key: tuple[str, str, str], _qualifier: str | None) -> None:
     """Until somebody counts what is refused."""
 
 

@@ -13,6 +13,7 @@ from emberbox.clock import utc
 from emberbox.gateway.guard import Guard
 from emberbox.gateway.pages import Page, PlainResponse, RequestInfo
 from emberbox.gateway.signed_page import Telling, signed_page
+from emberbox.invoke.frontdoor import Refused
 from emberbox.model.pricing import (
     Amount,
     Cost,
@@ -110,21 +111,21 @@ async def open_usage(ground: Ground, metrics: LambdaMetrics, states: States) -> 
     return UsageParts(store, sink, live, pages)
 
 
-def throttle_counter(live: Live, metrics: LambdaMetrics) -> Callable[[tuple[str, str, str]], None]:
+def throttle_counter(live: Live, metrics: LambdaMetrics) -> Refused:
     """What the front door tells of each request that it refuses for want of concurrency."""
 
-    def throttled(key: tuple[str, str, str]) -> None:
+    def throttled(key: tuple[str, str, str], qualifier: str | None) -> None:
         live.throttled(*key)
-        metrics.add("Throttles", Called(*key))
+        metrics.add("Throttles", Called(*key, qualifier or ""))
 
     return throttled
 
 
-def recursion_counter(metrics: LambdaMetrics) -> Callable[[tuple[str, str, str]], None]:
+def recursion_counter(metrics: LambdaMetrics) -> Refused:
     """What the front door tells of each invocation that it refuses as one of a loop."""
 
-    def recursive(key: tuple[str, str, str]) -> None:
-        metrics.add("RecursiveInvocationsDropped", Called(*key))
+    def recursive(key: tuple[str, str, str], qualifier: str | None) -> None:
+        metrics.add("RecursiveInvocationsDropped", Called(*key, qualifier or ""))
 
     return recursive
 
