@@ -26,11 +26,13 @@ _KEPT_BYTES: Final = 262_144
 class UrlStream:
     """A `ResponseSink`; `head` is done once the function has said how its answer begins.
 
+    That is with its first byte: until then it may fail, which has a status of its own.
     `outcome_known` is to be called when the invocation has ended.
     """
 
     def __init__(self) -> None:
         self.head: asyncio.Future[HttpAnswer] = asyncio.get_running_loop().create_future()
+        self._plain: HttpAnswer | None = None
         self._flow: Flow | None = None
         self._pieces: list[bytes] = []
         self._size = 0
@@ -44,7 +46,7 @@ class UrlStream:
         del version
         self._flow = flow
         if content_type.partition(";")[0].strip().lower() != INTEGRATION_TYPE:
-            self.head.set_result(plain_stream(content_type))
+            self._plain = plain_stream(content_type)
 
     def write(self, chunk: bytes) -> None:
         """The next piece; dropped if nobody wants it any more."""
@@ -52,7 +54,9 @@ class UrlStream:
             return
         self._pieces.append(chunk)
         self._size += len(chunk)
-        if not self.head.done():
+        if self._plain is not None:
+            self._begin_plainly(self._plain)
+        elif not self.head.done():
             self._look_for_head()
         if self._size > _KEPT_BYTES and not self._is_paused and self._flow is not None:
             self._is_paused = True
@@ -62,9 +66,11 @@ class UrlStream:
     def outcome_known(self, outcome: asyncio.Future[InvokeAnswer]) -> None:
         """Nothing more will come. It is whole unless the function, or we, have failed."""
         failed = outcome.cancelled() or outcome.exception() is not None
-        if not self.head.done():
-            self._refuse("the response ended within its prelude")
         self._ended = not failed and not outcome.result().failed
+        if self._plain is not None and self._ended:
+            self._begin_plainly(self._plain)
+        elif not self.head.done():
+            self._refuse("the response ended before it began")
         self._news.set()
 
     def abandon(self) -> None:
@@ -93,6 +99,10 @@ class UrlStream:
             self._is_paused = False
             self._flow.resume()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _begin_plainly(self, head: HttpAnswer) -> None:
+        self._plain = None
+        self.head.set_result(head)
 
     def _look_for_head(self) -> None:
         so_far = b"".join(self._pieces)

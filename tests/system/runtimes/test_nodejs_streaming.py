@@ -1,6 +1,8 @@
 """Response streaming of Node.js functions: pieces, prelude, content type, and ends of all kinds."""
 
 import json
+import urllib.error
+import urllib.request
 
 import pytest
 from languages import NODEJS
@@ -43,6 +45,10 @@ const acts = {
   first: async () => {
     throw new TypeError('before the first byte');
   },
+  promised: async (event, stream) => {
+    awslambda.HttpResponseStream.from(stream, { statusCode: 201 });
+    throw new TypeError('before the first byte');
+  },
   midway: async (event, stream) => {
     stream.write('so far');
     await pause(10);
@@ -58,7 +64,7 @@ const acts = {
 };
 
 exports.handler = awslambda.streamifyResponse((event, stream, context) =>
-  acts[event.act](event, stream, context),
+  acts[event.act ?? event.queryStringParameters.act](event, stream, context),
 );
 exports.whole = async (event) => event;
 """
@@ -134,3 +140,22 @@ def test_a_streaming_handler_may_be_invoked_for_the_whole(boto, stream, function
 
     assert boto.invoke(name, b'{"act": "pieces", "count": 3}').payload == b"0,1,2,"
     assert stream("whole", handler="f.whole")[0] == b'{"act":"whole"}'
+
+
+@pytest.mark.parametrize("act", ["first", "promised"])
+def test_a_failure_before_the_first_byte_is_an_error_of_the_url(boto, functions, act):
+    """502, though a prelude was named: nothing of it has gone out."""
+    name = functions(("url", act), "nodejs22.x", "f.handler", {"f.js": SOURCE}, Timeout=10)
+    url = boto.call(
+        "lambda",
+        "CreateFunctionUrlConfig",
+        FunctionName=name,
+        AuthType="NONE",
+        InvokeMode="RESPONSE_STREAM",
+    )["FunctionUrl"]
+
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{url}?act={act}", timeout=30)
+
+    with refused.value as answer:
+        assert (answer.code, answer.read()) == (502, b"Internal Server Error")

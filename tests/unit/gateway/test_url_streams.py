@@ -51,10 +51,34 @@ async def test_the_prelude_is_read_however_it_is_cut(size):
 
 
 async def test_without_prelude_the_content_type_is_the_head():
-    """It is known before the first byte."""
+    """It is told with the first byte."""
     stream, _ = begun("text/event-stream")
+    told_before = stream.head.done()
 
+    stream.write(b"data")
+
+    assert not told_before
     assert stream.head.result().headers == [("content-type", "text/event-stream")]
+
+
+async def test_an_empty_stream_has_a_head_too():
+    """Once its function has ended well."""
+    stream, _ = begun("text/plain")
+
+    ended(stream)
+
+    assert stream.head.result().status == 200
+    assert [piece async for piece in stream.body()] == []
+
+
+async def test_a_failure_before_the_first_byte_is_no_answer():
+    """Though the function has begun to stream."""
+    stream, _ = begun("text/plain")
+
+    ended(stream, failed=True)
+
+    with pytest.raises(BadResponseError):
+        stream.head.result()
 
 
 @pytest.mark.parametrize("prelude", [b"[]" + bytes(8), b"{" * 70_000])

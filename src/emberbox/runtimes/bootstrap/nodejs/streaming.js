@@ -55,9 +55,10 @@ class ResponseStream extends Writable {
     callback();
   }
 
-  /** End what has been begun, or has not, with an error. */
+  /** End what has been begun, or has not, with an error: a prelude goes before the first byte only. */
   cutShort(error) {
     if (this.writableFinished) return false;
+    this.#prelude = null;
     this.#begin();
     this.#client.endStream(error);
     this.destroy();
