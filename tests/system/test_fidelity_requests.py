@@ -1,6 +1,8 @@
 """Forms of an Invoke request that few clients send and all may."""
 
 import http.client
+import time
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -65,3 +67,20 @@ def test_name_that_is_far_too_long_is_a_bad_name(post):
     assert status == 400
     assert "at 'functionName' failed to satisfy constraint" in body
     assert len(body) < 5_000
+
+
+@pytest.mark.parametrize(
+    "path", ["/2015-03-31/functions", "/2015-03-31/functions/nobody", "/_emberbox/url/x/", "/"]
+)
+def test_every_answer_has_its_date(server, path):
+    """As HTTP asks for of whoever has a clock, and AWS gives it."""
+    before = int(time.time())
+    where = urlsplit(server.url)
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+
+    [date] = answer.headers.get_all("date")
+    assert before <= parsedate_to_datetime(date).timestamp() <= time.time()

@@ -6,7 +6,6 @@ keep, which is why the dependency is held to one minor version and a test drives
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from email.utils import formatdate
 from functools import partial
 from typing import Any, cast
 
@@ -16,6 +15,7 @@ from uvicorn.server import ServerState
 
 from emberbox.clock import Clock
 from emberbox.gateway.app import Gateway
+from emberbox.gateway.date_header import DatedHeaders, DateLine
 from emberbox.gateway.invoke_call import InvokeCall, match_invoke
 from emberbox.gateway.sending import ABORT
 from emberbox.invoke.frontdoor import FrontDoor
@@ -34,23 +34,6 @@ _TOO_SLOW = (
 _PIPELINED_MAX = 64
 # libuv reads a connection on and on, up to 32 times, while each read is full.
 _FULL_READ = 200_000
-
-
-class DateLine:
-    """The Date header, made once a second."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._second = 0
-        self._line = ""
-
-    def __call__(self) -> str:
-        """The header line with its line end."""
-        now = int(self._clock.now())
-        if now != self._second:
-            self._second = now
-            self._line = f"Date: {formatdate(now, usegmt=True)}\r\n"
-        return self._line
 
 
 @dataclass(slots=True)
@@ -78,7 +61,9 @@ class Serving:
             timeout_keep_alive=_KEEP_ALIVE_S,
         )
         config.load()
-        return cls(gateway, front_door, config, ServerState(), DateLine(clock))
+        date_line, state = DateLine(clock), ServerState()
+        state.default_headers = DatedHeaders(date_line)
+        return cls(gateway, front_door, config, state, date_line)
 
     def own(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a task that the server waits for when it stops."""
