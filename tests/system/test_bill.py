@@ -132,6 +132,39 @@ def test_invoke_prints_the_result_and_the_facts_apart(emberbox, make_function):
     assert nobody[0] == 3
 
 
+def test_an_invocation_is_told_to_programs(emberbox, make_function):
+    """With --json: result, facts and log as one object a line; queued events too."""
+    name = make_function(SOURCE)
+
+    twice = emberbox("invoke", name, "-p", '{"a": 1}', "--json", "--repeat", "2")
+    bad = emberbox("invoke", name, "-p", '{"fail": true}', "--json", "--logs")
+    queued = emberbox("invoke", name, "--async", "--json")
+
+    good = [json.loads(line) for line in twice[1].splitlines()]
+    assert [(each["result"], each["failed"], each["memoryMb"]) for each in good] == [
+        ({"a": 1}, False, 128)
+    ] * 2
+    failed = json.loads(bad[1])
+    assert (bad[0], failed["failed"], failed["result"]["errorMessage"]) == (1, True, "on purpose")
+    assert failed["requestId"] in failed["log"]
+    assert json.loads(queued[1])["statusCode"] == 202
+
+
+def test_a_log_of_json_in_a_group_of_its_own_is_shown(emberbox, make_function):
+    """And its figures are told of an invocation."""
+    name = make_function(SOURCE, LoggingConfig={"LogFormat": "JSON", "LogGroup": "/my/own"})
+
+    facts = emberbox("invoke", name)[2]
+    emberbox("invoke", name, "-p", '{"fail": true}')
+    every = emberbox("logs", name)[1]
+    errors = emberbox("logs", name, "--errors", "--json")[1]
+
+    assert "/128 MB  req " in facts
+    assert facts.split()[-1] in every
+    told = [json.loads(json.loads(line)["message"]) for line in errors.splitlines()]
+    assert {"error"} == {each["record"]["status"] for each in told if "record" in each}
+
+
 def test_functions_are_listed_and_shown(emberbox, make_function):
     """With what they did."""
     name = make_function(SOURCE)
@@ -181,10 +214,12 @@ def test_watchers_see_what_runs(server, emberbox, make_function):
     emberbox("invoke", name)
 
     shown = emberbox("top", "--count", "1", "--interval", "0.1")[1]
+    told = json.loads(emberbox("top", "--count", "1", "--interval", "0.1", "--json")[1])
     with urllib.request.urlopen(f"{server.url}/metrics", timeout=30) as answer:
         text = answer.read().decode()
 
     assert name in shown
+    assert [row["idle"] for row in told if row["function"] == name] == [1]
     assert f'function="{name}"}} 1' in text
 
 

@@ -1,21 +1,19 @@
 """`emberbox invoke`: run a function; its result goes to standard output, the facts beside it."""
 
 import base64
-import re
+import json
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import click
 
 from emberbox.cli.client import Answer, Client, checked
 from emberbox.cli.endpoint import Endpoint, client_options
+from emberbox.cli.figures import figures
 
-_REPORT = re.compile(r"^REPORT RequestId: .*$", re.MULTILINE)
 _NO_ID = "00000000-0000-0000-0000-000000000000"
-_FIELD = re.compile(
-    r"(Duration|Billed Duration|Memory Size|Max Memory Used|Init Duration): ([\d.]+)"
-)
 
 
 @click.command(
@@ -36,6 +34,7 @@ _FIELD = re.compile(
 @click.option(
     "--repeat", default=1, show_default=True, type=click.IntRange(1, 100_000), help="How often."
 )
+@click.option("--json", "as_json", is_flag=True, help="Result and facts as one JSON object a line.")
 def invoke(
     name: str,
     payload: str,
@@ -43,6 +42,7 @@ def invoke(
     is_async: bool,
     logs: bool,
     repeat: int,
+    as_json: bool,
     endpoint_url: str,
     region: str,
     account: str | None,
@@ -57,11 +57,13 @@ def invoke(
     failed = False
     for _ in range(repeat):
         answer = _run(client, name, event, qualifier, is_async=is_async)
-        if is_async:
-            click.echo(f"queued  req {answer.headers.get('x-amzn-requestid', '')}", err=True)
-            continue
-        failed |= "x-amz-function-error" in answer.headers
-        _show(answer, logs=logs)
+        failed |= _has_failed(answer)
+        if as_json:
+            click.echo(json.dumps(_document(answer, logs=logs)))
+        elif is_async:
+            click.echo(f"queued  req {_request_id(answer)}", err=True)
+        else:
+            _show(answer, logs=logs)
     if failed:
         sys.exit(1)
 
@@ -92,27 +94,56 @@ def read_event(payload: str) -> bytes:
 def _show(answer: Answer, *, logs: bool) -> None:
     sys.stdout.buffer.write(answer.body + b"\n")
     sys.stdout.flush()
-    tail = base64.b64decode(answer.headers.get("x-amz-log-result", "")).decode("utf-8", "replace")
+    tail = _log(answer)
     if logs:
         click.echo(tail.rstrip("\n"), err=True)
     click.echo(facts(answer, tail), err=True)
 
 
+def _document(answer: Answer, *, logs: bool) -> dict[str, Any]:
+    """Result and facts for programs; a result that is no JSON is a string."""
+    tail = _log(answer)
+    found: dict[str, Any] = {
+        "statusCode": answer.status,
+        "failed": _has_failed(answer),
+        "requestId": _request_id(answer),
+        **figures(tail),
+    }
+    if "x-amz-executed-version" in answer.headers:
+        found["version"] = answer.headers["x-amz-executed-version"]
+    if answer.body:
+        try:
+            found["result"] = json.loads(answer.body)
+        except ValueError:
+            found["result"] = answer.body.decode("utf-8", "replace")
+    return {**found, "log": tail} if logs else found
+
+
 def facts(answer: Answer, tail: str) -> str:
     """One line: how it went, how long it took, what it used."""
-    how = "failed" if "x-amz-function-error" in answer.headers else "ok"
-    report = _REPORT.search(tail)
-    found = dict(_FIELD.findall(report[0])) if report else {}
-    request_id = answer.headers.get("x-amzn-requestid", _NO_ID)
-    words = [how]
-    if found:
-        cold = f"  init {found['Init Duration']} ms cold" if "Init Duration" in found else ""
+    words = ["failed" if _has_failed(answer) else "ok"]
+    found = figures(tail)
+    if {"durationMs", "billedMs", "memoryMb", "maxMemoryMb"} <= found.keys():
+        cold = f"  init {found['initMs']:.2f} ms cold" if "initMs" in found else ""
         words.append(
-            f"{found['Duration']} ms (billed {found['Billed Duration']} ms){cold}  "
-            f"{found['Max Memory Used']}/{found['Memory Size']} MB"
+            f"{found['durationMs']:.2f} ms (billed {found['billedMs']} ms){cold}  "
+            f"{found['maxMemoryMb']}/{found['memoryMb']} MB"
         )
     version = answer.headers.get("x-amz-executed-version", "")
     if version not in ("", "$LATEST"):
         words.append(f"version {version}")
-    words.append(f"req {request_id}")
+    words.append(f"req {_request_id(answer)}")
     return "  ".join(words)
+
+
+def _log(answer: Answer) -> str:
+    tail = base64.b64decode(answer.headers.get("x-amz-log-result", ""))
+    return tail.decode("utf-8", "replace")
+
+
+def _has_failed(answer: Answer) -> bool:
+    return "x-amz-function-error" in answer.headers
+
+
+def _request_id(answer: Answer) -> str:
+    return answer.headers.get("x-amzn-requestid", _NO_ID)

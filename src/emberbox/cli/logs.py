@@ -12,10 +12,15 @@ from emberbox.cli.client import Client, Failed
 from emberbox.cli.endpoint import Endpoint, client_options
 
 _TARGET = "Logs_20140328.FilterLogEvents"
+_GROUPS = "Logs_20140328.DescribeLogGroups"
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SPAN = re.compile(r"(\d{1,9})([smhdw])\Z")
 _LOOK_S = 0.3
 _SEEN_MAX = 10_000
+_ERRORS = (
+    *("ERROR", "Error:", "Task timed out", "Status: error", "Status: timeout"),
+    *('"status":"error"', '"status":"failure"', '"status":"timeout"'),
+)
 
 
 def span_s(text: str) -> int:
@@ -51,8 +56,13 @@ def logs(
     client = Client(Endpoint(endpoint_url, region, account))
     start = int((time.time() - span_s(since)) * 1000)
     seen: dict[str, None] = {}
+    groups = {name: _group(client, name) for name in names}
     while True:
-        events = [each for name in names for each in _events(client, name, start, pattern)]
+        events = [
+            {**event, "function": name}
+            for name, group in groups.items()
+            for event in _events(client, group, start, pattern)
+        ]
         for event in sorted(events, key=lambda e: (e["timestamp"], e["eventId"])):
             if event["eventId"] not in seen and _is_wanted(event, request_id, errors=errors):
                 click.echo(_line(event, many=len(names) > 1, as_json=as_json))
@@ -65,14 +75,34 @@ def logs(
         time.sleep(_LOOK_S)
 
 
-def _events(client: Client, name: str, start: int, pattern: str) -> Iterator[dict[str, Any]]:
+def _group(client: Client, name: str) -> str:
+    """Where a function's log is: in a group of its own choice, or in the one named after it.
+
+    A function that has written nothing is no mistake, nor is the log of one that is gone.
+    """
+    try:
+        configuration = client.get(f"/2015-03-31/functions/{name}/configuration")
+    except Failed as failed:
+        group = f"/aws/lambda/{name}"
+        if "ResourceNotFoundException" in failed.message and _exists(client, group):
+            return group
+        raise
+    return str(configuration["LoggingConfig"]["LogGroup"])
+
+
+def _exists(client: Client, group: str) -> bool:
+    found = client.call("logs", _GROUPS, logGroupNamePrefix=group)["logGroups"]
+    return any(each["logGroupName"] == group for each in found)
+
+
+def _events(client: Client, group: str, start: int, pattern: str) -> Iterator[dict[str, Any]]:
     token: dict[str, str] = {}
     while True:
         try:
             page = client.call(
                 "logs",
                 _TARGET,
-                logGroupName=f"/aws/lambda/{name}",
+                logGroupName=group,
                 startTime=start,
                 filterPattern=pattern,
                 **token,
@@ -80,26 +110,18 @@ def _events(client: Client, name: str, start: int, pattern: str) -> Iterator[dic
         except Failed as failed:
             if "ResourceNotFoundException" not in failed.message:
                 raise
-            _check_function(client, name)
             return
-        for event in page["events"]:
-            yield {**event, "function": name}
+        yield from page["events"]
         if "nextToken" not in page:
             return
         token = {"nextToken": page["nextToken"]}
-
-
-def _check_function(client: Client, name: str) -> None:
-    """A function that has written nothing is no mistake; a name that nobody has is one."""
-    client.get(f"/2015-03-31/functions/{name}/configuration")
 
 
 def _is_wanted(event: dict[str, Any], request_id: str, *, errors: bool) -> bool:
     message = event["message"]
     if request_id and request_id not in message:
         return False
-    words = ("[ERROR]", "ERROR", "Status: error", "Status: timeout", "Task timed out", "Error:")
-    return not errors or any(word in message for word in words)
+    return not errors or any(word in message for word in _ERRORS)
 
 
 def _line(event: dict[str, Any], *, many: bool, as_json: bool) -> str:

@@ -82,6 +82,19 @@ def test_wrong_words_are_refused(arguments):
     assert CliRunner().invoke(main, arguments).exit_code == 2
 
 
+def test_facts_are_read_from_a_log_of_json_too():
+    """From the record of the platform; a function may print what looks like one."""
+    tail = (
+        '{"type":"platform.report","record":3}\n'
+        '{"time":"t","type":"platform.report","record":{"requestId":"r","metrics":{"durationMs":1.5,'
+        '"billedDurationMs":2,"memorySizeMB":128,"maxMemoryUsedMB":9}}}\n'
+    )
+
+    assert facts(Answer(200, {"x-amzn-requestid": "r"}, b""), tail) == (
+        "ok  1.50 ms (billed 2 ms)  9/128 MB  req r"
+    )
+
+
 def test_facts_of_an_invocation():
     """From the headers and the REPORT line."""
     tail = (
