@@ -16,6 +16,7 @@ AGE_MAX_DEFAULT_S = 21_600.0
 RECORD_MAX_BYTES = 262_144
 ERROR_MESSAGE_MAX = 1_024
 
+_THROTTLED_STATUS = 429
 _FIRST_RETRY_S = 60.0
 _THROTTLED_FIRST_S = 1.0
 _THROTTLED_MOST_S = 300.0
@@ -72,12 +73,20 @@ class QueuedEvent(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What a run of the function gave; `status` is 200 also when the function failed."""
+    """What a run of the function gave; `status` is 200 also when the function failed.
+
+    Where it could not be run, `status` is that of the refusal, and the payload tells why.
+    """
 
     payload: bytes
     version: str
     failed: bool
     status: int = 200
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether there is an answer to show: a throttle or a fault of the platform is none."""
+        return self.status < _THROTTLED_STATUS
 
 
 class Again(NamedTuple):
@@ -140,7 +149,7 @@ def destination_record(
         },
         "requestPayload": _json(event.payload),
     }
-    if ran is not None:
+    if ran is not None and ran.is_answer:
         response: dict[str, Any] = {"statusCode": ran.status, "executedVersion": ran.version}
         if ran.failed:
             response["functionError"] = "Unhandled"

@@ -138,6 +138,17 @@ def test_a_record_of_an_event_that_never_ran_has_no_response():
     assert "responsePayload" not in record
 
 
+def test_a_record_of_an_event_that_was_only_refused_has_no_response_either():
+    """Though its dead letter names the refusal."""
+    over = Over(Condition.EVENT_AGE_EXCEEDED, 0)
+    refused = Ran(b'{"errorMessage":"Rate Exceeded."}', "", failed=True, status=429)
+
+    record = destination_record(event(), ARN, over, refused, 0.0)
+
+    assert record.keys() == {"version", "timestamp", "requestContext", "requestPayload"}
+    assert dead_letter_attributes(event(), refused)["ErrorCode"] == ("Number", "429")
+
+
 @given(st.integers(0, RECORD_MAX_BYTES * 2))
 def test_a_record_fits_into_a_message(size):
     """Payloads are left out if they would make it too large; the rest stays."""

@@ -385,3 +385,33 @@ async def test_an_alarm_that_cannot_be_kept_is_refused(place, change):
     await place.call.refused("PutMetricAlarm", **settings)
 
     assert (await place.call("DescribeAlarms"))["MetricAlarms"] == []
+
+
+@pytest.mark.parametrize("period", [1, 5, 15, 90])
+async def test_an_alarm_looks_at_periods_that_cloudwatch_has(place, period):
+    """10, 20, 30 seconds, or whole minutes."""
+    with pytest.raises(CallerError, match="Period must be 10, 20, 30 or a multiple of 60"):
+        await place.call(
+            "PutMetricAlarm",
+            AlarmName="a",
+            Namespace="App",
+            MetricName="Jobs",
+            Statistic="Sum",
+            Period=period,
+            EvaluationPeriods=1,
+            Threshold=1.0,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+
+
+async def test_data_are_asked_for_by_periods_that_cloudwatch_has(place):
+    """Not by any number of seconds."""
+    stat = {
+        "Metric": {"Namespace": "App", "MetricName": "Jobs"},
+        "Period": 7,
+        "Stat": "Sum",
+    }
+    with pytest.raises(CallerError, match="must be a multiple of 60"):
+        await place.call(
+            "GetMetricData", MetricDataQueries=[{"Id": "m", "MetricStat": stat}], **window()
+        )

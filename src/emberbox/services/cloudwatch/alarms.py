@@ -24,6 +24,7 @@ _PAGE = 50
 _ALL = 1 << 30
 _TAGS_MAX = 50
 _RANGE_MAX_S = 7 * 86_400
+_SHORT_PERIODS = (10, 20, 30)
 _UNBUILT = (
     "ThresholdMetricId",
     "EvaluationWindow",
@@ -263,6 +264,8 @@ def _check_metric(params: Params) -> None:
     given = [params[name] for name in ("Statistic", "ExtendedStatistic") if name in params]
     if len(given) != 1 or not is_statistic(given[0]):
         raise validation("Exactly one of Statistic and ExtendedStatistic must be given.")
+    if params["Period"] not in _SHORT_PERIODS and params["Period"] % 60:
+        raise validation("Period must be 10, 20, 30 or a multiple of 60.")
     if params["Period"] * params["EvaluationPeriods"] > _RANGE_MAX_S:
         raise validation("Metrics cannot be checked across more than seven days.")
 

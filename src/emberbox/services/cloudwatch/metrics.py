@@ -17,6 +17,7 @@ from emberbox.services.cloudwatch.queries import MetricQueries
 from emberbox.services.cloudwatch.wire import (
     combination,
     invalid,
+    is_period,
     missing,
     number_in,
     seconds,
@@ -34,7 +35,6 @@ _PAST_S = 14 * 86_400
 _FUTURE_S = 2 * 3_600
 _RECENT_S = 3 * 3_600
 _VALUE_MAX = 2.0**360
-_SHORT_PERIODS = (1, 5, 10, 20, 30)
 
 
 class MetricOperations:
@@ -113,7 +113,7 @@ class MetricOperations:
         if bad:
             raise invalid(f"The value {bad[0]} for parameter ExtendedStatistics is invalid.")
         period = params["Period"]
-        if period not in _SHORT_PERIODS and (period < 60 or period % 60):
+        if not is_period(period):
             raise invalid("The parameter Period must be a multiple of 60, or 1, 5, 10, 20 or 30.")
         start, end = seconds(params["StartTime"]), seconds(params["EndTime"])
         if start >= end:

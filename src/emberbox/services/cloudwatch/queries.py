@@ -10,6 +10,7 @@ from emberbox.model.metrics import by_period, is_statistic, statistic
 from emberbox.model.request import Params, RequestContext
 from emberbox.services.cloudwatch.wire import (
     combination,
+    is_period,
     number_in,
     seconds,
     series_key,
@@ -125,6 +126,11 @@ def _check(queries: list[Params]) -> None:
         if ("MetricStat" in query) == ("Expression" in query):
             raise validation(
                 f"The query {query['Id']} must have either MetricStat or Expression and not both."
+            )
+        if not is_period(query.get("MetricStat", {}).get("Period", 60)):
+            raise validation(
+                f"The Period of the query {query['Id']} must be a multiple of 60, or 1, 5, 10, 20 "
+                "or 30."
             )
 
 

@@ -8,6 +8,8 @@ from emberbox.errors import CallerError
 from emberbox.model.metrics import SeriesKey, sorted_dimensions
 from emberbox.model.request import Params, RequestContext
 
+_SHORT_PERIODS = (1, 5, 10, 20, 30)
+
 
 def invalid(message: str) -> CallerError:
     """A parameter has a value it must not have."""
@@ -32,6 +34,11 @@ def bad_token() -> CallerError:
 def validation(message: str) -> CallerError:
     """What CloudWatch calls a validation error."""
     return CallerError("ValidationError", message, status=400)
+
+
+def is_period(seconds_long: int) -> bool:
+    """Whether data points may be asked for by so many seconds."""
+    return seconds_long in _SHORT_PERIODS or (seconds_long >= 60 and seconds_long % 60 == 0)
 
 
 def series_key(context: RequestContext, metric: Params, unit: str | None = None) -> SeriesKey:
