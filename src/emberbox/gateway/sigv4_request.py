@@ -169,10 +169,12 @@ def _timestamp(headers: Headers) -> bytes:
     if _TIMESTAMP.fullmatch(date) is not None:
         return date
     try:
-        read = parsedate_to_datetime(date.decode("latin-1")).astimezone(UTC)
+        read = parsedate_to_datetime(date.decode("latin-1"))
+        # "-0000", as botocore writes it, is read as a time without a zone: it is UTC, not ours.
+        in_utc = read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         return b""
-    return read.strftime("%Y%m%dT%H%M%SZ").encode()
+    return in_utc.strftime("%Y%m%dT%H%M%SZ").encode()
 
 
 @lru_cache(64)

@@ -177,7 +177,9 @@ async def test_a_page_holds_fifty_at_most(api):
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(names=NAMES, size=st.integers(1, 4), data=st.data())
 async def test_pages_survive_deletes(api, names, size, data):

@@ -1,6 +1,7 @@
 """Signatures, with botocore's signer as the oracle."""
 
 import datetime as dt
+import time
 from unittest.mock import patch
 
 import pytest
@@ -60,6 +61,19 @@ def fault_of(*parts, **more):
     with pytest.raises(SignatureError) as raised:
         verify(*parts, **more)
     return raised.value.fault
+
+
+@pytest.fixture
+def host_zone(monkeypatch):
+    """Sets the time zone of this process until the test ends."""
+
+    def change(zone):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield change
+    monkeypatch.undo()
+    time.tzset()
 
 
 PATHS = [
@@ -167,8 +181,10 @@ def test_presigned_request_is_good_as_long_as_it_says():
     assert fault_of(*longer) is Fault.MISMATCH
 
 
-def test_date_header():
-    """Without X-Amz-Date, the Date header tells the time."""
+@pytest.mark.parametrize("zone", ["UTC0", "IST-5:30", "PST8"])
+def test_date_header(zone, host_zone):
+    """Without X-Amz-Date, the Date header tells the time, in whatever zone the server is."""
+    host_zone(zone)
     parts = signed(headers={"Date": "Sun, 01 Mar 2026 12:00:00 GMT"})
     assert b"x-amz-date" not in parts[2]
     verify(*parts)

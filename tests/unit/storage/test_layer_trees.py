@@ -52,7 +52,9 @@ def overlaid(below, above):
     return merged
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(contents=TREES)
 def test_later_trees_lie_on_top(tmp_path_factory, contents):
     """Directories are merged; anything else of a later tree takes the place of an earlier one."""

@@ -89,7 +89,10 @@ def test_a_journal_without_its_folder_says_so(tmp_path):
         journal.write(parts_of((ONE, [(1, b"a")])))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.integers(0, 10_000))
 def test_a_segment_cut_at_any_byte_gives_a_prefix(tmp_path, end):
     """Of a torn segment all whole records are read and nothing else."""

@@ -18,7 +18,11 @@ _STEP, _SMALL_MIN, _SMALL_MAX = 16, 48, 512
 _BLOCKS_MAX = 20_000
 _POOL_BYTES, _POOL_HEADER_BYTES = 16_384, 48
 _HEAP_LARGEST, _HEAP_SMALL_MAX = 65_536, 1_024
-_FILLINGS = []
+_HEAP_ALIGNMENT, _HEAP_HEADER_BYTES, _HEAP_CHUNK_MIN = 16, 8, 32
+_HEAP_LARGEST_IN_ORDER = 3
+_HEAP_LARGE_GAPS_MAX = 1_000
+# So long that its own growth takes nothing from the pools that it is to fill.
+_FILLINGS = [None] * 1_000
 _CODE_PARTS = (
     "co_consts",
     "co_exceptiontable",
@@ -43,9 +47,9 @@ def keep_shared():
         _make_immortal(found)
         found.clear()
     _give_back_heap()
-    _fill_heap()
     if _has_immortals():
         _fill_gaps()
+    _fill_heap()
     # Collections would touch, and so copy, every page.
     gc.freeze()
     gc.disable()
@@ -106,15 +110,28 @@ def _reachable(objects):
 def _fill_gaps():
     """What a sandbox allocates shall lie on pages of its own, not between what is shared.
 
-    Python's allocator fills the pools of a size before it begins another one, whose first block
-    lies behind its header.
+    Python's allocator fills the pools of a size before it begins another one, whose blocks it hands
+    out in order. A pool that comes whole and in order is a new one: all that came before filled
+    gaps.
     """
     for size in range(_SMALL_MIN, _SMALL_MAX + 1, _STEP):
+        begin, whole = len(_FILLINGS), (_POOL_BYTES - _POOL_HEADER_BYTES) // size
         for _ in range(_BLOCKS_MAX):
             filling = _block(size)
-            if id(filling) % _POOL_BYTES == _POOL_HEADER_BYTES:
-                break
+            first = _first_of_pool(id(filling))
+            if id(filling) == first:
+                begin = len(_FILLINGS)
+            elif id(filling) != first + (len(_FILLINGS) - begin) * size:
+                begin = len(_FILLINGS) + 1
             _FILLINGS.append(filling)
+            if len(_FILLINGS) - begin == whole:
+                del _FILLINGS[begin:]
+                break
+
+
+def _first_of_pool(address):
+    """Where the first block is of the pool that this address lies in."""
+    return address // _POOL_BYTES * _POOL_BYTES + _POOL_HEADER_BYTES
 
 
 def _give_back_heap():
@@ -125,19 +142,46 @@ def _give_back_heap():
 
 
 def _fill_heap():
-    """The same for the C library's heap: free blocks below its end are gaps."""
-    take, give_back = _libc.malloc, _libc.free
-    at_end = take(_HEAP_LARGEST)
+    """The same for the C library's heap: what is free outside of its fresh part is a gap.
+
+    The fresh part is handed out from its beginning on, so only a block that lies between there and
+    the end of what has been handed out so far is of it.
+    """
+    begin = _begin_of_fresh_heap()
+    if begin is None:
+        return
+    end = begin + _heap_bytes(_HEAP_LARGEST)
     size = _HEAP_LARGEST // 2
-    for _ in range(_BLOCKS_MAX):
-        block = take(size)
-        if block < at_end:
-            continue
-        give_back(block)
+    while size >= _STEP:
+        for _ in range(_BLOCKS_MAX):
+            block = _libc.malloc(size)
+            if begin <= block <= end:
+                end = max(end, block + _heap_bytes(size))
+                _libc.free(block)
+                break
         size = size // 2 if size > _HEAP_SMALL_MAX else size - _STEP
-        if size < _STEP:
-            break
-    give_back(at_end)
+    _libc.free(begin)
+
+
+def _begin_of_fresh_heap():
+    """A block of the largest size with room for several more behind it, if there is any."""
+    in_order = []
+    for _ in range(_HEAP_LARGE_GAPS_MAX):
+        block = _libc.malloc(_HEAP_LARGEST)
+        if in_order and block != in_order[-1] + _heap_bytes(_HEAP_LARGEST):
+            in_order.clear()
+        in_order.append(block)
+        if len(in_order) == _HEAP_LARGEST_IN_ORDER:
+            for each in in_order[1:]:
+                _libc.free(each)
+            return in_order[0]
+    return None
+
+
+def _heap_bytes(size):
+    """How far the next block lies behind one of so many bytes."""
+    bytes_with_header = size + _HEAP_HEADER_BYTES + _HEAP_ALIGNMENT - 1
+    return max(_HEAP_CHUNK_MIN, bytes_with_header // _HEAP_ALIGNMENT * _HEAP_ALIGNMENT)
 
 
 def _block(size):
