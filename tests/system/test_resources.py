@@ -338,6 +338,17 @@ def test_a_durable_execution_is_not_there(boto, service, operation, params, code
     assert caught.value.code == code
 
 
+def test_an_invocation_cannot_name_a_durable_execution(hands, make_function):
+    """What would be passed over is refused."""
+    name = make_function(SOURCE)
+
+    with pytest.raises(ApiError) as caught:
+        hands.invoke(name, b"1", DurableExecutionName="order-1")
+
+    assert caught.value.code == INVALID
+    assert "DurableExecutionName" in caught.value.message
+
+
 def test_reserved_concurrency_is_read_back(hands, make_function):
     """Until it is given back."""
     name = make_function(SOURCE)

@@ -20,6 +20,7 @@ from emberbox.gateway.invoke_guard import InvokeGuard
 from emberbox.gateway.origins import foreign_page, is_foreign
 from emberbox.gateway.request_spans import RequestSpan
 from emberbox.gateway.stream_answer import StreamAnswer
+from emberbox.invoke.asking import refuse_execution_name
 from emberbox.invoke.frontdoor import FrontDoor, InvokeAnswer, InvokeRequest
 from emberbox.model.invocation import Flow
 from emberbox.model.limits import INVOKE_PAYLOAD_MAX_BYTES, REQUEST_MAX_BYTES
@@ -238,6 +239,9 @@ class InvokeCall:
         name = (whole or streamed).decode("latin-1")
         if self.body_bytes > INVOKE_PAYLOAD_MAX_BYTES:
             raise _too_large(self.body_bytes)
+        execution = _text(headers, b"x-amz-durable-execution-name")
+        if execution is not None and self._stream is None:
+            raise refuse_execution_name(execution)
         payload, self._body = bytes(self._body), b""
         qualifier, span = _qualifier(query) if query else None, self._span
         if span is None:

@@ -26,6 +26,7 @@ _CHARACTERS = re.compile(r"[a-zA-Z0-9-_]+\Z")
 _QUALIFIER_MAX = 128
 _QUALIFIER_PATTERN = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 _QUALIFIER = re.compile(rf"(?:{_QUALIFIER_PATTERN})\Z")
+_EXECUTION_MAX = 64
 
 
 @lru_cache(_REFERENCES)
@@ -49,6 +50,18 @@ def wants_tail(log_type: str) -> bool:
     if log_type not in ("None", "Tail"):
         raise violation("logType", log_type, "enum value set: [None, Tail]")
     return log_type == "Tail"
+
+
+def refuse_execution_name(name: str) -> CallerError:
+    """The error for a name of a durable execution: no function here is durable."""
+    violations = list(_of_execution(name))
+    if violations:
+        return validation_error(violations)
+    return CallerError(
+        "InvalidParameterValueException",
+        "DurableExecutionName is only valid for a durable function, and Emberbox has none.",
+        status=400,
+    )
 
 
 def violation(path: str, value: str, constraint: str) -> CallerError:
@@ -80,6 +93,19 @@ def _of_qualifier(qualifier: str | None) -> Iterator[str]:
     if not _QUALIFIER.match(qualifier):
         yield _broken(
             "qualifier", qualifier, f"satisfy regular expression pattern: {_QUALIFIER_PATTERN}"
+        )
+
+
+def _of_execution(name: str) -> Iterator[str]:
+    if not name:
+        yield _broken("durableExecutionName", name, "have length greater than or equal to 1")
+    if len(name) > _EXECUTION_MAX:
+        yield _broken(
+            "durableExecutionName", name, f"have length less than or equal to {_EXECUTION_MAX}"
+        )
+    if not _CHARACTERS.match(name):
+        yield _broken(
+            "durableExecutionName", name, "satisfy regular expression pattern: [a-zA-Z0-9-_]+"
         )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from emberbox.errors import CallerError
-from emberbox.invoke.asking import reference_of
+from emberbox.invoke.asking import reference_of, refuse_execution_name
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,20 @@ def test_two_qualifiers_must_be_the_same():
         reference_of("f:1", "2")
 
     assert caught.value.code == "InvalidParameterValueException"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "text"),
+    [
+        ("order-1", "InvalidParameterValueException", "only valid for a durable function"),
+        ("a b", "ValidationException", "pattern: [a-zA-Z0-9-_]+"),
+        ("a" * 65, "ValidationException", "less than or equal to 64"),
+        ("", "ValidationException", "2 validation errors detected"),
+    ],
+)
+def test_a_name_for_a_durable_execution_is_refused(name, code, text):
+    """No function is durable: to run it all the same would run it twice when it is tried again."""
+    error = refuse_execution_name(name)
+
+    assert (error.code, error.status) == (code, 400)
+    assert text in error.message
