@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from emberbox.clock import ManualClock
-from emberbox.model.insights import stages
+from emberbox.model.insights import query
+from emberbox.model.insights.stages import Budget
 from emberbox.services.logs import queries, querying
 from emberbox.services.logs.service import LogsService
 from emberbox.storage.database import Database
@@ -69,8 +70,8 @@ async def logs(tmp_path, caller):
 
 async def test_events_are_asked_about_the_newest_first(logs):
     """With what was scanned and what matched."""
-    query = await logs.start("fields n | filter n > 3 | limit 2")
-    answer = await logs.over(query)
+    started = await logs.start("fields n | filter n > 3 | limit 2")
+    answer = await logs.over(started)
 
     assert [[each["value"] for each in row[:1]] for row in answer["results"]] == [["9"], ["8"]]
     assert answer["statistics"]["recordsScanned"] == 10.0
@@ -108,11 +109,11 @@ async def test_the_span_of_time_bounds_a_query(logs):
 
 async def test_results_come_in_pages(logs):
     """By a token."""
-    query = await logs.start("fields n | sort n")
-    await logs.over(query)
+    started = await logs.start("fields n | sort n")
+    await logs.over(started)
     found, token = [], {}
     while True:
-        page = await logs.call("GetQueryResults", queryId=query, maxItems=4, **token)
+        page = await logs.call("GetQueryResults", queryId=started, maxItems=4, **token)
         found += [row[0]["value"] for row in page["results"]]
         if "nextToken" not in page:
             break
@@ -190,6 +191,6 @@ async def test_queries_wait_for_their_turn_within_bounds(logs, monkeypatch):
 
 async def test_a_query_that_needs_too_much_fails(logs, monkeypatch):
     """And says so."""
-    monkeypatch.setattr(stages.Budget.__init__, "__defaults__", (500,))
+    monkeypatch.setattr(query, "Budget", lambda: Budget(500))
     answer = await logs.over(await logs.start("fields n | sort n"))
     assert (answer["status"], answer["results"]) == ("Failed", [])
