@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache" / "runtimes"
 PROGRAMS = ROOT / "tests" / "system" / "runtimes" / "programs"
 _TIMEOUT_S = 900
+_TRIES = 3
 
 
 class MissingError(Exception):
@@ -66,15 +67,19 @@ def built(
 
 
 def _run(command: list[str], place: Path, variables: dict[str, str]) -> None:
-    ran = subprocess.run(
-        command,
-        cwd=place,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
-    if ran.returncode:
+    """Run it, and again if it fails: a registry may have been out of reach for a moment."""
+    said = ""
+    for _ in range(_TRIES):
+        ran = subprocess.run(
+            command,
+            cwd=place,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+        if not ran.returncode:
+            return
         said = f"{' '.join(command)}: {(ran.stderr + ran.stdout)[-1500:]}"
-        raise MissingError(said)
+    raise MissingError(said)

@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-_WAIT_S = 20.0
+_WAIT_S = 80.0
 
 
 class Received:

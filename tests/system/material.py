@@ -1,9 +1,12 @@
-"""What system tests are made of: packages, a role, and processes to watch."""
+"""What system tests are made of: packages, a role, processes and environments to watch."""
 
 import io
+import json
 import os
 import select
 import textwrap
+import time
+import urllib.request
 import zipfile
 
 ROLE = "arn:aws:iam::123456789012:role/MyLambdaExecutionRole"
@@ -18,6 +21,24 @@ def make_zip(**files):
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, textwrap.dedent(source))
     return out.getvalue()
+
+
+def await_environments(url, function, wanted):
+    """Wait until what `wanted` says of a function's environments is so; it is given how many are
+    in which state."""
+    deadline = time.monotonic() + 60
+    while True:
+        with urllib.request.urlopen(f"{url}/_emberbox/now", timeout=30) as answer:
+            rows = json.load(answer)["functions"]
+        states = next((row["environments"] for row in rows if row["function"] == function), {})
+        if wanted(states):
+            return
+        assert time.monotonic() < deadline, states
+
+
+def await_rest(url, function):
+    """Wait until no environment of a function is begun, busy, or reset."""
+    await_environments(url, function, lambda states: states.keys() <= {"IDLE", "EMPTY"})
 
 
 class Watched:

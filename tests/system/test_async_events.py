@@ -1,6 +1,7 @@
 """Asynchronous invocation through stock clients."""
 
 import json
+import time
 
 import pytest
 from hands import ApiError
@@ -22,7 +23,8 @@ def logged(boto, name, word, count=1):
     """Log messages of a function that hold a word; waits until there are so many."""
     group = f"/aws/lambda/{name}"
     tail = boto.client("logs")
-    for _ in range(600):
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
         try:
             events = tail.filter_log_events(logGroupName=group, filterPattern=f'"{word}"')["events"]
         except tail.exceptions.ResourceNotFoundException:

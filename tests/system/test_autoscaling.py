@@ -21,6 +21,7 @@ def test_a_schedule_provisions_environments(hands, boto, make_function):
 
     hands.call(service, "RegisterScalableTarget", **target, MinCapacity=0, MaxCapacity=2)
     # It is due in a moment: the command line would take longer than that to start.
+    boto.client(service)
     boto.call(
         service,
         "PutScheduledAction",
@@ -31,7 +32,7 @@ def test_a_schedule_provisions_environments(hands, boto, make_function):
     )
 
     config = {}
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 80
     while config.get("Status") != "READY" and time.monotonic() < deadline:
         time.sleep(0.1)
         with suppress(ApiError):  # there is none before the action has run

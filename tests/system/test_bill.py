@@ -250,9 +250,9 @@ def test_bench_tells_how_a_function_does_under_load(emberbox, make_function):
 
     told = json.loads(good[1])
     assert good[0] == 0
-    assert told["invocations"] > 2
+    assert told["invocations"] >= 2
     assert told["p50Ms"] <= told["p95Ms"] <= told["p99Ms"] <= told["maxMs"]
-    assert 1 <= told["cold"] <= 2
+    assert 1 <= told["cold"] <= told["invocations"]
     assert told["coldShare"] == pytest.approx(told["cold"] / told["invocations"], abs=1e-4)
     assert bad[0] == 1
     assert "failed" in bad[1]

@@ -8,6 +8,9 @@ import pytest
 from hands import ApiError
 from tools_of_others import chalice_in
 
+# The first of them waits until the tool is installed.
+pytestmark = pytest.mark.timeout(600)
+
 APP = """
 from chalice import Chalice
 
@@ -100,7 +103,7 @@ def test_handlers_of_queues_and_topics_are_deployed_and_hear(chalice, boto, tmp_
     boto.call("sns", "DeleteTopic", TopicArn=topic)
 
 
-def logged(boto, name, word, patience_s=40):
+def logged(boto, name, word, patience_s=90):
     """The first line of a function's log with this word, within the time."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:

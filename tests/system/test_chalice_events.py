@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
 from test_chalice import logged
 from tools_of_others import chalice_in
+
+# The first of them waits until the tool is installed.
+pytestmark = pytest.mark.timeout(600)
 
 APP = """
 from chalice import Chalice, Cron
@@ -41,7 +45,7 @@ def test_handlers_of_buckets_events_and_schedules(aws_environment, boto, tmp_pat
         boto.call("events", "PutEvents", Entries=[entry])
         assert logged(boto, "hears-dev-uploaded", word) == f"{word} {BUCKET} a b.txt"
         assert logged(boto, "hears-dev-happened", word) == f"{word} hears.shop paid 7"
-    beat = logged(boto, "hears-dev-each_minute", "Scheduled", patience_s=70)
+    beat = logged(boto, "hears-dev-each_minute", "Scheduled", patience_s=130)
     assert beat.endswith(" Scheduled Event us-east-1")
     assert len(boto.call("events", "ListRules", NamePrefix="hears-dev-")["Rules"]) == 2
     chalice("delete")

@@ -11,6 +11,9 @@ import subprocess
 import pytest
 from tools_of_others import node_tool
 
+# The first of them waits until the tool is installed.
+pytestmark = pytest.mark.timeout(600)
+
 SHIM = """
 const AWS = require("{modules}/aws-sdk");
 AWS.config.update({{ endpoint: process.env.AWS_ENDPOINT_URL }});

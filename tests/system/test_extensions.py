@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from hands import Boto3Hands
-from material import ROLE, make_zip
+from material import ROLE, await_rest, make_zip
 from test_bill import metric
 
 from tools.running import running
@@ -288,7 +288,7 @@ def test_an_extension_that_fails_fails_the_invocation(extended, source, error_ty
     """The caller, the REPORT line and the EXTENSION line name it."""
     function = extended({"bad": source}, handler="import time\n" + textwrap.dedent(HANDLER))
 
-    answer = function.invoke(sleep=1)
+    answer = function.invoke(sleep=8)
 
     assert answer.error == "Unhandled"
     assert answer.json()["errorType"] == error_type
@@ -320,12 +320,14 @@ def test_more_than_ten_are_refused(extended):
 @pytest.mark.parametrize(
     ("event", "reason"), [({"sleep": 30}, "timeout"), ({"exit": 1}, "failure")]
 )
-def test_extensions_are_told_of_a_reset(extended, event, reason):
+def test_extensions_are_told_of_a_reset(extended, server, event, reason):
     """After a time-out or a crash they get SHUTDOWN with the reason, and begin anew."""
-    function = extended({"echo": ECHO}, Timeout=2)
+    # Long enough for what begins anew, which is in the time of the next invocation.
+    function = extended({"echo": ECHO}, Timeout=5)
     function.invoke()
 
     failed = function.invoke(**event)
+    await_rest(server.url, function.name)
     after = function.invoke()
 
     assert failed.error == "Unhandled"

@@ -10,7 +10,7 @@ from botocore.config import Config
 from hands import ApiError
 
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:"
-_WAIT_S = 40.0
+_WAIT_S = 90.0
 
 ALARMED = """
     import base64, gzip, json

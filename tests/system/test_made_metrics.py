@@ -1,6 +1,7 @@
 """Metrics that are made of other things, through boto3: concurrency and lines of logs."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -101,10 +102,9 @@ def test_provisioned_concurrency_has_its_metrics(boto, make_function):
     boto.call(
         "lambda", "PutProvisionedConcurrencyConfig", ProvisionedConcurrentExecutions=1, **called
     )
-    for _ in range(600):
+    config, deadline = {}, time.monotonic() + 60
+    while config.get("Status") != "READY" and time.monotonic() < deadline:
         config = boto.call("lambda", "GetProvisionedConcurrencyConfig", **called)
-        if config["Status"] == "READY":
-            break
     assert config["Status"] == "READY"
     boto.invoke(name, b"{}", Qualifier=version)
 

@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -198,17 +198,18 @@ def test_a_server_that_is_killed_loses_no_object_and_shows_no_half(tmp_path):
         s3 = client(server.url, max_pool_connections=8)
         if not turn:
             s3.create_bucket(Bucket="crash")
-        timer = threading.Timer(0.7 + random.random(), server.kill)
-        timer.start()
+        enough, deadline = len(done) + random.randrange(3, 30), time.monotonic() + 40
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda n, t=turn, c=s3: _upload(c, f"{t}-{n}", done), range(4)))
-        timer.join()
+            uploads = [pool.submit(_upload, s3, f"{turn}-{n}", done) for n in range(4)]
+            while len(done) < enough and time.monotonic() < deadline:
+                wait(uploads, timeout=random.random() / 20)
+            server.kill()
     with running(data, log) as server:
         s3 = client(server.url)
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket="crash")
         there = {each["Key"]: each for page in pages for each in page.get("Contents", [])}
 
-        assert len(done) >= 3
+        assert len(done) >= 6
         assert done.keys() <= there.keys()
         for key, listed in there.items():
             body = s3.get_object(Bucket="crash", Key=key)["Body"].read()
@@ -220,7 +221,7 @@ def test_a_server_that_is_killed_loses_no_object_and_shows_no_half(tmp_path):
         for first in range(0, len(gone), 1_000):
             part = gone[first : first + 1_000]
             s3.delete_objects(Bucket="crash", Delete={"Objects": part})
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while any(each.is_file() for each in (data / "objects").rglob("*")):
             assert time.monotonic() < deadline, "files of removed objects stay"
             threading.Event().wait(0.1)

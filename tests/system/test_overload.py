@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from material import ROLE, make_zip
+from material import ROLE, await_environments, make_zip
 
 from tools.running import running
 
@@ -89,11 +89,16 @@ def test_four_times_too_many(server, boto, make_function):
     name = make_function(SOURCE, Timeout=30, MemorySize=1_769)
     caller.client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=RESERVED)
 
+    ran, refused = [], []
     with ThreadPoolExecutor(CLIENTS) as clients:
-        answers = list(clients.map(lambda _: caller.invoke(name, 0.15), range(CLIENTS * 8)))
+        # At first the environments may be so slow to start that they run one after the other.
+        for _ in range(10):
+            answers = list(clients.map(lambda _: caller.invoke(name, 0.15), range(CLIENTS * 8)))
+            ran += [each for each in answers if isinstance(each, list)]
+            refused += [each for each in answers if isinstance(each, dict)]
+            if overlap(ran) >= RESERVED:
+                break
 
-    ran = [each for each in answers if isinstance(each, list)]
-    refused = [each for each in answers if isinstance(each, dict)]
     assert overlap(ran) == RESERVED
     assert len(refused) > len(ran)
     for error in refused:
@@ -132,7 +137,7 @@ def test_a_burst_may_wait(narrow):
     name = narrow.create("burst")
 
     with ThreadPoolExecutor(CLIENTS) as clients:
-        answers = list(clients.map(lambda _: narrow.invoke(name, 0.05), range(CLIENTS)))
+        answers = list(clients.map(lambda _: narrow.invoke(name, 0.3), range(CLIENTS)))
 
     assert all(isinstance(each, list) for each in answers), answers
     assert overlap(answers) == 2
@@ -147,21 +152,23 @@ def test_an_event_has_its_turn_among_requests_that_wait(narrow):
         DestinationConfig={"OnSuccess": {"Destination": f"{QUEUES}told"}},
     )
     is_over = threading.Event()
+    answers = []
 
     def go_on(_):
-        answers = []
         while not is_over.is_set():
             answers.append(narrow.invoke(noisy, 0.2))
-        return answers
 
     with ThreadPoolExecutor(CLIENTS) as clients:
         loops = [clients.submit(go_on, number) for number in range(CLIENTS)]
         try:
+            url = narrow.client.meta.endpoint_url
+            await_environments(url, noisy, lambda states: states.get("BUSY") == 2)
             narrow.client.invoke(FunctionName=quiet, InvocationType="Event", Payload=b"{}")
             told = narrow.service("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=20)
         finally:
             is_over.set()
-    answers = [answer for loop in loops for answer in loop.result()]
+    for loop in loops:
+        loop.result()
     assert len(told.get("Messages", ())) == 1
     assert all(isinstance(each, list) for each in answers)
     assert overlap(answers) == 2

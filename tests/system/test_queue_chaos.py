@@ -14,7 +14,7 @@ from test_message_recovery import client, drained
 from tools.running import running, start
 
 ARN = "arn:aws:sqs:us-east-1:123456789012:"
-_WAIT_S = 60
+_WAIT_S = 100
 
 # Without an SDK, whose import takes long on a busy machine.
 FORWARD = """

@@ -46,7 +46,7 @@ def elsewhere(server, tmp_path_factory):
 def received(sqs, url, count):
     """So many bodies, within the time."""
     found = []
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while len(found) < count and time.monotonic() < deadline:
         got = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2, MaxNumberOfMessages=10)
         found += [message["Body"] for message in got.get("Messages", [])]
@@ -62,7 +62,7 @@ def test_queues_and_topics_of_another_server_feed_and_hear(server, elsewhere):
             "dead": {},
             "told": {},
             "work": {
-                "VisibilityTimeout": "1",
+                "VisibilityTimeout": "4",
                 "RedrivePolicy": json.dumps(
                     {"deadLetterTargetArn": f"{ARN}there-dead", "maxReceiveCount": 1}
                 ),
@@ -82,7 +82,7 @@ def test_queues_and_topics_of_another_server_feed_and_hear(server, elsewhere):
         Role=ROLE,
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": make_zip(lambda_function=SOURCE)},
-        Timeout=1,
+        Timeout=4,
         DeadLetterConfig={"TargetArn": f"{ARN}there-told"},
     )
     functions.get_waiter("function_active_v2").wait(FunctionName="here")
@@ -156,7 +156,7 @@ def test_buckets_and_buses_of_another_server_are_used(server, elsewhere):
 
 def stored(s3, prefix):
     """The objects with a prefix, once there are some."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         found = s3.list_objects_v2(Bucket="there-kept", Prefix=prefix).get("Contents", [])
         if found:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from hands import ApiError
 
 _numbers = itertools.count(1)
-_WAIT_S = 40.0
+_WAIT_S = 90.0
 ARN = "arn:aws:sqs:us-east-1:123456789012:"
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:"
 
@@ -141,7 +141,7 @@ def web():
 
 def verify(message):
     """Check the signature by the certificate that the message names, as a stranger would."""
-    with urllib.request.urlopen(message["SigningCertURL"], timeout=10) as answer:
+    with urllib.request.urlopen(message["SigningCertURL"], timeout=60) as answer:
         key = x509.load_pem_x509_certificate(answer.read()).public_key()
     names = ["Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn"]
     lines = [f"{name}\n{message[name]}\n" for name in [*names, "Type"] if name in message]
@@ -159,14 +159,14 @@ def test_a_web_server_confirms_and_then_gets_what_is_published(boto, web):
     confirmation = json.loads(body)
     verify(confirmation)
     assert headers["x-amz-sns-message-type".title()] == "SubscriptionConfirmation"
-    with urllib.request.urlopen(confirmation["SubscribeURL"], timeout=10) as answer:
+    with urllib.request.urlopen(confirmation["SubscribeURL"], timeout=60) as answer:
         assert b"<SubscriptionArn>arn:aws:sns" in answer.read()
     boto.call("sns", "Publish", TopicArn=topic, Message="hi", Subject="s")
     _, body = got.get(timeout=_WAIT_S)
     notification = json.loads(body)
     verify(notification)
     assert (notification["Message"], notification["Subject"]) == ("hi", "s")
-    with urllib.request.urlopen(notification["UnsubscribeURL"], timeout=10) as answer:
+    with urllib.request.urlopen(notification["UnsubscribeURL"], timeout=60) as answer:
         answer.read()
     assert boto.call("sns", "ListSubscriptionsByTopic", TopicArn=topic)["Subscriptions"] == []
     with suppress(ApiError):

@@ -12,6 +12,9 @@ import pytest
 from secured import TRUST, Secured, allow, secured
 from tools_of_others import python_packages
 
+# The first of them waits until the tool is installed.
+pytestmark = pytest.mark.timeout(600)
+
 SOURCE = """
     from aws_xray_sdk.core import xray_recorder
 

@@ -13,7 +13,7 @@ import zipfile
 
 import pytest
 from hands import ApiError
-from material import ROLE, make_zip
+from material import ROLE, await_rest, make_zip
 
 from emberbox.clock import SystemClock
 
@@ -145,7 +145,7 @@ def test_creation_answers_as_aws_does(hands, fresh_name, runtime):
     }.items() <= made.items()
     assert made["State"] in {"Pending", "Active"}
     assert "Environment" not in made
-    assert waited < 5
+    assert waited < 20
     assert answer.json() == {"statusCode": 200, "body": '"Hello from Lambda!"'}
 
 
@@ -276,7 +276,7 @@ def test_exception_of_the_handler(hands, make_function):
     assert REPORT.search(after.log)["init"] is None
 
 
-def test_time_out(hands, make_function):
+def test_time_out(hands, make_function, server):
     """The limit holds to the millisecond, the whole environment is reset, /tmp stays."""
     name = make_function(
         """
@@ -289,26 +289,28 @@ def test_time_out(hands, make_function):
                 time.sleep(30)
             return seen
         """,
-        Timeout=1,
+        Timeout=2,
     )
 
     hands.invoke(name, b"{}")
     failed = hands.invoke(name, b'{"slow": true}', LogType="Tail")
+    # While it is reset another environment would answer.
+    await_rest(server.url, name)
     after = hands.invoke(name, b"{}", LogType="Tail")
 
     report = REPORT.search(failed.log)
     assert (failed.status, failed.error) == (200, "Unhandled")
     assert failed.json() == {
         "errorType": "Sandbox.Timedout",
-        "errorMessage": f"RequestId: {report['id']} Error: Task timed out after 1.00 seconds",
+        "errorMessage": f"RequestId: {report['id']} Error: Task timed out after 2.00 seconds",
     }
     assert re.search(
         rf"^\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z {report['id']} "
-        r"Task timed out after 1\.00 seconds$",
+        r"Task timed out after 2\.00 seconds$",
         failed.log,
         re.MULTILINE,
     )
-    assert (report["duration"], report["status"]) == ("1000.00", "timeout")
+    assert (report["duration"], report["status"]) == ("2000.00", "timeout")
     assert after.payload == b"true"
 
 
@@ -675,13 +677,19 @@ def test_two_environments_have_two_streams(hands, boto, make_function):
     from concurrent.futures import ThreadPoolExecutor
 
     name = make_function(
-        "import time\ndef lambda_handler(event, context):\n    time.sleep(0.5)\n"
-        "    return context.log_stream_name\n"
+        "import time\ndef lambda_handler(event, context):\n    time.sleep(event)\n"
+        "    return context.log_stream_name\n",
+        Timeout=20,
     )
 
-    with ThreadPoolExecutor(2) as threads:
-        both = [threads.submit(boto.invoke, name) for _ in range(2)]
+    names = set()
+    # On a busy machine the first may be free again before the second is made.
+    for seconds in (b"0.5", b"3", b"10"):
+        with ThreadPoolExecutor(2) as threads:
+            both = [threads.submit(boto.invoke, name, seconds) for _ in range(2)]
         names = {done.result().json() for done in both}
+        if len(names) == 2:
+            break
 
     listed = hands.call("logs", "DescribeLogStreams", logGroupName=f"/aws/lambda/{name}")
     assert len(names) == 2

@@ -31,6 +31,7 @@ def _ip(*words):
 _WEB = """
 import socket, sys
 listener = socket.create_server(("203.0.113.2", 8080))
+print("ready", flush=True)
 while True:
     connection, peer = listener.accept()
     connection.sendall(("hello " + peer[0]).encode())
@@ -51,12 +52,15 @@ def internet():
         _ip("link", "set", link, "up")
         _ip("-n", name, "addr", "add", "203.0.113.2/24", "dev", "eth0")
         _ip("-n", name, "link", "set", "eth0", "up")
-        web = subprocess.Popen(["ip", "netns", "exec", name, sys.executable, "-c", _WEB])
+        web = subprocess.Popen(
+            ["ip", "netns", "exec", name, sys.executable, "-c", _WEB], stdout=subprocess.PIPE
+        )
         try:
+            assert web.stdout.readline() == b"ready\n"
             yield ("203.0.113.2", 8080)
         finally:
             web.kill()
-            web.wait()
+            web.communicate()
     finally:
         _ip("netns", "del", name)
         subprocess.run(["ip", "link", "del", link], check=False, capture_output=True)

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -106,8 +108,12 @@ def test_output_is_in_the_log(function):
 
 def test_a_time_out_ends_the_whole_tree(host, function):
     """Children in sessions of their own and their orphans end too; the next invocation works."""
-    answer = function("hang", timeout=2, sleep=SLEEP)
-    after = function("beat", timeout=2, value=1)
+    answer = function("hang", timeout=3, sleep=SLEEP)
+    after = function("beat", timeout=3, value=1)
+    # Another environment may have answered while that one was reset.
+    deadline = time.monotonic() + 60
+    while sleepers() and time.monotonic() < deadline:
+        pass
 
     assert answer.json()["errorType"] == "Sandbox.Timedout"
     assert after.json() == 1
@@ -166,17 +172,16 @@ def test_files_are_kept_and_processes_are_not(function):
 
 def test_environments_run_beside_each_other(function):
     """Concurrent invocations have environments of their own."""
-    results = []
-    threads = [
-        threading.Thread(target=lambda: results.append(function("count", sleep=3).json()))
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    seen = set()
+    # On a busy machine the first may be free again before the others are made.
+    for seconds in (1, 3, 9):
+        with ThreadPoolExecutor(3) as callers:
+            ran = [callers.submit(function, "count", sleep=seconds) for _ in range(3)]
+        seen = {each.result().json() for each in ran}
+        if len(seen) == 3:
+            break
 
-    assert len(set(results)) == 3
+    assert len(seen) == 3
 
 
 def test_between_invocations_nothing_runs(function):
@@ -185,12 +190,12 @@ def test_between_invocations_nothing_runs(function):
     function("beat", timeout=32)
     first = function("ticks", timeout=32).json()
     shown = [function("ticks", timeout=32).json() for _ in range(3)]
-    # A quarter of a second of rest would be 25 ticks.
+    # A second of rest would be a hundred ticks; a few are made around the invocations.
     pause = threading.Event()
-    pause.wait(0.25)
+    pause.wait(1)
     last = function("ticks", timeout=32).json()
 
-    assert last - shown[-1] < 15
+    assert last - shown[-1] < 60
     assert shown[-1] >= first
 
 

@@ -99,6 +99,7 @@ def attack(boto, make_function):
         assert answer.error is None, answer.payload
         return answer.json()["result"]
 
+    run.names = made
     return run
 
 

@@ -16,7 +16,8 @@ def resident(pid):
 
 @pytest.fixture
 def beside(boto, server, victim):
-    """While an attack goes on: how much the server grows, and how long a neighbour waits."""
+    """While an attack goes on: how much the server grows, and for which part of the time (of six
+    seconds at least) a neighbour waits for one answer."""
 
     def run(attack):
         crowd = threading.Thread(target=attack)
@@ -28,7 +29,7 @@ def beside(boto, server, victim):
             boto.invoke(victim, b"{}")
             waits.append(time.monotonic() - began)
             most = max(most, resident(server.pid))
-        return most - before, sorted(waits)
+        return most - before, max(waits) / max(6.0, sum(waits))
 
     return run
 
@@ -45,11 +46,11 @@ def test_endless_requests_end_their_connection(attack, alive, beside, where, pat
         told = attack("endless_requests", memory=1769, where=where, path=path, seconds=1)
         ended.append(told["ended"])
 
-    grown, waits = beside(flood)
+    grown, part = beside(flood)
 
     assert ended[0] > 1
     assert grown < 40
-    assert waits[-1] < 1
+    assert part < 1 / 3
 
 
 def test_a_body_in_crumbs_holds_nobody_up(attack, alive, beside):
@@ -59,16 +60,16 @@ def test_a_body_in_crumbs_holds_nobody_up(attack, alive, beside):
     def flood():
         answers.append(attack("crumbs", memory=1769, count=5_000_000))
 
-    grown, waits = beside(flood)
+    grown, part = beside(flood)
 
     assert answers == ["x" * 5_000_000]
     assert grown < 80
-    assert waits[-1] < 1
+    assert part < 1 / 3
 
 
 def test_a_payload_in_crumbs_holds_nobody_up(attack, alive, beside):
     """Nor do the events that are sent to functions."""
-    grown, waits = beside(lambda: attack("crumbs_of_a_payload", memory=1769, seconds=2))
+    grown, part = beside(lambda: attack("crumbs_of_a_payload", memory=1769, seconds=2))
 
     assert grown < 80
-    assert waits[-1] < 1
+    assert part < 1 / 3
