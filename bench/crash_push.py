@@ -48,6 +48,11 @@ class Ledger:
     events: set[str] = field(default_factory=set)
     schedules: set[str] = field(default_factory=set)
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is some of each."""
+        return bool(self.objects and self.events and self.schedules)
+
 
 class Clients:
     """One server's clients, each in a thread, until the server is gone."""
@@ -197,7 +202,10 @@ def main() -> int:
         for life in range(arguments.kills):
             clients = Clients(server.url, ledger, numbers, arguments.seed + life)
             clients.start()
+            begun = time.monotonic()
             time.sleep(choice.uniform(*_LIFE_S))
+            while not ledger.is_begun and time.monotonic() < begun + _PATIENCE_S:
+                time.sleep(0.05)
             server.kill()
             clients.join()
             server = start(data, log)

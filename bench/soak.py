@@ -29,8 +29,9 @@ from tools.running import RunningServer, running
 _CLIENTS = 8
 _FIRST_ROUND = 400
 _MEMORY_GROWTH_MB = 24.0
-_SETTLE_S = 15.0
+_SETTLE_S = 60.0
 _LOOK_S = 0.2
+_STEADY_LOOKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,9 @@ def settle(server: RunningServer, data: Path, least: Holdings | None) -> Holding
         now = holdings(server, data)
         steady = steady + 1 if now.processes == last.processes else 0
         last = now
-        if (least is None and steady >= 10) or (least is not None and not now.grown(least)):
+        if (least is None and steady >= _STEADY_LOOKS) or (
+            least is not None and not now.grown(least)
+        ):
             break
     return last
 

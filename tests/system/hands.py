@@ -135,7 +135,7 @@ class CliHands:
             cwd=self._place,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=280,
             check=False,
         )
 

@@ -59,7 +59,7 @@ def shell_of(environment, place):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=110,
+            timeout=280,
             check=False,
         )
         return re.findall(rf"(.*?){_MARK} (\d+)\n", done.stdout, re.DOTALL)

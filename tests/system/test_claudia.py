@@ -44,7 +44,7 @@ def claudia(aws_environment, tmp_path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=280,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -24,7 +24,7 @@ def ran(module, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_accepted_events_outlive_a_server_that_is_killed():
     """Each runs at least once."""
     report = ran("bench.crash", "--events", "600", "--kills", "3")
@@ -34,7 +34,7 @@ def test_accepted_events_outlive_a_server_that_is_killed():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_uploads_events_and_schedules_outlive_a_server_that_is_killed():
     """What was acknowledged is there and was told of; nothing is half, nothing skipped."""
     report = ran("bench.crash_push", "--kills", "2")
@@ -45,7 +45,7 @@ def test_uploads_events_and_schedules_outlive_a_server_that_is_killed():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_acknowledged_messages_outlive_a_server_that_is_killed():
     """None is lost; those of FIFO queues and topics come once, and in the order of their groups."""
     report = ran("bench.message_crash", "--messages", "600", "--kills", "3")
@@ -55,7 +55,7 @@ def test_acknowledged_messages_outlive_a_server_that_is_killed():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_everybody_counts_alike():
     """The client, the bill, the metrics, the live counters and the logs."""
     report = ran("bench.conservation", "--invocations", "800")

@@ -62,7 +62,7 @@ def at_once(boto, function, count):
     found = []
 
     def call():
-        found.append(boto.invoke(function, b'{"sleep": 1}').json())
+        found.append(boto.invoke(function, b'{"sleep": 2}').json())
 
     callers = [threading.Thread(target=call) for _ in range(count)]
     for caller in callers:

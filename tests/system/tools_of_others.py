@@ -44,7 +44,7 @@ def chalice_in(place, environment, config):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=280,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
