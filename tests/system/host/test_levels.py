@@ -125,13 +125,13 @@ def test_processes_are_bounded(host, function):
     if host.level == "process":
         pytest.skip("nothing bounds processes at this level")
 
-    made = function("fork_many", timeout=20, memory=3008).json()
-    function("leave", timeout=20, memory=3008)
+    made = function("fork_many", timeout=60, memory=3008).json()
+    function("leave", timeout=60, memory=3008)
 
     assert made < 1_100
-    assert function("fork_many", timeout=20, memory=3008).json() > made / 2
+    assert function("fork_many", timeout=60, memory=3008).json() > made / 2
     # Where sandboxes share a user, its processes would be missing to others.
-    function("leave", timeout=20, memory=3008)
+    function("leave", timeout=60, memory=3008)
 
 
 @pytest.mark.parametrize(
