@@ -63,7 +63,7 @@ HANDLERS = """
 @pytest.fixture(scope="module")
 def function(module_function):
     """The handlers above with three seconds of time."""
-    return module_function(HANDLERS, Timeout=3)
+    return module_function(HANDLERS, Timeout=3, MemorySize=1769)
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,7 @@ class Column:
     trace: str = "trace"
     exhausted: str = "killed"
     small_mb: int = 128
+    limit_s: int = 3  # a time limit within which it can begin anew
     absent: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -193,6 +194,7 @@ JAVA = Column(
     trace="stackTrace",
     exhausted="java.lang.OutOfMemoryError",
     small_mb=192,
+    limit_s=8,
     broken={
         "missing": Broken(
             java("Actions.java"),

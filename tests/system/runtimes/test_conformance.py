@@ -127,15 +127,17 @@ def test_a_signal_is_noticed(do, actions):
     assert do(actions(), "return").error is None
 
 
-def test_time_is_limited(do, actions, server):
+def test_time_is_limited(do, column, actions, server):
     """The process is killed at the time limit; /tmp stays, memory does not."""
-    name = actions("limited", Timeout=3)
+    name = actions("limited", Timeout=column.limit_s)
     do(name, "return")
 
     failed = do(name, "keep", tail=True)
 
     assert failed.json()["errorType"] == "Sandbox.Timedout"
-    assert failed.json()["errorMessage"].endswith("Task timed out after 3.00 seconds")
+    assert failed.json()["errorMessage"].endswith(
+        f"Task timed out after {column.limit_s}.00 seconds"
+    )
     assert "Status: timeout" in failed.log
     # While it is reset another environment would serve the next invocation.
     await_rest(server.url, name)
@@ -145,7 +147,7 @@ def test_time_is_limited(do, actions, server):
 def test_all_that_was_started_ends_at_the_time_limit(do, column, actions, server):
     """A child in a session of its own that heeds no SIGTERM ends with the process that made it."""
     seconds = 70_000_000 + os.getpid() * 10 + LANGUAGES.index(column)
-    name = actions("hasty", Timeout=3)
+    name = actions("hasty", Timeout=column.limit_s)
 
     failed = do(name, "branch", seconds=seconds)
     await_rest(server.url, name)

@@ -270,13 +270,13 @@ def op_forge(event):
                 base + "invocation/%s/%s" % (request_id, what), data=forged, method="POST"
             )
             try:
-                with urllib.request.urlopen(request, timeout=2) as answer:
+                with urllib.request.urlopen(request, timeout=10) as answer:
                     answers["%s/%s" % (request_id, what)] = answer.status
             except urllib.error.HTTPError as error:
                 answers["%s/%s" % (request_id, what)] = error.code
     try:
         with urllib.request.urlopen(
-            urllib.request.Request(base + "init/error", data=forged, method="POST"), timeout=2
+            urllib.request.Request(base + "init/error", data=forged, method="POST"), timeout=10
         ) as answer:
             answers["init/error"] = answer.status
     except urllib.error.HTTPError as error:

@@ -109,6 +109,7 @@ def victim(make_function):
     return make_function(
         VICTIM,
         Handler="lambda_function.handler",
+        Timeout=60,
         Environment={"Variables": {"SECRET_VARIABLE": "victim-secret-in-configuration-1187"}},
     )
 

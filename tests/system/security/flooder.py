@@ -99,7 +99,7 @@ def op_early_answers(event, context):
     host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
     kept, codes = [], []
     for _ in range(event["count"]):
-        connection = socket.create_connection((host, int(port)), timeout=2)
+        connection = socket.create_connection((host, int(port)), timeout=20)
         kept.append(connection)
         head = (
             "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nContent-Length: %d\r\n\r\n"

@@ -129,10 +129,10 @@ def test_shared_memory_and_queues_are_the_sandboxs_own(attack, alive):
 
 def test_a_process_that_stops_itself_ends_at_the_time_limit(attack, alive):
     """And the next invocation has another."""
-    failure = attack("stop_itself", timeout=1, fails=True)
+    failure = attack("stop_itself", timeout=3, fails=True)
 
     assert failure["errorType"] == "Sandbox.Timedout"
-    assert attack("limits", timeout=1)["core"] == [1, 1]
+    assert attack("limits", timeout=3)["core"] == [1, 1]
 
 
 def test_the_process_has_nothing_to_lose(attack, alive, server):
@@ -209,6 +209,7 @@ def test_answers_cannot_be_forged(boto, make_function, alive):
     """Stale and foreign request ids are refused; output on descriptor 1 is only ever log."""
     source = {
         "Handler": "lambda_function.handler",
+        "Timeout": 60,
         "Code": {"ZipFile": make_zip(lambda_function=SOURCE)},
     }
     name = make_function(SOURCE, **source)
@@ -259,9 +260,9 @@ def test_an_endless_fork_bomb_ends_with_the_time_out(attack, alive, boto, victim
 
     beside = threading.Thread(target=neighbour)
     beside.start()
-    failure = attack("endless_fork_bomb", timeout=2, fails=True)
+    failure = attack("endless_fork_bomb", timeout=4, fails=True)
     beside.join()
-    after = attack("processes", timeout=2, marker="x")
+    after = attack("processes", timeout=4, marker="x")
 
     assert failure["errorType"] == "Sandbox.Timedout"
     assert answered == [{"alive": True}] * 5
