@@ -1,5 +1,6 @@
 """Application Auto Scaling of provisioned concurrency."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -156,6 +157,51 @@ async def test_scheduled_actions_change_the_bounds(scaling, service, capacity, c
     await minutes(service, clock, 2)
 
     assert (before, after, capacity.now) == (1, 7, 2)
+
+
+async def test_an_action_that_a_killed_server_has_half_done_is_ended_by_the_next(
+    scaling, state, capacity, clock, monkeypatch
+):
+    """The bounds were set, and the capacity was not."""
+    await scaling("RegisterScalableTarget", **TARGET, MinCapacity=1, MaxCapacity=9)
+    await scaling(
+        "PutScheduledAction",
+        **TARGET,
+        ScheduledActionName="up",
+        Schedule=f"at({datetime.fromtimestamp(clock.now() + 60, UTC):%Y-%m-%dT%H:%M:%S})",
+        ScalableTargetAction={"MinCapacity": 4},
+    )
+    clock.advance(61.0)
+    killed = await restarted(state, capacity, clock)
+    monkeypatch.setattr(capacity, "put", _killed)
+    with suppress(KilledError):
+        await killed.scaling_clock.look()
+    monkeypatch.undo()
+    before = capacity.now
+
+    following = await restarted(state, capacity, clock)
+    for _ in range(2):
+        await following.scaling_clock.look()
+
+    assert (before, capacity.now) == (1, 4)
+    capacity.now = 2
+    await following.scaling_clock.look()
+    assert capacity.now == 2
+
+
+class KilledError(BaseException):
+    """The server ends here."""
+
+
+async def _killed(*_arguments):
+    raise KilledError
+
+
+async def restarted(state, capacity, clock):
+    """The service as the next server on the same data has it."""
+    store = ScalingStore(state)
+    await store.load()
+    return AutoScalingService(store, capacity, lambda key, name: (key, name) == (F, "live"), clock)
 
 
 async def test_a_schedule_comes_again_and_ends(scaling, service, capacity, clock):

@@ -16,14 +16,20 @@ MINUTE = NOW - NOW % 60
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
 
 
+class KilledError(Exception):
+    """The server ends here."""
+
+
 class Place:
     """A CloudWatch with a clock that moves when told."""
 
     def __init__(self, database, caller):
+        self.begun_on = (database, caller)
         self.clock = ManualClock(NOW)
         self.sink = MetricSink(MetricStore(database), self.clock)
         self.acted = []
         self.refuse = None
+        self.killed_at = None
         self.service = CloudWatchService(
             MetricStore(database), AlarmStore(database), self.sink, self.clock, self._act
         )
@@ -32,6 +38,8 @@ class Place:
     async def _act(self, arn, message, event):
         if self.refuse:
             raise self.refuse
+        if arn == self.killed_at:
+            raise KilledError
         self.acted.append((arn, message, event))
 
     async def put(self, value, name="Jobs", **datum):
@@ -313,6 +321,41 @@ async def test_an_alarm_on_an_expression(place):
     await place.minutes()
 
     assert (await described(place, "math"))["StateValue"] == "ALARM"
+
+
+async def test_an_action_that_a_killed_server_has_not_come_to_is_run_by_the_next(place):
+    """Once, and as if nothing had happened; those that were run are not run again."""
+    other = f"{TOPIC}2"
+    await place.call("PutMetricAlarm", **{**ALARM, "AlarmActions": [TOPIC, other]})
+    await place.put(5)
+    place.killed_at = other
+    with pytest.raises(KilledError):
+        await place.minutes()
+
+    following = Place(*place.begun_on)
+    for _ in range(2):
+        await following.service.alarm_clock.look()
+
+    assert [arn for arn, _, _ in place.acted] == [TOPIC]
+    [(arn, message, _)] = following.acted
+    assert arn == other
+    assert (message["OldStateValue"], message["NewStateValue"]) == ("INSUFFICIENT_DATA", "ALARM")
+
+
+async def test_nothing_is_caught_up_that_was_not_wanted_then(place):
+    """Actions that were switched on since, or given to the alarm since."""
+    await place.call("PutMetricAlarm", **ALARM)
+    await place.call("DisableAlarmActions", AlarmNames=["busy"])
+    await place.put(5)
+    await place.minutes()
+    await place.call("EnableAlarmActions", AlarmNames=["busy"])
+    following = Place(*place.begun_on)
+    await following.service.alarm_clock.look()
+    await following.call("PutMetricAlarm", **{**ALARM, "AlarmActions": [TOPIC, f"{TOPIC}2"]})
+    third = Place(*place.begun_on)
+    await third.service.alarm_clock.look()
+
+    assert place.acted == following.acted == third.acted == []
 
 
 async def test_disabled_actions_do_not_run(place):

@@ -22,6 +22,8 @@ log = logging.getLogger("emberbox.scaling")
 _LOOK_S: Final = 1.0
 _MINUTE_S: Final = 60
 _ACTIVITIES_MAX: Final = 50
+_UNFIT: Final = "unfit"
+"""In an action that has set bounds which its target is not within yet."""
 
 
 class Capacity(Protocol):
@@ -89,6 +91,9 @@ class ScalingClock:
         due: list[tuple[float, Record]] = []
         for action in actions:
             await self._attempt(action, _note_if_due(action, now, due))
+        for action in actions:
+            if action.value.get(_UNFIT):
+                await self._attempt(action, self._fit_at_last(action))
         for _, action in sorted(due, key=lambda each: each[0]):
             await self._attempt(action, self._run(action, now))
         targets = {each.place: each for each in self._store.all(Kind.TARGET)}
@@ -121,7 +126,7 @@ class ScalingClock:
         target = self._store.get(Kind.TARGET, action.place)
         if target is None or self._store.get(Kind.ACTION, action.place, action.name) != action:
             return  # removed or changed since it was looked at
-        done = replace(action, value={**action.value, "since": now})
+        done = _fitted(replace(action, value={**action.value, "since": now}))
         if "ScheduledScalingSuspended" in target.value["suspended"]:
             await self._store.change([done])
             return
@@ -130,8 +135,17 @@ class ScalingClock:
         maximum = bounds.get("MaxCapacity", target.value["max"])
         bounded = {**target.value, "min": min(minimum, maximum), "max": max(minimum, maximum)}
         target = replace(target, value=bounded)
-        if target in await self._store.change([done, target]):
+        unfit = replace(done, value={**done.value, _UNFIT: True})
+        if target in await self._store.change([unfit, target]):
+            await self._fit_at_last(unfit)
+
+    async def _fit_at_last(self, action: Record) -> None:
+        """Bring the target within the bounds that an action has given it, whatever ends between."""
+        target = self._store.get(Kind.TARGET, action.place)
+        if target is not None:
             await self.fit(target, f"scheduled action name {action.name} was triggered")
+        if self._store.get(Kind.ACTION, action.place, action.name) == action:
+            await self._store.change([_fitted(action)])
 
     async def _track(self, target: Record, watched: _Watched, now: float) -> None:
         policies = [e for e in self._store.of(target.place) if e.kind is Kind.POLICY]
@@ -185,6 +199,11 @@ class ScalingClock:
         earlier = before.value["activities"] if before is not None else []
         value = {"activities": [told, *earlier[: _ACTIVITIES_MAX - 1]]}
         await self._store.put(Record(Kind.ACTIVITIES, *target.place, "", value, now))
+
+
+def _fitted(action: Record) -> Record:
+    value = {name: each for name, each in action.value.items() if name != _UNFIT}
+    return replace(action, value=value)
 
 
 async def _note_if_due(action: Record, now: float, due: list[tuple[float, Record]]) -> None:

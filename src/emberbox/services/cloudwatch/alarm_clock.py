@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from json import dumps
+from json import dumps, loads
+from math import inf
 from typing import Any
 
 from emberbox.clock import Clock, utc
@@ -24,6 +25,7 @@ Act = Callable[[str, dict[str, Any], dict[str, Any]], Awaitable[None]]
 _LOOK_S = 5.0
 _EVERY_S = 60
 _SPARE_PERIODS = 2
+_NEWEST = 1 << 62
 _ACTIONS = {
     AlarmState.OK: "OKActions",
     AlarmState.ALARM: "AlarmActions",
@@ -43,6 +45,7 @@ class AlarmClock:
         self._clock = clock
         self._act = act
         self._evaluated: dict[tuple[str, str, str], int] = {}
+        self._has_caught_up = False
         self._looking = Paced(self.look, _LOOK_S, Trouble(log, "alarms cannot be evaluated"))
 
     def open(self) -> None:
@@ -56,6 +59,10 @@ class AlarmClock:
     async def look(self) -> None:
         """Evaluate the alarms for which a new period, or a minute, has come."""
         alarms = await self._store.all()
+        if not self._has_caught_up:
+            for alarm in alarms:
+                await self._catch_up(alarm)
+            self._has_caught_up = True
         if not alarms:
             return
         await self._sink.flush()
@@ -113,8 +120,40 @@ class AlarmClock:
         moved = await self._store.move(after, item)
         if not moved or not alarm.settings.get("ActionsEnabled", True):
             return
-        for arn in alarm.settings.get(_ACTIONS[state], []):
+        for arn in after.settings.get(_ACTIONS[state], []):
             await self._run_action(arn, alarm, after)
+
+    async def _catch_up(self, alarm: Alarm) -> None:
+        """Run the actions of the last change that a server which was killed has not come to.
+
+        Its history has the change, and each action that was run. An alarm that was configured
+        since, or whose actions were switched on, has none to run.
+        """
+        wanted = alarm.settings.get(_ACTIONS[alarm.state], [])
+        if not wanted or not alarm.settings.get("ActionsEnabled", True):
+            return
+        done = set()
+        for item in await self._store.history(
+            alarm.account,
+            alarm.region,
+            name=alarm.name,
+            kind=None,
+            start=alarm.state_s,
+            end=inf,
+            before=_NEWEST,
+            limit=len(wanted) + 1,
+        ):
+            data = loads(item.data)
+            if item.kind == "Action":
+                done.add(data["notificationResource"])
+            elif item.kind == "StateUpdate" and data["newState"]["stateValue"] == alarm.state.value:
+                before = replace(alarm, state=AlarmState(data["oldState"]["stateValue"]))
+                for arn in wanted:
+                    if arn not in done:
+                        await self._run_action(arn, before, alarm)
+                return
+            else:
+                return
 
     async def _run_action(self, arn: str, before: Alarm, after: Alarm) -> None:
         try:

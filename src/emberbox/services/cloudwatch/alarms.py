@@ -201,7 +201,9 @@ class AlarmOperations:
         for name in params["AlarmNames"]:
             alarm = await self._store.get(context.account, context.region, name)
             if alarm is not None:
-                await self._store.put(_changed(alarm, ActionsEnabled=enabled))
+                kind, now = "ConfigurationUpdate", self._clock.now()
+                item = HistoryItem(0, name, now, kind, f'Alarm "{name}" updated', "{}")
+                await self._store.put(_changed(alarm, ActionsEnabled=enabled), item)
         return {}
 
     async def list_tags_for_resource(self, context: RequestContext, params: Params) -> Params:
