@@ -152,7 +152,7 @@ def _context(request: UrlRequest, signer: Signer | None, user_agent: str) -> dic
             "userArn": signer.arn,
             "userId": signer.user_id,
         }
-        context["authorizer"] = {"iam": iam}
+        context |= {"authentication": None, "authorizer": {"iam": iam}}
     return context
 
 

@@ -102,6 +102,7 @@ def test_who_has_signed_is_shown_and_the_signature_is_not():
     assert event(headers=lines)["headers"]["authorization"] == "Bearer x"
     assert "authorization" not in signed["headers"]
     assert signed["requestContext"]["accountId"] == "123456789012"
+    assert signed["requestContext"]["authentication"] is None
     iam = signed["requestContext"]["authorizer"]["iam"]
     assert (iam["accessKey"], iam["userArn"], iam["callerId"]) == ("AKIA", signer.arn, "AIDAU")
 
