@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _ADDRESS = re.compile(r"^\s*API\s+(http://\S+)\s", re.MULTILINE)
-_START_S = 30.0
-_STOP_S = 30.0
+_START_S = 90.0
+_STOP_S = 90.0
 
 
 class StartError(RuntimeError):
