@@ -83,7 +83,7 @@ def new_url(boto):
             Handler="lambda_function.lambda_handler",
             Code={"ZipFile": make_zip(lambda_function=HANDLERS)},
             MemorySize=512,
-            Timeout=10,
+            Timeout=60,
         )
         client.get_waiter("function_active_v2").wait(FunctionName=name)
         config = client.create_function_url_config(FunctionName=name, AuthType=auth, **settings)
