@@ -87,10 +87,10 @@ def call(_event):
         return json.load(answer)["status"]
 
 
-def fork_many(_event):
+def fork_many(event):
     """How many children can be made; they only sleep."""
     made = 0
-    while made < 1500:
+    while made < event.get("most", 1500):
         try:
             if os.fork() == 0:
                 os.setsid()
