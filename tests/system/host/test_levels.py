@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "runtimes"))
 
 from hosts import KINDS, host_of_kind, zip_of
 from languages import LANGUAGES, package
+from material import await_rest
 
 FUNCTION = (Path(__file__).parent / "behaviours.py").read_text("utf-8")
 SLEEP = f"6{os.getpid()}"
@@ -64,6 +65,7 @@ def function(host):
             )
         return host.invoke(names[key], json.dumps({"do": do, **event}).encode(), LogType="Tail")
 
+    run.names = names
     return run
 
 
@@ -128,6 +130,7 @@ def test_processes_are_bounded(host, function):
 
     made = function("fork_many", timeout=60, memory=3008).json()
     function("leave", timeout=60, memory=3008)
+    await_rest(host.server.url, function.names[60, 3008])
 
     assert made < 1_100
     assert function("fork_many", most=made // 2, timeout=60, memory=3008).json() == made // 2
