@@ -369,6 +369,32 @@ def test_the_end_is_told_in_order(tmp_path):
     assert '"shutdownReason": "spindown"' in said[told:]
 
 
+LINGERS = """
+identifier, _ = register("INVOKE", "SHUTDOWN")
+event = next_event(identifier)
+while not os.path.exists("/tmp/told"):
+    time.sleep(0.01)
+tell(json.dumps(next_event(identifier)))
+"""
+
+
+def test_who_is_still_at_work_after_the_answer_is_told_of_the_end(tmp_path):
+    """When the server stops: an extension that has not asked for more yet gets SHUTDOWN too."""
+    handler = ENDING.replace('print("', 'open("/tmp/told", "w").close(); print("')
+    with running(tmp_path / "data", tmp_path / "log") as server:
+        hands = Boto3Hands(server.url)
+        name = _function_with_layer(hands, handler, lingering=LINGERS)
+        assert hands.invoke(name, b"{}").error is None
+    with running(tmp_path / "data", tmp_path / "log") as server:
+        hands = Boto3Hands(server.url)
+        answer = hands.call("logs", "FilterLogEvents", logGroupName=f"/aws/lambda/{name}")
+        said = [event["message"] for event in answer["events"]]
+
+    told = next(json.loads(x.partition(" ")[2]) for x in said if x.startswith("lingering {"))
+    assert (told["eventType"], told["shutdownReason"]) == ("SHUTDOWN", "spindown")
+    assert sum(x.startswith("REPORT ") for x in said) == 1
+
+
 def test_who_does_not_end_is_ended(tmp_path):
     """An extension that ignores SHUTDOWN has two seconds; then all is gone."""
     ignores = "i, _ = register('INVOKE', 'SHUTDOWN')\nwhile True:\n    next_event(i)"

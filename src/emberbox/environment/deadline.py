@@ -25,6 +25,11 @@ class Deadline:
         if self._timer is None or self._timer_due > self._due:
             self._begin()
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it will call back."""
+        return self._callback is not None
+
     def clear(self) -> None:
         """Do not call back."""
         self._callback = None

@@ -5,9 +5,9 @@ Its owner hears through `Owner` when it can take an invocation and when it is go
 Life cycle: AWS's "Understanding the Lambda execution environment lifecycle".
 """
 
-import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from emberbox.clock import Clock
 from emberbox.environment.accounting import Accounting
@@ -69,7 +69,6 @@ class Environment:
         self._log = log
         self._owner = owner
         self._clock = clock
-        self._loop = asyncio.get_running_loop()
         self._machine = Machine(TABLE, State.INIT)
         hub = TelemetryHub(sandbox.blank_socket, clock)
         self._chronicle = Chronicle(plan, beginning, log, hub, clock)
@@ -80,7 +79,7 @@ class Environment:
         sides = (self._runtime, self._extensions)
         self._processes = Processes(plan, beginning, sandbox, stream_name, log, *sides, hub, clock)
         self._deadline = Deadline()
-        self._exit_timer: asyncio.TimerHandle | None = None
+        self._grace = Deadline()
 
     def __repr__(self) -> str:
         return f"<environment {self.sandbox.name} of {self.plan.function.name} {self.state.name}>"
@@ -261,8 +260,7 @@ class Environment:
         """The runtime will not ask for the next: without extensions its answer was all."""
         current = self.current
         if current is not None and current.result is not None and not self._extensions.known:
-            self._runtime_done(current, current.result)
-            self._account(current, current.result)
+            self._leave_invocation()
 
     def fail(self, failure: Failure, duration_ms: float | None = None) -> None:
         """The current invocation has failed; what becomes of the runtime is for others."""
@@ -317,11 +315,10 @@ class Environment:
 
     def stream_broke_off(self) -> None:
         """A streamed response ended in the middle; why may be known in a moment."""
-        if self.current is not None and self._exit_timer is None:
-            self._exit_timer = self._loop.call_later(_BREAK_GRACE_S, self._truncated, self.current)
+        if self.current is not None and not self._grace.is_set:
+            self._grace.set(_BREAK_GRACE_S, partial(self._truncated, self.current))
 
     def _truncated(self, current: CurrentInvocation) -> None:
-        self._exit_timer = None
         if self.current is current:
             self.fail(failures.truncated(current.invocation.request_id))
 
@@ -334,8 +331,7 @@ class Environment:
         if self._machine.state is State.IDLE:
             self._reset("the runtime ended between invocations")
         elif self._machine.state in (State.INIT, State.BUSY):
-            self._forget_exit()
-            self._exit_timer = self._loop.call_later(_EXIT_GRACE_S, self._runtime_gone, how)
+            self._grace.set(_EXIT_GRACE_S, partial(self._runtime_gone, how))
 
     def _runtime_gone(self, how: Exit) -> None:
         self._settle_for_answer()
@@ -384,10 +380,10 @@ class Environment:
         if self._machine.state not in (State.INIT, State.IDLE, State.BUSY):
             return
         self._deadline.clear()
-        self._forget_exit()
+        self._grace.end()
         if self.beginning.is_repeated:
             # Another takes its place, with a /tmp of its own.
-            self.stop(reason)
+            self.stop(reason, told)
             return
         self._machine.move(State.RESETTING, reason)
         self._deadline.set(_RESET_MAX_S, lambda: self.stop("its processes could not be ended"))
@@ -407,12 +403,9 @@ class Environment:
         if self._machine.state is State.STOPPED:
             return
         self._deadline.end()
-        self._forget_exit()
+        self._grace.end()
         self._machine.move(State.STOPPED, reason)
-        self._settle_for_answer()
-        if self.current is not None:
-            request_id = self.current.invocation.request_id
-            self.fail(failures.exited(request_id, None, "killed", memory=False))
+        self._leave_invocation()
         self._processes.all_ended()
         self._log.close()
         self._owner.on_stopped(self, reason)
@@ -430,20 +423,28 @@ class Environment:
             self.is_frozen = False
             self.sandbox.thaw()
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, told: str = "spindown") -> None:
         """SHUTDOWN: without extensions the processes are killed at once."""
         state = self._machine.state
         if state in (State.STOPPED, State.SHUTDOWN):
             return
         self._log.drain()
-        if state is State.IDLE and self._extensions.known:
+        if state in (State.IDLE, State.BUSY) and self._extensions.known:
+            self._deadline.end()
+            self._grace.end()
             self._machine.move(State.SHUTDOWN, reason)
+            self._leave_invocation()
             self._thaw()
-            self._processes.shut_down("spindown", lambda: self.sandbox.destroy(reason))
+            self._processes.shut_down(told, lambda: self.sandbox.destroy(reason))
         else:
             self.sandbox.destroy(reason)
 
-    def _forget_exit(self) -> None:
-        if self._exit_timer is not None:
-            self._exit_timer.cancel()
-            self._exit_timer = None
+    def _leave_invocation(self) -> None:
+        """The runtime will say no more: its answer was all, or there will be none."""
+        current = self.current
+        if current is not None and current.result is not None:
+            self._runtime_done(current, current.result)
+            self._account(current, current.result)
+        elif current is not None:
+            request_id = current.invocation.request_id
+            self.fail(failures.exited(request_id, None, "killed", memory=False))

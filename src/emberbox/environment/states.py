@@ -20,7 +20,7 @@ class State(Enum):
 TABLE: Table[State] = {
     State.INIT: frozenset({State.IDLE, State.RESETTING, State.STOPPED}),
     State.IDLE: frozenset({State.BUSY, State.RESETTING, State.SHUTDOWN, State.STOPPED}),
-    State.BUSY: frozenset({State.IDLE, State.RESETTING, State.STOPPED}),
+    State.BUSY: frozenset({State.IDLE, State.RESETTING, State.SHUTDOWN, State.STOPPED}),
     State.RESETTING: frozenset({State.EMPTY, State.STOPPED}),
     State.EMPTY: frozenset({State.BUSY, State.STOPPED}),
     State.SHUTDOWN: frozenset({State.STOPPED}),
