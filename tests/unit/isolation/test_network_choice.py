@@ -222,6 +222,30 @@ async def test_what_is_too_large_is_not_passed_on(size):
     streams.close()
 
 
+async def test_one_sandbox_cannot_use_up_the_relay():
+    """Who asks more than its share, and is not answered, leaves room for a neighbour."""
+    passed_on = []
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind(("127.0.0.1", 0))
+    streams = socket.create_server(("127.0.0.1", 0))
+    mute = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    mute.bind(("127.0.0.1", 0))
+    port = mute.getsockname()[1]
+    relay = Relay(datagrams, streams, lambda: passed_on.append(1) or ["127.0.0.1"], port)
+    try:
+        for client, count, altogether in (("127.0.0.2", 100, 64), ("127.0.0.3", 1, 65)):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+                asking.bind((client, 0))
+                for number in range(count):
+                    asking.sendto(query(number), datagrams.getsockname())
+                    relay._on_query()
+            assert len(passed_on) == altogether
+    finally:
+        relay.close()
+        for each in (datagrams, streams, mute):
+            each.close()
+
+
 async def test_a_stream_is_relayed(relayed):
     """A query with its length before it comes back so."""
     _, address, _ = relayed

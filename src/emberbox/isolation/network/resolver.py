@@ -2,13 +2,16 @@
 
 Functions ask an address of their router. What is sent there reaches the server, which asks the
 host's own resolvers, also those that only listen on the host's loopback. Queries are passed on as
-they are: bounded in size, number and time, and not read but for their number.
+they are: bounded in size, number and time, and not read but for their number. Each sandbox has an
+address, and a share that leaves room for the others. Source of the rate: "Amazon DNS quotas" of
+AWS's guide to VPCs, 1,024 packets a second for each network interface.
 """
 
 import asyncio
 import ipaddress
 import secrets
 import socket
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +22,8 @@ _QUERY_MAX, _ANSWER_MAX = 4_096, 65_535
 _HEADER = 12
 _PENDING_MAX = 512
 _STREAMS_MAX = 64
+_PENDING_OF_ONE_MAX, _STREAMS_OF_ONE_MAX = 64, 8
+_QUERIES_PER_S = 1_024
 _TRY_S, _TRIES = 2.5, 2
 _STREAM_IDLE_S = 10.0
 
@@ -58,7 +63,10 @@ class Relay:
         self._servers = servers
         self._port = port
         self._pending: set[_Query] = set()
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], str] = {}
+        self._clients: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
+        self._second = 0
         self._loop = asyncio.get_running_loop()
         for sock in (datagrams, streams):
             sock.setblocking(False)
@@ -79,10 +87,30 @@ class Relay:
             data, client = self._datagrams.recvfrom(_QUERY_MAX + 1)
         except OSError:
             return
-        if _HEADER <= len(data) <= _QUERY_MAX and len(self._pending) < _PENDING_MAX:
-            query = _Query(data, client, self._answer, self._pending.discard)
+        if _HEADER <= len(data) <= _QUERY_MAX and self._has_room_for(client[0]):
+            query = _Query(data, client, self._answer, self._ended)
             self._pending.add(query)
+            self._clients[client[0]] += 1
             query.ask(self._servers(), self._port)
+
+    def _has_room_for(self, client: str) -> bool:
+        second = int(self._loop.time())
+        if second != self._second:
+            self._second = second
+            self._asked.clear()
+        self._asked[client] += 1
+        return (
+            len(self._pending) < _PENDING_MAX
+            and self._clients[client] < _PENDING_OF_ONE_MAX
+            and self._asked[client] <= _QUERIES_PER_S
+        )
+
+    def _ended(self, query: "_Query") -> None:
+        if query in self._pending:
+            self._pending.discard(query)
+            self._clients[query.client[0]] -= 1
+            if not self._clients[query.client[0]]:
+                del self._clients[query.client[0]]
 
     def _answer(self, client: tuple[str, int], data: bytes) -> None:
         with suppress(OSError):
@@ -90,15 +118,16 @@ class Relay:
 
     def _on_connection(self) -> None:
         try:
-            connection, _ = self._streams.accept()
+            connection, (client, _) = self._streams.accept()
         except OSError:
             return
-        if len(self._connections) >= _STREAMS_MAX:
+        of_one = sum(1 for other in self._connections.values() if other == client)
+        if len(self._connections) >= _STREAMS_MAX or of_one >= _STREAMS_OF_ONE_MAX:
             connection.close()
             return
         task = self._loop.create_task(self._relay(connection))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        self._connections[task] = client
+        task.add_done_callback(self._connections.pop)
 
     async def _relay(self, connection: socket.socket) -> None:
         """One query after the other, each with its answer, as they come."""
@@ -143,7 +172,7 @@ class _Query:
         self._number = data[:2]
         self._own_number = secrets.token_bytes(2)
         self._question = self._own_number + data[2:]
-        self._client = client
+        self.client = client
         self._answer = answer
         self._ended = ended
         self._loop = asyncio.get_running_loop()
@@ -177,7 +206,7 @@ class _Query:
             self._loop.remove_reader(self._socket)
             return
         if len(data) >= _HEADER and data[:2] == self._own_number:
-            self._answer(self._client, self._number + data[2:])
+            self._answer(self.client, self._number + data[2:])
             self.close()
 
     def close(self) -> None:
