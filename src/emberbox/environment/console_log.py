@@ -8,7 +8,7 @@ import asyncio
 import fcntl
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 from termios import FIONREAD
 
@@ -26,10 +26,13 @@ _TAIL_KEEP = 16 * LOG_TAIL_BYTES
 
 
 class _Output:
-    """One descriptor that processes write to, read as it comes; `take` gets each event."""
+    """One descriptor that processes write to, read as it comes; `take` gets the events."""
 
     def __init__(
-        self, descriptor: int, take: Callable[[bytes], None], is_congested: Callable[[], bool]
+        self,
+        descriptor: int,
+        take: Callable[[list[bytes]], None],
+        is_congested: Callable[[], bool],
     ) -> None:
         self.descriptor = descriptor
         self._take = take
@@ -66,8 +69,7 @@ class _Output:
                 if not count:
                     break
                 waiting -= count
-        for message in self._parser.rest():
-            self._take(message)
+        self._give(self._parser.rest())
 
     def _read(self, size: int) -> int:
         try:
@@ -77,17 +79,21 @@ class _Output:
         if not data:
             self._loop.remove_reader(self.descriptor)
             return 0
-        for message in self._parser.feed(data):
-            self._take(message)
+        self._give(self._parser.feed(data))
         return len(data)
+
+    def _give(self, events: Iterator[bytes]) -> None:
+        """All at once: each by itself would cost a flood of short lines twice the time."""
+        complete = list(events)
+        if complete:
+            self._take(complete)
 
     def close(self) -> None:
         """Read no more."""
         if self._open:
             self._open = False
             self._loop.remove_reader(self.descriptor)
-            for message in self._parser.rest():
-                self._take(message)
+            self._give(self._parser.rest())
 
 
 class ConsoleLog:
@@ -115,23 +121,25 @@ class ConsoleLog:
 
     def line(self, text: str) -> None:
         """A line of the platform."""
-        self._event(text.encode("utf-8", "replace"))
+        self._events([text.encode("utf-8", "replace")])
 
-    def _from_function(self, message: bytes) -> None:
-        self._event(message)
+    def _from_function(self, messages: list[bytes]) -> None:
+        self._events(messages)
         if self.listener is not None:
-            self.listener(FUNCTION, message)
+            for message in messages:
+                self.listener(FUNCTION, message)
 
-    def _from_extension(self, message: bytes) -> None:
-        self._event(message)
+    def _from_extension(self, messages: list[bytes]) -> None:
+        self._events(messages)
         if self.listener is not None:
-            self.listener(EXTENSION, message)
+            for message in messages:
+                self.listener(EXTENSION, message)
 
-    def _event(self, message: bytes) -> None:
-        self._stream.append(int(self._clock.now() * 1000), message + b"\n")
+    def _events(self, messages: list[bytes]) -> None:
+        lines = [message + b"\n" for message in messages]
+        self._stream.extend(int(self._clock.now() * 1000), lines)
         if self._tail is not None:
-            self._tail += message
-            self._tail += b"\n"
+            self._tail += b"".join(lines)
             if len(self._tail) > _TAIL_KEEP:
                 del self._tail[:-LOG_TAIL_BYTES]
 

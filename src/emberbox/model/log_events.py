@@ -146,13 +146,10 @@ def slices(stream: StreamKey, events: Sequence[Event]) -> list[Slice]:
     ordered = sorted(events, key=_by_time)
     if ordered[0][0] < 0 or ordered[-1][0] > LATEST_MS:
         ordered = [(min(max(when, 0), LATEST_MS), message) for when, message in ordered]
-    whole = _slice(stream, ordered)
-    if (
-        whole.last_ms - whole.first_ms <= SPAN_MS
-        and whole.count <= CHUNK_MAX_EVENTS
-        and len(whole.payload) <= CHUNK_MAX_BYTES
-    ):
-        return [whole]
+    if len(ordered) <= CHUNK_MAX_EVENTS and ordered[-1][0] - ordered[0][0] <= SPAN_MS:
+        whole = _slice(stream, ordered)
+        if len(whole.payload) <= CHUNK_MAX_BYTES:
+            return [whole]
     return [_slice(stream, part) for part in _cut_up(ordered)]
 
 

@@ -53,9 +53,13 @@ class LogStream:
 
         The message is kept as it is. Invalid UTF-8 in it is replaced when it is read.
         """
+        self.extend(timestamp_ms, (message,))
+
+    def extend(self, timestamp_ms: int, messages: Iterable[bytes]) -> None:
+        """Take several of one moment, as `append` does each."""
         if not self._is_waiting:
             self.announce()
-        self._events.append((timestamp_ms, message))
+        self._events += [(timestamp_ms, message) for message in messages]
 
     def close(self) -> None:
         """No more events will come. What was appended is kept. May be called again."""
