@@ -12,6 +12,7 @@ from emberbox.model.limits import PROCESSES_MAX
 _USAGE = b"usage_usec "
 # A function that has rested may use twice its share of one period at once (the burst): short
 # handlers then run through without a pause, and the average stays what the memory size gives.
+_BUFFERS_SHARE = 4
 _PERIOD_US = int(CPU_PERIOD_S * 1_000_000)
 
 
@@ -145,6 +146,7 @@ class V1Cgroup(Group):
             put(self._memory / "memory.limit_in_bytes", most)
             with suppress(OSError):
                 put(self._memory / "memory.memsw.limit_in_bytes", most)
+            self._limit_buffers(limits.memory_bytes)
         if self._pids is not None:
             put(self._pids / "pids.max", str(PROCESSES_MAX))
         self.set_cpus(limits.cpus)
@@ -155,6 +157,17 @@ class V1Cgroup(Group):
             with suppress(OSError):
                 put(self._memory / "memory.memsw.limit_in_bytes", str(memory_bytes))
             put(self._memory / "memory.limit_in_bytes", str(memory_bytes))
+            self._limit_buffers(memory_bytes)
+
+    def _limit_buffers(self, memory_bytes: int) -> None:
+        """Version 1 counts buffers of sockets apart from memory, and only where they are limited.
+
+        The file is deprecated: a kernel may have been built without.
+        """
+        if self._memory is not None:
+            with suppress(OSError):
+                most = str(memory_bytes // _BUFFERS_SHARE)
+                put(self._memory / "memory.kmem.tcp.limit_in_bytes", most)
 
     def set_cpus(self, cpus: float) -> None:
         if self._cpu is None:

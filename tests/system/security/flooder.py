@@ -111,3 +111,24 @@ def op_early_answers(event, context):
             codes.append(str(error))
     time.sleep(event["seconds"])
     return {"made": len(kept), "failed": codes}
+
+
+def op_hold_in_sockets(event):
+    """Connect to itself and send what nobody reads, as much as is taken."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    held, kept = 0, []
+    while len(kept) < 200 and held < event["most"]:
+        connecting = socket.socket()
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            connecting.setsockopt(socket.SOL_SOCKET, option, 4 << 20)
+        connecting.connect(listening.getsockname())
+        accepted, _ = listening.accept()
+        for end in (connecting, accepted):
+            end.setblocking(False)
+            try:
+                while held < event["most"]:
+                    held += end.send(b"x" * 262_144)
+            except OSError:
+                pass
+        kept.append((connecting, accepted))
+    return held

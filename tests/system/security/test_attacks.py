@@ -277,6 +277,13 @@ def test_memory_beyond_the_limit_kills_only_the_greedy(attack, alive, boto):
     assert "signal: killed" in failure["errorMessage"]
 
 
+def test_buffers_of_sockets_are_bounded(attack, alive):
+    """What is sent and not read lies in the kernel: no more of it than a part of the memory."""
+    held = attack("hold_in_sockets", memory=512, timeout=60, most=400 << 20)
+
+    assert held < 200 << 20
+
+
 def test_a_full_tmp_is_an_error_inside(attack, alive):
     """/tmp ends at its size with ENOSPC, not with the memory and not with the host's disk."""
     result = attack("fill_tmp", memory=2048, timeout=60, megabytes=700)
