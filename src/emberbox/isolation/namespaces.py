@@ -70,7 +70,7 @@ class NamespaceBackend:
         self._file_systems = file_systems
         self._uid_base = 0x4000_0000 + (zlib.crc32(str(private).encode()) % 8192) * 0x1_0000
         limits_ports = self._plain and network.choice.mode is not Mode.HOST
-        self._seccomp = build_filter(machine(), datagrams=not limits_ports)
+        self._seccomp = build_filter(machine(), datagrams=not limits_ports, own_ipc=not self._plain)
         self.disks = ScratchDisks(
             run / "tmp",
             EPHEMERAL_DEFAULT_MB << 20,

@@ -15,7 +15,7 @@ _LOAD, _JEQ, _JGE, _JGT, _JSET, _AND, _RETURN = 0x20, 0x15, 0x35, 0x25, 0x45, 0x
 _ALLOW = 0x7FFF_0000
 _ERRNO = 0x0005_0000
 _KILL = 0x8000_0000
-_EPERM, _EACCES, _ENOSYS, _EAFNOSUPPORT = 1, 13, 38, 97
+_EPERM, _ENOMEM, _EACCES, _ENOSYS, _EAFNOSUPPORT = 1, 12, 13, 38, 97
 _NUMBER_AT, _ARCH_AT, _ARGUMENT_AT = 0, 4, 16
 
 _NAMESPACE_FLAGS = 0x7E02_0000 | 0x80
@@ -31,6 +31,10 @@ _STREAM, _TCP, _TYPE_MASK = 1, 6, 0xF
 _FASTOPEN = 0x2000_0000
 # Which argument of each has the flags.
 _SENDERS = {"sendto": 3, "sendmsg": 2, "sendmmsg": 3}
+_SET_PIPE_SIZE, _PIPE_MAX_BYTES = 1031, 65_536
+_MMAP_FLAGS_AT, _MAP_HUGETLB, _MFD_HUGETLB, _SHM_HUGETLB = 3, 0x4_0000, 0x4, 0o4000
+# Their names are the whole namespace's: who knows one may use what another has made.
+_NAMED = ("msgget", "semget", "shmget", "mq_open")
 _PERSONALITIES = (0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF)
 
 
@@ -42,14 +46,16 @@ def machine() -> str:
     return name
 
 
-def build_filter(architecture: str, *, datagrams: bool = True) -> bytes:
+def build_filter(architecture: str, *, datagrams: bool = True, own_ipc: bool = True) -> bytes:
     """The BPF program, 8 bytes an instruction, for `x86_64` or `aarch64`.
 
     Without `datagrams` the only sockets of the internet are those of TCP, and they cannot send
-    before they connect: for sandboxes whose connections are limited by port.
+    before they connect: for sandboxes whose connections are limited by port. Without `own_ipc`
+    there is no memory, semaphore or queue by a key: for those that share the host's.
     """
     column = _COLUMN[architecture]
-    numbers = {name: both[column] for name, both in ALLOWED.items()}
+    refused = () if own_ipc else _NAMED
+    numbers = {name: both[column] for name, both in ALLOWED.items() if name not in refused}
     program = [
         _code(_LOAD, _ARCH_AT),
         _code(_JEQ, _AUDIT_ARCH[architecture], 1, 0),
@@ -66,6 +72,10 @@ def build_filter(architecture: str, *, datagrams: bool = True) -> bytes:
         for name, argument in _SENDERS.items():
             program += _when(numbers[name], _no_early_data(argument))
     program += _when(numbers["personality"], _harmless_personality())
+    program += _when(numbers["fcntl"], _pipes_of_usual_size())
+    program += _when(numbers["mmap"], _no_huge_pages(_MMAP_FLAGS_AT, _MAP_HUGETLB))
+    program += _when(numbers["memfd_create"], _no_huge_pages(1, _MFD_HUGETLB))
+    program += _when(numbers.get("shmget"), _no_huge_pages(2, _SHM_HUGETLB))
     last = 0
     for first, last in ranges(n for n in numbers.values() if n is not None):
         program += [
@@ -155,6 +165,28 @@ def _no_early_data(argument: int) -> list[bytes]:
         _argument(argument),
         _code(_JSET, _FASTOPEN, 0, 1),
         _code(_RETURN, _ERRNO | _EACCES),
+        _code(_RETURN, _ALLOW),
+    ]
+
+
+def _pipes_of_usual_size() -> list[bytes]:
+    """What a pipe holds the server may have to read in one go, if it is that of the output."""
+    return [
+        _argument(1),
+        _code(_JEQ, _SET_PIPE_SIZE, 0, 3),
+        _argument(2),
+        _code(_JGT, _PIPE_MAX_BYTES, 0, 1),
+        _code(_RETURN, _ERRNO | _EPERM),
+        _code(_RETURN, _ALLOW),
+    ]
+
+
+def _no_huge_pages(argument: int, flag: int) -> list[bytes]:
+    """Those that the host has set aside are not for functions, and count for no control group."""
+    return [
+        _argument(argument),
+        _code(_JSET, flag, 0, 1),
+        _code(_RETURN, _ERRNO | _ENOMEM),
         _code(_RETURN, _ALLOW),
     ]
 

@@ -4,6 +4,7 @@ Returns what came of it as text that begins with OK (it worked: bad) or NO (it w
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import signal
@@ -159,6 +160,8 @@ def op_system_calls(event):
             lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9).fileno()
         ),
         "setuid_program": outcome(_setuid_program),
+        "huge_pages": outcome(lambda: os.memfd_create("pages", os.MFD_HUGETLB)),
+        "large_pipe": outcome(lambda: fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20)),
     }
 
 
@@ -191,6 +194,18 @@ def op_ipc(event):
         "semaphores": libc.semget(event["key"], 1, flags),
         "queue": libc.mq_open(b"/key%d" % event["key"], 0o102 if event["make"] else 0, 0o666, None),
     }
+
+
+def op_ipc_and_crash(event):
+    """Make them, a mark in /tmp too, and end without an answer."""
+    write("/tmp/mark")
+    op_ipc({"make": True, "key": event["key"]})
+    os._exit(1)
+
+
+def op_ipc_after(event):
+    """Whether this is where that was, and what is left of them."""
+    return {"marked": os.path.exists("/tmp/mark"), "left": op_ipc({"make": False, **event})}
 
 
 def op_stop_itself(event):

@@ -127,6 +127,30 @@ def test_shared_memory_and_queues_are_the_sandboxs_own(attack, alive):
     assert remade["memory"] == made["memory"]
 
 
+def test_no_shared_memory_or_queue_reaches_beyond_a_sandbox(attack, alive, server):
+    """Each has its own, or, where all would have the host's, nobody may make any."""
+    key = uuid.uuid4().int & 0x7FFFFFF
+    made = attack("ipc", who="maker", make=True, key=key)
+    found = attack("ipc", who="seeker", make=False, key=key)
+
+    assert set(made.values()) == {-1} or server.kind in {"root", "user"}
+    assert set(found.values()) == {-1}
+
+
+def test_shared_memory_and_queues_go_with_their_process(attack, alive):
+    """After a crash the next process finds what is in /tmp, and nothing of the kernel's."""
+    key = uuid.uuid4().int & 0x7FFFFFF
+    attack("ipc_and_crash", who="crasher", key=key, fails=True)
+
+    with ThreadPoolExecutor(2) as both:
+        look = partial(attack, "ipc_after", who="crasher", key=key)
+        rounds = (both.map(lambda _: look(), range(2)) for _ in range(20))
+        seen = ([found for found in pair if found["marked"]] for pair in rounds)
+        found = next(filter(None, seen))
+
+    assert [set(each["left"].values()) for each in found] == [{-1}] * len(found)
+
+
 def test_a_process_that_stops_itself_ends_at_the_time_limit(attack, alive):
     """And the next invocation has another."""
     failure = attack("stop_itself", timeout=3, fails=True)

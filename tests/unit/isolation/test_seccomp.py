@@ -12,7 +12,7 @@ from emberbox.isolation.syscalls import ALLOWED
 ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 COLUMN = {"x86_64": 0, "aarch64": 1}
 ALLOW = 0x7FFF0000
-EPERM, EACCES, ENOSYS, EAFNOSUPPORT = 0x50001, 0x5000D, 0x50026, 0x50061
+EPERM, ENOMEM, EACCES, ENOSYS, EAFNOSUPPORT = 0x50001, 0x5000C, 0x5000D, 0x50026, 0x50061
 
 
 def decide(
@@ -21,8 +21,9 @@ def decide(
     *arguments: int,
     arch: int | None = None,
     datagrams: bool = True,
+    own_ipc: bool = True,
 ) -> int:
-    built = build_filter(machine, datagrams=datagrams)
+    built = build_filter(machine, datagrams=datagrams, own_ipc=own_ipc)
     program = [struct.unpack("=HBBI", p) for p in _chunks(built)]
     data = struct.pack("=IIQ", number, arch or ARCH[machine], 0)
     data += struct.pack("=6Q", *[*arguments, 0, 0, 0, 0, 0, 0][:6])
@@ -72,6 +73,16 @@ def test_dangerous_calls_are_refused(name: str, number: int) -> None:
     assert decide("x86_64", number) == EPERM, name
 
 
+@pytest.mark.parametrize("name", ["shmget", "semget", "msgget", "mq_open"])
+def test_what_has_a_key_is_refused_where_keys_are_everybodys(name: str) -> None:
+    """Memory, semaphores and queues are made only where they are the sandbox's own."""
+    number = ALLOWED[name][0]
+
+    assert number is not None
+    assert decide("x86_64", number, own_ipc=False) == EPERM
+    assert decide("x86_64", number) == ALLOW
+
+
 def test_probed_calls_say_they_do_not_exist() -> None:
     """clone3, io_uring and x32 numbers look absent, so that libraries fall back."""
     assert [decide("x86_64", n) for n in (435, 425, 426, 427, 0x40000001)] == [ENOSYS] * 5
@@ -84,6 +95,34 @@ def test_clone_makes_no_namespaces(flag: int) -> None:
     """A fork is allowed; a fork into any new namespace is not."""
     assert decide("x86_64", 56, 17) == ALLOW
     assert decide("x86_64", 56, 17 | flag) == EPERM
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_pipes_stay_small(machine: str) -> None:
+    """A pipe may be made smaller, and not larger than pipes are; other calls of fcntl pass."""
+    number = ALLOWED["fcntl"][COLUMN[machine]]
+    assert number is not None
+
+    assert decide(machine, number, 1, 1031, 65_536) == ALLOW
+    assert decide(machine, number, 1, 1031, 65_537) == EPERM
+    assert decide(machine, number, 1, 0, 1_048_576) == ALLOW
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize(
+    ("name", "usual", "huge"),
+    [("mmap", (0, 4096, 3, 0x22), (0, 4096, 3, 0x4_0022)), ("memfd_create", (0, 1), (0, 5)),
+     ("shmget", (0, 4096, 0o1600), (0, 4096, 0o5600))],
+)  # fmt: skip
+def test_huge_pages_look_used_up(
+    machine: str, name: str, usual: tuple[int, ...], huge: tuple[int, ...]
+) -> None:
+    """What the host has set aside for others cannot be had: ENOMEM, which programs expect."""
+    number = ALLOWED[name][COLUMN[machine]]
+    assert number is not None
+
+    assert decide(machine, number, *usual) == ALLOW
+    assert decide(machine, number, *huge) == ENOMEM
 
 
 def test_sockets_are_of_plain_families() -> None:
