@@ -300,9 +300,14 @@ class NamespaceBackend:
             scratch=scratch,
             private=self._private,
             seccomp=self._seccomp,
-            privileged=self._own_users,
+            owner=self._owner_of(program) if self._own_users else None,
             network=self.network,
         )
+
+    def _owner_of(self, program: Program) -> int:
+        """A user that no sandbox has, for the zygote of a program alone."""
+        first = FIRST_UID + _UIDS
+        return self._uid_base + first + zlib.crc32(program.name.encode()) % (0x1_0000 - first)
 
     def _uid_inside(self, uid: int) -> int:
         """The user as the zygote knows it; 0 where sandboxes have none of their own."""

@@ -20,6 +20,9 @@ TRACES = ("169.254.100.1", 2000)
 FIRST_UID = 1051
 NAMED_UIDS = 1024
 CODE_STORE = "/.emberbox"
+# Of 128 that a user has: of its own, or together with all other sandboxes and the user itself.
+_OWN_INSTANCES, _SHARED_INSTANCES = 16, 64
+_WATCHES = 8_192
 
 _PROGRAMS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = (
@@ -45,10 +48,13 @@ def configuration(
     scratch: Path,
     private: Path,
     seccomp: bytes,
-    privileged: bool,
+    owner: int | None,
     network: SandboxNetwork,
 ) -> dict[str, Any]:
-    """What the zygote is told; `private` is a directory no sandbox may ever see."""
+    """What the zygote is told; `private` is a directory no sandbox may ever see.
+
+    `owner` is the user that its user namespace belongs to, or None where the server cannot say.
+    """
     links, binds = _programs()
     binds += [[path, path] for path in ETC if Path(path).exists()]
     declared = dict.fromkeys((*bind_prefix(program.zygote.prefix), *program.binds))
@@ -57,7 +63,12 @@ def configuration(
     binds.append([str(code_store), CODE_STORE])
     return {
         "plain": None,
-        "privileged": privileged,
+        "privileged": owner is not None,
+        "owner": owner,
+        "watches": {
+            "max_inotify_instances": _SHARED_INSTANCES if owner is None else _OWN_INSTANCES,
+            "max_inotify_watches": _WATCHES,
+        },
         "scratch": str(scratch),
         "directories": ["/var/task", "/opt", "/mnt", "/tmp", "/dev", "/etc", "/var/runtime"],  # noqa: S108
         "files": {**_etc_files(), "/etc/resolv.conf": network.resolv_conf},

@@ -21,6 +21,7 @@ _NUMBER_AT, _ARCH_AT, _ARGUMENT_AT = 0, 4, 16
 _NAMESPACE_FLAGS = 0x7E02_0000 | 0x80
 _UNAVAILABLE = {
     "clone3": (435, 435),
+    "io_setup": (206, 0),
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),

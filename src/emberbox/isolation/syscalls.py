@@ -2,7 +2,7 @@
 
 An allow list: what is not here fails with EPERM, or ENOSYS where programs probe for it.
 Left out on purpose: mounting, namespaces, tracing other processes, kernel modules, keys, bpf, perf,
-userfaultfd, io_uring, reboot, clock setting, quotas, swap, handles to files by number.
+userfaultfd, io_uring, io_setup, reboot, clock setting, quotas, swap, handles to files by number.
 Numbers: the kernel's uapi headers (x86-64 table; the generic table for arm64).
 """
 
@@ -265,12 +265,6 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "epoll_wait": (232, None),
     "epoll_pwait": (281, 22),
     "epoll_pwait2": (441, 441),
-    "io_setup": (206, 0),
-    "io_submit": (209, 2),
-    "io_cancel": (210, 3),
-    "io_destroy": (207, 1),
-    "io_getevents": (208, 4),
-    "io_pgetevents": (333, 292),
     # sockets
     "socket": (41, 198),
     "socketpair": (53, 199),

@@ -21,7 +21,7 @@ RARE = {
     "process_vm_writev": 311, "pidfd_getfd": 438, "kcmp": 312, "move_pages": 279,
     "migrate_pages": 256, "add_key": 248, "request_key": 249, "name_to_handle_at": 303,
     "open_tree": 428, "move_mount": 429, "fsopen": 430, "mount_setattr": 442, "swapon": 167,
-    "acct": 163, "quotactl": 179, "kexec_load": 246, "syslog": 103,
+    "acct": 163, "io_setup": 206, "quotactl": 179, "kexec_load": 246, "syslog": 103,
     "fanotify_init": 300, "finit_module": 313, "iopl": 172, "adjtimex": 159, "vhangup": 153,
 }  # fmt: skip
 

@@ -3,7 +3,9 @@
 Appended to `attacker.py`, whose handler finds them.
 """
 
+import ctypes
 import os
+import signal
 import socket
 import time
 
@@ -132,3 +134,23 @@ def op_hold_in_sockets(event):
                 pass
         kept.append((connecting, accepted))
     return held
+
+
+TAKEN = []
+
+
+def op_take_what_is_counted_by_user(event):
+    """As many watches, waiting signals and queues as are given, and keep them."""
+    libc = ctypes.CDLL(None)
+    watching = []
+    while (descriptor := libc.inotify_init1(0)) >= 0:
+        watching.append(descriptor)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGRTMAX})
+    waiting = 0
+    while libc.sigqueue(os.getpid(), signal.SIGRTMAX, None) == 0:
+        waiting += 1
+    queues = []
+    while (queue := libc.mq_open(b"/%d" % len(queues), 0o102, 0o600, None)) >= 0:
+        queues.append(queue)
+    TAKEN.append(watching)
+    return {"watching": len(watching), "waiting": waiting, "queues": len(queues)}

@@ -3,7 +3,9 @@
 Each test is one promise of docs/explanation/isolation.md.
 """
 
+import ctypes
 import json
+import os
 import re
 import socket
 import threading
@@ -299,6 +301,18 @@ def test_memory_beyond_the_limit_kills_only_the_greedy(attack, alive, boto):
 
     assert failure["errorType"] == "Runtime.ExitError"
     assert "signal: killed" in failure["errorMessage"]
+
+
+def test_what_the_kernel_counts_by_user_is_not_used_up(attack, alive):
+    """One function takes all it gets: the next gets its own, and so do the host's programs."""
+    first = attack("take_what_is_counted_by_user", who="first")
+    second = attack("take_what_is_counted_by_user", who="second")
+    watching = ctypes.CDLL(None).inotify_init1(os.O_CLOEXEC)
+
+    assert min(first.values()) > 0
+    assert second == first
+    assert watching >= 0
+    os.close(watching)
 
 
 def test_buffers_of_sockets_are_bounded(attack, alive):

@@ -80,6 +80,7 @@ def _limit_and_drop(init):
         most = resource.getrlimit(which)[1]
         lowered = limit if most == resource.RLIM_INFINITY else min(limit, most)
         resource.setrlimit(which, (lowered, lowered))
+    linux.limit_counted(is_shared=not uid)
     if uid:
         os.setgroups([])
         os.setresgid(uid, uid, uid)

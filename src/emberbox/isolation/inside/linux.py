@@ -8,6 +8,7 @@ import ctypes
 import os
 import platform
 import random
+import resource
 import signal
 import struct
 import threading
@@ -60,6 +61,8 @@ _MOVE_MOUNT_F_EMPTY_PATH = 0x4
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 0x4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
@@ -67,6 +70,9 @@ _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _SECCOMP_SET_MODE_FILTER = 1
 _CAP_VERSION_3 = 0x20080522
 
+_SIGNALS = 1024
+_QUEUES_BYTES = 819_200
+_SHARES = 8
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 0x1
@@ -159,6 +165,21 @@ def unshare(flags):
     _check(_libc.unshare(flags), "unshare %#x" % flags)
 
 
+def count_for(uid):
+    """Have the kernel count for this user what is used in the user namespace that is made next.
+
+    Watches of files, queues and signals that wait are counted for each user, and again for who made
+    the namespace: it should be nobody who needs them. Queues of all users together would be bound
+    by the maker's limit.
+    """
+    _check(_libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "securebits")
+    with contextlib.suppress(ValueError):
+        # Root of some containers may not.
+        unbounded = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_MSGQUEUE, unbounded)
+    os.seteuid(uid)
+
+
 def fork_into(flags, cgroup=-1, wanted_pid=0):
     """fork() into new namespaces and a cgroup: (0, -1) in the child, (pid, pidfd) in the parent.
 
@@ -244,6 +265,24 @@ def give_up_new_privileges():
     for capability in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
             break
+
+
+def limit_counted(is_shared):
+    """Bound what is counted by user: signals that wait, and queues.
+
+    What all sandboxes have together may be bounded too, and then each has a part. A user that is
+    not the sandbox's alone keeps half for others.
+    """
+    for which, usual in (
+        (resource.RLIMIT_SIGPENDING, _SIGNALS),
+        (resource.RLIMIT_MSGQUEUE, _QUEUES_BYTES),
+    ):
+        most = resource.getrlimit(which)[1]
+        if most == resource.RLIM_INFINITY:
+            limit = usual
+        else:
+            limit = most // 2 if is_shared else min(usual, most // _SHARES)
+        resource.setrlimit(which, (limit, limit))
 
 
 def drop_capabilities():

@@ -98,6 +98,7 @@ class Plain:
             _lower(which, limit)
         if self.confines:
             _lower(resource.RLIMIT_NPROC, _PROCESSES)
+            linux.limit_counted(is_shared=not init.uid)
             if init.uid:
                 os.setgroups([])
                 os.setresgid(init.uid, init.uid, init.uid)

@@ -82,15 +82,28 @@ def _confine(control, configuration):
     _build_root(configuration["scratch"], configuration)
     if privileged:
         # From here on, host root is gone: what the mounts above show is all this process can have.
+        linux.count_for(configuration["owner"])
         linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
         _ask_for_maps(control)
         os.setgroups([])
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
     linux.die_with_parent()
+    _limit_watches(configuration["watches"])
     router = network.become_router(control) if configuration["network"] == "nat" else None
     linux.give_up_new_privileges()
     return router
+
+
+def _limit_watches(limits):
+    """What each user of this namespace may have: the kernel has as much for all of it together."""
+    for name, most in limits.items():
+        try:
+            with open("/proc/sys/user/" + name, "w") as limit:
+                limit.write(str(most))
+        except OSError:
+            # Not there, or read-only, as in containers.
+            pass
 
 
 def _ask_for_maps(control):
