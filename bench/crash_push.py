@@ -125,7 +125,7 @@ def client(service: str, url: str) -> Any:
     """A client that neither waits long nor tries again."""
     config = Config(
         retries={"total_max_attempts": 1},
-        connect_timeout=2,
+        connect_timeout=20,
         read_timeout=20,
         max_pool_connections=8,
     )

@@ -198,10 +198,9 @@ async def drain(url: str, story: Story) -> None:
 def prepare(url: str) -> None:
     """The queues, the topic, and its subscription."""
     sqs, sns = client("sqs", url), client("sns", url)
-    short = {"VisibilityTimeout": _IN_FLIGHT_S}
-    sqs.create_queue(QueueName="plain", Attributes=short)
+    sqs.create_queue(QueueName="plain", Attributes={"VisibilityTimeout": _IN_FLIGHT_S})
     for name in _MAKE:
-        sqs.create_queue(QueueName=name, Attributes=short | {"FifoQueue": "true"})
+        sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
     sns.create_topic(Name="news.fifo", Attributes={"FifoTopic": "true"})
     sns.subscribe(
         TopicArn=_TOPIC,
