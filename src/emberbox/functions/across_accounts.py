@@ -9,7 +9,12 @@ from dataclasses import replace
 from typing import Final
 
 from emberbox.model.attachment import Kind
-from emberbox.model.names import LATEST, BadNameError, parse_function_reference
+from emberbox.model.names import (
+    LATEST,
+    BadNameError,
+    parse_function_arn,
+    parse_function_name,
+)
 from emberbox.model.request import Operation, Params, Reply, RequestContext
 from emberbox.model.resource_policy import decided_across
 from emberbox.storage.catalog import FunctionCatalog
@@ -43,7 +48,7 @@ class AcrossAccounts:
     def _through(self, operation: Operation, member: str) -> Operation:
         async def call(context: RequestContext, params: Params) -> Params | Reply:
             named = params.get(member)
-            if isinstance(named, str) and named.count(":") > 1:
+            if isinstance(named, str) and ":" in named:
                 context = self._as_owner(context, named, params.get("Qualifier"))
             return await operation(context, params)
 
@@ -53,8 +58,9 @@ class AcrossAccounts:
         self, context: RequestContext, named: str, qualifier: str | None
     ) -> RequestContext:
         """The context of the function's account, if that is another one and lets the caller in."""
+        parse = parse_function_arn if context.operation in _OF_TAGS else parse_function_name
         try:
-            found = parse_function_reference(named)
+            found = parse(named)
         except BadNameError:
             return context
         owner = found.account

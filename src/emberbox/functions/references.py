@@ -9,7 +9,8 @@ from emberbox.model.names import (
     BadNameError,
     FunctionReference,
     function_arn,
-    parse_function_reference,
+    parse_function_arn,
+    parse_function_name,
 )
 from emberbox.model.request import Params, RequestContext
 from emberbox.records import dataclass
@@ -85,7 +86,9 @@ def new_key(context: RequestContext, name: str) -> FunctionKey:
     """The key for a function to be created."""
     found = _parsed(name)
     if len(found.name) > _NAME_MAX:
-        raise _broken(name, f"Member must have length less than or equal to {_NAME_MAX}")
+        # The one constraint that the service checks later, with an error of another name.
+        bound = f"Member must have length less than or equal to {_NAME_MAX}"
+        raise invalid(_broken(name, bound).message)
     target = _within(context, found, found.qualifier)
     if target.qualifier is not None:
         raise invalid("A function is created without a qualifier: leave it out of FunctionName.")
@@ -95,7 +98,7 @@ def new_key(context: RequestContext, name: str) -> FunctionKey:
 def tagged(context: RequestContext, params: Params) -> Target:
     """The function that `Resource` means; only functions can have tags here."""
     try:
-        found = parse_function_reference(params["Resource"])
+        found = parse_function_arn(params["Resource"])
     except BadNameError:
         raise CallerError(
             "ResourceNotFoundException", "The resource you requested does not exist.", status=404
@@ -110,7 +113,7 @@ def tagged(context: RequestContext, params: Params) -> Target:
 
 def _parsed(text: str) -> FunctionReference:
     try:
-        return parse_function_reference(text)
+        return parse_function_name(text)
     except BadNameError:
         constraint = f"Member must satisfy regular expression pattern: {_PATTERN}"
         raise _broken(text, constraint) from None

@@ -12,7 +12,7 @@ from emberbox.model.configuration import validation_error
 from emberbox.model.names import (
     BadNameError,
     FunctionReference,
-    parse_function_reference,
+    parse_function_name,
 )
 
 _SHOWN_MAX = 4_096
@@ -71,7 +71,7 @@ def violation(path: str, value: str, constraint: str) -> CallerError:
 
 def _parsed(function: str) -> FunctionReference | None:
     try:
-        return parse_function_reference(function)
+        return parse_function_name(function)
     except BadNameError:
         return None
 

@@ -21,7 +21,7 @@ from emberbox.model.names import (
     BadNameError,
     FunctionReference,
     function_arn,
-    parse_function_reference,
+    parse_function_arn,
 )
 from emberbox.model.spans import Opened
 from emberbox.model.tenancy import check_tenant
@@ -181,7 +181,7 @@ def _ran(answer: InvokeAnswer) -> Ran:
 
 def _parsed(arn: str) -> FunctionReference:
     try:
-        reference = parse_function_reference(arn)
+        reference = parse_function_arn(arn)
     except BadNameError:
         reference = None
     if reference is None or reference.account is None or reference.region is None:

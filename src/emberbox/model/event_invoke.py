@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from emberbox.model.async_invocation import AGE_MAX_DEFAULT_S, RETRIES_DEFAULT
 from emberbox.model.configuration import invalid
-from emberbox.model.names import BadNameError, FunctionReference, parse_function_reference
+from emberbox.model.names import BadNameError, FunctionReference, parse_function_arn
 from emberbox.records import dataclass
 
 _SUCCESS: Final = frozenset({"sqs", "sns", "events", "lambda"})
@@ -78,7 +78,7 @@ def _function(arn: str) -> FunctionReference | None:
     if arn.split(":")[2] != "lambda":
         return None
     try:
-        return parse_function_reference(arn)
+        return parse_function_arn(arn)
     except BadNameError:
         raise invalid(f"The destination ARN {arn} is invalid.") from None
 

@@ -11,10 +11,16 @@ LATEST = "$LATEST"
 PUBLISHED = "$LATEST.PUBLISHED"
 """The version of a function on managed instances that is made anew each time it is published."""
 
-_REFERENCE = re.compile(
-    r"(?:arn:(?P<partition>aws[a-zA-Z-]*):lambda:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):)?"
-    r"(?:(?P<account>\d{12}):function:)?"
-    r"(?P<bare>function:)?"
+_ARN = re.compile(
+    r"arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):(?P<account>\d{12}):function:"
+    r"(?P<name>[a-zA-Z0-9-_]{1,256})"
+    r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]{1,128}))?\Z"
+)
+_NAMED = re.compile(
+    r"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?"
+    r"(?:(?P<region>(?:eusc-)?[a-z]{2}(?:-gov|-iso[a-z]?)?-[a-z]+-\d):)?"
+    r"(?:(?P<account>\d{12}):)?"
+    r"(?:function:)?"
     r"(?P<name>[a-zA-Z0-9-_]{1,256})"
     r"(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]{1,128}))?\Z"
 )
@@ -37,18 +43,30 @@ class FunctionReference:
     region: str | None = None
 
 
-def parse_function_reference(text: str) -> FunctionReference:
-    """Parse any of the four forms; BadNameError for anything else.
+def parse_function_arn(text: str) -> FunctionReference:
+    """Parse a whole ARN; BadNameError for anything else.
 
     The name may be longer than that of any function: then there is none.
     """
-    found = _REFERENCE.match(text)
+    found = _ARN.match(text)
     if found is None:
         raise BadNameError(text)
-    if found["region"] and not found["account"]:
+    return _reference(found)
+
+
+def parse_function_name(text: str) -> FunctionReference:
+    """Parse what a request gives as `FunctionName`; BadNameError for what its pattern refuses.
+
+    That lets an ARN's parts before the name be left out one by one: `function:f` is `f`, and twelve
+    digits before a colon are an account.
+    """
+    found = _NAMED.match(text)
+    if found is None:
         raise BadNameError(text)
-    if found["bare"]:
-        raise BadNameError(text)
+    return _reference(found)
+
+
+def _reference(found: re.Match[str]) -> FunctionReference:
     return FunctionReference(
         name=found["name"],
         qualifier=found["qualifier"],

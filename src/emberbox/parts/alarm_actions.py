@@ -9,7 +9,7 @@ from emberbox.gateway.guard import ResourcePolicies
 from emberbox.invoke.async_entry import AsyncEntry
 from emberbox.invoke.cross_account import Attachments
 from emberbox.invoke.delivery_rights import may_deliver
-from emberbox.model.names import BadNameError, parse_function_reference
+from emberbox.model.names import BadNameError, parse_function_arn
 from emberbox.model.policy.evaluation import Policies, Request, decide
 from emberbox.model.policy.principals import service
 from emberbox.services.cloudwatch.actions import Actions
@@ -51,7 +51,7 @@ def connect_actions(
 def may_invoke(attachments: Attachments, alarm_arn: str, function_arn: str) -> bool:
     """Whether the function's policy lets alarms invoke it for this one."""
     try:
-        found = parse_function_reference(function_arn)
+        found = parse_function_arn(function_arn)
     except BadNameError:
         return False
     return may_deliver(

@@ -10,7 +10,7 @@ from emberbox.gateway.guard import ResourcePolicies
 from emberbox.invoke.async_entry import AsyncEntry
 from emberbox.invoke.delivery_rights import may_deliver
 from emberbox.model.async_deliveries import Delivery
-from emberbox.model.names import LATEST, BadNameError, parse_function_reference
+from emberbox.model.names import LATEST, BadNameError, parse_function_arn
 from emberbox.model.policy.evaluation import Policies, Request, decide
 from emberbox.model.policy.principals import service
 from emberbox.parts.messaging import Messaging
@@ -42,7 +42,7 @@ class _Functions:
     async def problem(self, arn: str, bucket: Bucket) -> str:
         """See `Target`."""
         try:
-            found = parse_function_reference(arn)
+            found = parse_function_arn(arn)
         except BadNameError:
             return _MISSING
         key = (found.account or "", found.region or "", found.name)

@@ -4,7 +4,7 @@ from emberbox.clock import Clock
 from emberbox.errors import CallerError
 from emberbox.invoke.delivery_rights import may_deliver
 from emberbox.model.attachment import Kind
-from emberbox.model.names import LATEST, BadNameError, FunctionReference, parse_function_reference
+from emberbox.model.names import LATEST, BadNameError, FunctionReference, parse_function_arn
 from emberbox.parts.asynchronous import Asynchronous
 from emberbox.parts.ground import Ground
 from emberbox.records import dataclass
@@ -121,7 +121,7 @@ class _Known:
 
 def _parsed(arn: str) -> FunctionReference | None:
     try:
-        return parse_function_reference(arn)
+        return parse_function_arn(arn)
     except BadNameError:
         return None
 

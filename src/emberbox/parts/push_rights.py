@@ -3,7 +3,7 @@
 from emberbox.gateway.guard import ResourcePolicies
 from emberbox.invoke.cross_account import Attachments
 from emberbox.invoke.delivery_rights import may_deliver
-from emberbox.model.names import BadNameError, parse_function_reference
+from emberbox.model.names import BadNameError, parse_function_arn
 from emberbox.model.parcels import Parcel
 from emberbox.model.policy.evaluation import Policies, Request, decide
 from emberbox.model.policy.principals import service
@@ -62,7 +62,7 @@ async def policy_allows(
 
 def _may_invoke(attachments: Attachments, parcel: Parcel, arn: str) -> bool:
     try:
-        found = parse_function_reference(arn)
+        found = parse_function_arn(arn)
     except BadNameError:
         return False
     return may_deliver(

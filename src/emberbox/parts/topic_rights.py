@@ -3,7 +3,7 @@
 from emberbox.gateway.guard import ResourcePolicies
 from emberbox.invoke.cross_account import Attachments
 from emberbox.invoke.delivery_rights import may_deliver
-from emberbox.model.names import BadNameError, parse_function_reference
+from emberbox.model.names import BadNameError, parse_function_arn
 from emberbox.parts.push_rights import policy_allows
 from emberbox.services.sns.senders import MayDeliver
 from emberbox.settings import AuthMode
@@ -22,7 +22,7 @@ def topic_rights(attachments: Attachments, queues: ResourcePolicies, mode: AuthM
         if endpoint.split(":")[2] == "sqs":
             return await policy_allows(queues, _PRINCIPAL, _SEND, endpoint, topic_arn)
         try:
-            found = parse_function_reference(endpoint)
+            found = parse_function_arn(endpoint)
         except BadNameError:
             return False
         return may_deliver(

@@ -16,7 +16,12 @@ QUALIFIERS = st.none() | st.just("$LATEST") | st.from_regex(r"[a-zA-Z0-9-_]{1,12
 PREFIXES = st.sampled_from(
     [
         "",
+        "function:",
+        f"{ACCOUNT}:",
         f"{ACCOUNT}:function:",
+        f"{REGION}:function:",
+        f"{REGION}:{ACCOUNT}:function:",
+        f"arn:aws:lambda:{REGION}:function:",
         f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:",
         f"arn:aws-us-gov:lambda:{REGION}:{ACCOUNT}:function:",
     ]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from emberbox.gateway.access.needs import Access, Need, Place, itself, named
-from emberbox.model.names import BadNameError, function_arn, parse_function_reference
+from emberbox.model.names import BadNameError, function_arn, parse_function_name
 from emberbox.model.request import Params
 
 _SERVICE = "lambda.amazonaws.com"
@@ -13,7 +13,7 @@ _SERVICE = "lambda.amazonaws.com"
 def function(value: Any, place: Place, _params: Params) -> str:
     """The ARN of a function by any of the forms of its name, without qualifier."""
     try:
-        found = parse_function_reference(str(value))
+        found = parse_function_name(str(value))
     except BadNameError:
         return place.arn("lambda", f"function:{value}")
     return function_arn(found.account or place.account, found.region or place.region, found.name)
@@ -22,7 +22,7 @@ def function(value: Any, place: Place, _params: Params) -> str:
 def invoked(value: Any, place: Place, params: Params) -> str:
     """The ARN that an invocation names, with its qualifier."""
     try:
-        found = parse_function_reference(str(value))
+        found = parse_function_name(str(value))
     except BadNameError:
         return place.arn("lambda", f"function:{value}")
     qualifier = params.get("Qualifier") or found.qualifier

@@ -1,7 +1,7 @@
 """Operations on subscription filters. They lead to functions."""
 
 from emberbox.clock import Clock
-from emberbox.model.names import BadNameError, parse_function_reference
+from emberbox.model.names import BadNameError, parse_function_arn
 from emberbox.model.request import Operation, Params, RequestContext
 from emberbox.services.logs.filter_pages import (
     check_pattern,
@@ -76,7 +76,7 @@ class SubscriptionOperations:
         if params.get("distribution", "ByLogStream") != "ByLogStream":
             raise invalid("destinationArn for vendor lambda cannot be used with distribution")
         try:
-            reference = parse_function_reference(arn)
+            reference = parse_function_arn(arn)
         except BadNameError:
             raise invalid("Invalid destination ARN.") from None
         if (reference.account, reference.region) != (key.account, key.region):
