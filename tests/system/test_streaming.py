@@ -241,6 +241,18 @@ def test_a_client_that_leaves_stops_nothing(boto, server, function):
     assert complete == {}
 
 
+def test_an_event_cannot_be_streamed(boto, function):
+    """The kinds of invocation that can be are named, and no other."""
+    with pytest.raises(botocore.exceptions.ClientError) as told:
+        boto.client("lambda").invoke_with_response_stream(
+            FunctionName=function, InvocationType="Event"
+        )
+
+    error = told.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    assert error["Message"].endswith("enum value set: [RequestResponse, DryRun]")
+
+
 @pytest.mark.parametrize("function_name", ["nobody", "no/such"])
 def test_errors_of_the_service_are_ordinary_ones(boto, function_name):
     """What is refused before the function runs has a status of its own."""

@@ -417,8 +417,5 @@ def _nobody_counts(_key: tuple[str, str, str], _qualifier: str | None) -> None:
 def _other_type(request: InvokeRequest) -> InvokeAnswer:
     if request.invocation_type == "DryRun":
         return InvokeAnswer(status=204)
-    raise violation(
-        "invocationType",
-        request.invocation_type,
-        "enum value set: [Event, RequestResponse, DryRun]",
-    )
+    known = "RequestResponse, DryRun" if request.sink else "Event, RequestResponse, DryRun"
+    raise violation("invocationType", request.invocation_type, f"enum value set: [{known}]")
