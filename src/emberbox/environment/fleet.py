@@ -177,7 +177,7 @@ class Fleet:
             raise
         if not environment.is_available:
             raise StaleFunctionError(function.name)
-        self._freezer.rests_no_more(environment)
+        self._freezer.serves(environment)
         environment.invoke(invocation, finish)
         return await done
 
@@ -189,7 +189,7 @@ class Fleet:
         environment = pool.take() if pool is not None else None
         if environment is None:
             return False
-        self._freezer.rests_no_more(environment)
+        self._freezer.serves(environment)
         environment.invoke(invocation, done)
         return True
 
@@ -369,7 +369,7 @@ class Fleet:
 
     def stopped(self, environment: Environment, resident: "_Resident") -> None:
         """Forget an environment that is gone."""
-        self._freezer.rests_no_more(environment)
+        self._freezer.gone(environment)
         self._owners.pop(environment, None)
         self._one_ended.set()
         resident.pool.remove(environment)
