@@ -227,7 +227,7 @@ def test_a_client_that_does_not_read_makes_the_function_wait(boto, server, modul
     buffer.add_data(body)
     last = list(buffer)[-1]
     assert json.loads(last.payload)["ErrorCode"] == "Sandbox.Timedout"
-    assert grown < 30
+    assert grown < 60
 
 
 def test_a_client_that_leaves_stops_nothing(boto, server, function):

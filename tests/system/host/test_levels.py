@@ -288,6 +288,6 @@ def compiled(name, source, **beside):
 def sleepers():
     """How many of the sleeping children are about."""
     found = subprocess.run(
-        ["pgrep", "-cf", f"^sleep {SLEEP}"], capture_output=True, text=True, check=False
+        ["pgrep", "-cf", f"^sleep {SLEEP}$"], capture_output=True, text=True, check=False
     )
     return int(found.stdout or 0)

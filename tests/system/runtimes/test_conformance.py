@@ -153,7 +153,7 @@ def test_all_that_was_started_ends_at_the_time_limit(do, column, actions, server
     await_rest(server.url, name)
 
     assert failed.json()["errorType"] == "Sandbox.Timedout"
-    ended = ["pgrep", "-cf", f"^sleep {seconds}"]
+    ended = ["pgrep", "-cf", f"^sleep {seconds}$"]
     assert subprocess.run(ended, capture_output=True, check=False).stdout.strip() == b"0"
     assert do(name, "return").error is None
 
