@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench.ledger import Account, by_bill, by_live, by_log, by_metrics
+from bench.ledger import Account, await_rest, by_bill, by_live, by_log, by_metrics
 from bench.soak import KINDS, work
 from bench.subjects import Subjects
 from tools.running import running
@@ -70,6 +70,7 @@ def main() -> int:
             work(server.url, names, arguments.invocations, arguments.seed)
         )
         took = time.monotonic() - began
+        await_rest(server.url, names.values())
         found = disagreements(server.url, names, seen_by_client(results))
         subjects.close()
     wrong = {text: count for text, count in results.items() if text not in KINDS}

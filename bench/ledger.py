@@ -1,8 +1,9 @@
 """What a server says of invocations, read as any user reads it: bill, metrics, logs."""
 
 import json
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -28,6 +29,20 @@ def client(url: str, service: str) -> Any:
         aws_access_key_id="emberbox",
         aws_secret_access_key="emberbox",
     )
+
+
+def await_rest(url: str, functions: Iterable[str], patience_s: float = 60.0) -> None:
+    """Wait until no environment of these functions is busy any more: all that ran is counted.
+
+    An invocation is over when its runtime asks for the next, a moment after the answer.
+    """
+    names, deadline = set(functions), time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{url}/_emberbox/now", timeout=60) as answer:
+            rows = json.load(answer)["functions"]
+        states = {s for row in rows if row["function"] in names for s in row["environments"]}
+        if states <= {"IDLE", "EMPTY"}:
+            return
 
 
 def by_bill(url: str, function: str) -> Account:

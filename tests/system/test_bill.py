@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from hands import Boto3Hands
-from material import ROLE, make_zip
+from material import ROLE, await_rest, make_zip
 
 from tools.running import running, start
 
@@ -37,7 +37,7 @@ def emberbox(server):
             input=text,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=280,
             check=False,
         )
         return done.returncode, done.stdout, done.stderr
@@ -79,6 +79,7 @@ def test_what_ran_is_counted_alike_everywhere(server, boto, make_function):
 
     with ThreadPoolExecutor(4) as pool:
         seen = Counter(pool.map(invoke, events))
+    await_rest(server.url, name)
 
     rows = bill_of(server, name)
     assert seen["ok"] + seen["Unhandled"] == 400
@@ -109,7 +110,7 @@ def test_processor_time_is_on_the_bill(server, boto, make_function):
         MemorySize=1769,
     )
 
-    boto.invoke(name, b"{}")
+    boto.invoke(name, b"{}", LogType="Tail")
 
     (row,) = bill_of(server, name)
     assert 200 <= row["cpuMs"] < row["billedMs"]
@@ -165,10 +166,11 @@ def test_a_log_of_json_in_a_group_of_its_own_is_shown(emberbox, make_function):
     assert {"error"} == {each["record"]["status"] for each in told if "record" in each}
 
 
-def test_functions_are_listed_and_shown(emberbox, make_function):
+def test_functions_are_listed_and_shown(server, emberbox, make_function):
     """With what they did."""
     name = make_function(SOURCE)
     emberbox("invoke", name)
+    await_rest(server.url, name)
 
     listed, shown = emberbox("ls"), emberbox("show", name)
     as_json = emberbox("show", name, "--json")
@@ -178,11 +180,12 @@ def test_functions_are_listed_and_shown(emberbox, make_function):
     assert json.loads(as_json[1])["configuration"]["FunctionName"] == name
 
 
-def test_logs_are_shown_by_request_and_by_error(emberbox, make_function):
+def test_logs_are_shown_by_request_and_by_error(server, emberbox, make_function):
     """Only what was asked for."""
     name = make_function(SOURCE)
     facts = emberbox("invoke", name)[2]
     emberbox("invoke", name, "-p", '{"fail": 1}')
+    await_rest(server.url, name)
 
     every = emberbox("logs", name)[1]
     errors = emberbox("logs", name, "--errors")[1]
@@ -195,10 +198,11 @@ def test_logs_are_shown_by_request_and_by_error(emberbox, make_function):
     assert emberbox("logs", "nobody")[0] == 3
 
 
-def test_cost_is_summed_as_asked(emberbox, make_function):
+def test_cost_is_summed_as_asked(server, emberbox, make_function):
     """By function, compared with a machine."""
     name = make_function(SOURCE)
     emberbox("invoke", name, "--repeat", "3")
+    await_rest(server.url, name)
 
     table = emberbox("cost", "--always-on", "0.01")[1]
     used = json.loads(emberbox("cost", "--json")[1])
@@ -212,6 +216,7 @@ def test_watchers_see_what_runs(server, emberbox, make_function):
     """`top`, and Prometheus."""
     name = make_function(SOURCE)
     emberbox("invoke", name)
+    await_rest(server.url, name)
 
     shown = emberbox("top", "--count", "1", "--interval", "0.1")[1]
     told = json.loads(emberbox("top", "--count", "1", "--interval", "0.1", "--json")[1])
@@ -280,7 +285,7 @@ def test_the_bill_outlives_a_killed_server(tmp_path):
             )
             hands.wait("lambda", "FunctionActiveV2", FunctionName="billed")
         for _ in range(30):
-            answered += hands.invoke("billed", b"{}").status == 200
+            answered += hands.invoke("billed", b"{}", LogType="Tail").status == 200
         hands.close()
         server.kill()
     with (

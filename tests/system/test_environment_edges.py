@@ -216,7 +216,7 @@ def test_output_of_the_initialisation_stands_before_start(boto, make_function):
     """
     for _ in range(5):
         name = make_function(source)
-        boto.invoke(name, b"{}")
+        boto.invoke(name, b"{}", LogType="Tail")
         found = boto.call("logs", "FilterLogEvents", logGroupName=f"/aws/lambda/{name}", limit=5000)
         text = [event["message"].split(" ")[0].strip() for event in found["events"]]
 

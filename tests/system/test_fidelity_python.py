@@ -75,8 +75,8 @@ def test_failed_initialisation_is_told_once_a_try(boto, make_function):
     """The log has AWS's lines and no word of how our runtime came to its end."""
     name = make_function("import nothing_of_this_name\n")
 
-    boto.invoke(name, b"{}")
-    boto.invoke(name, b"{}")
+    boto.invoke(name, b"{}", LogType="Tail")
+    boto.invoke(name, b"{}", LogType="Tail")
 
     kinds = {re.split(r"[ :]", message, maxsplit=1)[0] for message in messages(boto, name)}
     assert kinds <= {"INIT_START", "INIT_REPORT", "[ERROR]", "START", "END", "REPORT", "EMBERBOX"}
@@ -105,7 +105,7 @@ def test_events_end_with_their_line_feed(boto, make_function):
         """
     )
 
-    boto.invoke(name, b"{}")
+    boto.invoke(name, b"{}", LogType="Tail")
 
     own = messages(boto, name)
     assert own[2:5] == ["of its own\n", "\n", "printed\n"]

@@ -46,8 +46,8 @@ def json_function(make_function, request):
 def test_events_and_records_are_objects(boto, json_function):
     """With request, level, logger, extras and errors; what `print` writes stays as it is."""
     name, group = json_function(SystemLogLevel="DEBUG")
-    request_id = json.loads(boto.invoke(name, b'{"n": 7}').payload)
-    boto.invoke(name, b'{"n": 8, "fail": true}')
+    request_id = json.loads(boto.invoke(name, b'{"n": 7}', LogType="Tail").payload)
+    boto.invoke(name, b'{"n": 8, "fail": true}', LogType="Tail")
 
     lines = lines_of(boto, group)
     objects = [json.loads(line) for line in lines if line.startswith("{")]
@@ -78,7 +78,7 @@ def test_events_and_records_are_objects(boto, json_function):
 def test_levels_hold_for_both_sides(boto, json_function):
     """At WARN and ERROR a good run leaves only the error it logs."""
     name, group = json_function(SystemLogLevel="WARN", ApplicationLogLevel="ERROR")
-    boto.invoke(name, b'{"n": 1}')
+    boto.invoke(name, b'{"n": 1}', LogType="Tail")
 
     objects = [json.loads(line) for line in lines_of(boto, group) if line.startswith("{")]
 

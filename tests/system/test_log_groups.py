@@ -150,7 +150,7 @@ def test_queries_add_up_what_functions_log(boto, logs, make_function):
     """REPORT lines by their discovered fields, JSON by its own, a text by a pattern."""
     name = make_function(TALKING)
     for say in ('{"total": 5}', '{"total": 37}', "user=ann id=7"):
-        boto.invoke(name, json.dumps({"say": say}).encode())
+        boto.invoke(name, json.dumps({"say": say}).encode(), LogType="Tail")
     group = f"/aws/lambda/{name}"
 
     def ask(text):

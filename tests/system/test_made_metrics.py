@@ -46,7 +46,7 @@ def test_lines_of_the_embedded_format_are_metrics(boto, make_function):
     """By each set of dimensions; a line that names what is missing counts as an error."""
     name = make_function(EMF)
     for total in (3, [4, 5], "many"):
-        boto.invoke(name, json.dumps({"total": total}).encode())
+        boto.invoke(name, json.dumps({"total": total}).encode(), LogType="Tail")
 
     assert sum(read(boto, "Orders", "Total", "Sum", Shop="north")) == 12
     assert sum(read(boto, "Orders", "Total", "SampleCount")) == 3
@@ -57,7 +57,7 @@ def test_lines_of_the_embedded_format_are_metrics(boto, make_function):
 def test_concurrency_is_a_metric(boto, make_function):
     """Of the function, of the account, and of what shares the account's pool."""
     name = make_function("def lambda_handler(event, context):\n    return 1\n")
-    boto.invoke(name, b"{}")
+    boto.invoke(name, b"{}", LogType="Tail")
 
     assert read(boto, "AWS/Lambda", "ConcurrentExecutions", "Maximum", FunctionName=name)[-1] == 1
     for metric in ("ConcurrentExecutions", "UnreservedConcurrentExecutions"):
@@ -70,7 +70,7 @@ def test_claimed_concurrency_counts_what_is_set_aside(boto, make_function):
     boto.call(
         "lambda", "PutFunctionConcurrency", FunctionName=name, ReservedConcurrentExecutions=70
     )
-    boto.invoke(name, b"{}")
+    boto.invoke(name, b"{}", LogType="Tail")
 
     claimed = read(boto, "AWS/Lambda", "ClaimedAccountConcurrency", "Maximum")
 
@@ -106,7 +106,7 @@ def test_provisioned_concurrency_has_its_metrics(boto, make_function):
     while config.get("Status") != "READY" and time.monotonic() < deadline:
         config = boto.call("lambda", "GetProvisionedConcurrencyConfig", **called)
     assert config["Status"] == "READY"
-    boto.invoke(name, b"{}", Qualifier=version)
+    boto.invoke(name, b"{}", Qualifier=version, LogType="Tail")
 
     where = {"FunctionName": name, "Resource": f"{name}:{version}"}
     metric = "ProvisionedConcurrency"

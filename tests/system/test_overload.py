@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from material import ROLE, await_environments, make_zip
+from material import ROLE, await_environments, await_rest, make_zip
 
 from tools.running import running
 
@@ -104,6 +104,7 @@ def test_four_times_too_many(server, boto, make_function):
     for error in refused:
         assert error["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
         assert error["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "1"
+    await_rest(server.url, name)
     assert total(boto, name, "Invocations") == len(ran)
     assert total(boto, name, "Throttles") == len(refused)
 

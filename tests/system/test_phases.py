@@ -201,7 +201,7 @@ def test_an_init_that_runs_out_of_memory_says_so(boto, make_function):
     """
     name = make_function(source, MemorySize=128)
 
-    failed = boto.invoke(name, b"{}")
+    failed = boto.invoke(name, b"{}", LogType="Tail")
 
     found = boto.call("logs", "FilterLogEvents", logGroupName=f"/aws/lambda/{name}")["events"]
     reports = [e["message"] for e in found if "REPORT" in e["message"]]

@@ -97,7 +97,7 @@ def test_idle_server(place):
     server, hands = place.start()
     hands.call("iam", "CreateRole", RoleName="kept", AssumeRolePolicyDocument=TRUST)
     create(hands)
-    assert hands.invoke("survivor", b'{"n": 1}').json() == 1
+    assert hands.invoke("survivor", b'{"n": 1}', LogType="Tail").json() == 1
 
     count, left = crash(server)
     assert count > 0
@@ -107,7 +107,7 @@ def test_idle_server(place):
     second, hands = place.start()
     roles = [role["RoleName"] for role in hands.call("iam", "ListRoles")["Roles"]]
     assert roles == ["kept"]
-    assert hands.invoke("survivor", b'{"n": 2}').json() == 2
+    assert hands.invoke("survivor", b'{"n": 2}', LogType="Tail").json() == 2
     said = messages(hands)
     assert [line for line in said if line.startswith("before")] == ["before 1", "before 2"]
     assert processes.control_groups(server.pid) == []
@@ -137,7 +137,7 @@ def test_busy_server(place):
 
     _, hands = place.start()
     assert left == []
-    assert hands.invoke("survivor", b'{"n": 2}').json() == 2
+    assert hands.invoke("survivor", b'{"n": 2}', LogType="Tail").json() == 2
     assert processes.control_groups(server.pid) == []
     assert messages(hands).count("before 1") == 3
 

@@ -638,8 +638,9 @@ def test_logs_show_what_was_printed(hands, make_function):
     name = make_function(HELLO)
     group = f"/aws/lambda/{name}"
     began_ms = int(SystemClock().now() * 1000)
-    hands.invoke(name, b'{"n": 1}')
-    hands.invoke(name, b'{"n": 2}')
+    # An answer with its log comes when all has been written.
+    hands.invoke(name, b'{"n": 1}', LogType="Tail")
+    hands.invoke(name, b'{"n": 2}', LogType="Tail")
     ended_ms = int(SystemClock().now() * 1000)
 
     groups = hands.call("logs", "DescribeLogGroups", logGroupNamePrefix=group)["logGroups"]

@@ -115,7 +115,7 @@ def test_an_event_of_another_type_is_a_failure_with_its_cause(boto, shape):
 def test_the_logger_writes_whole_events(boto, shape):
     """What is logged at once is one event, without a line feed of ours between its lines."""
     name = shape("example.Shapes::logged")
-    boto.invoke(name, b"{}")
+    boto.invoke(name, b"{}", LogType="Tail")
 
     found = boto.call("logs", "FilterLogEvents", logGroupName=f"/aws/lambda/{name}")
 
