@@ -161,7 +161,7 @@ class Gateway:
         head = _read_head(scope, self._ids.next())
         if self.spans is not None:
             head = replace(head, span=_begun(self.spans, head))
-        asked = Asked(receive)
+        asked = Asked(receive, scope)
         try:
             response = await self._answer(head, asked)
         except DisconnectedError:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from emberbox.errors import CallerError
 from emberbox.gateway.aws_chunked import unwrap
+from emberbox.gateway.body_room import ROOM
 from emberbox.gateway.wire import HttpRequest
 from emberbox.model.limits import REQUEST_MAX_BYTES
 from emberbox.records import dataclass
@@ -49,20 +50,26 @@ def limit_of(service: str) -> Limit:
 
 
 class Asked:
-    """A `Receive` that knows whether it was used.
+    """A `Receive` that knows whether it was used, and of the room that there is for a body.
 
     A client that waits to be asked for its body (`Expect: 100-continue`) does not send it when it
     is refused before, and what it sends next on that connection would be taken for it.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, scope: Mapping[str, Any]) -> None:
         self._receive = receive
+        self.take_room = scope.get("extensions", {}).get(ROOM, {}).get("take", _always)
         self.has_asked = False
 
     async def __call__(self) -> MutableMapping[str, Any]:
         """The next message."""
         self.has_asked = True
         return await self._receive()
+
+
+def _always(_size_bytes: int) -> bool:
+    """Where nobody bounds it."""
+    return True
 
 
 async def left(receive: Receive) -> None:
@@ -73,12 +80,13 @@ async def left(receive: Receive) -> None:
 
 async def read_body(receive: Receive, headers: Mapping[str, str], limit: Limit) -> bytes:
     """The whole body; TooLargeError before a byte is read if Content-Length says so, else as soon
-    as the limit is passed; DisconnectedError if the client leaves."""
+    as the limit is passed; DisconnectedError if the client leaves, or is made to."""
     announced = headers.get("content-length", "0")
     if not announced.isdecimal() or int(announced[:20]) > limit.size_bytes:
         raise TooLargeError
     pieces: list[bytes] = []
     size, more = 0, True
+    take_room = receive.take_room if isinstance(receive, Asked) else _always
     while more:
         message = await receive()
         if message["type"] != "http.request":
@@ -90,6 +98,10 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: Limit) 
         if piece:
             pieces.append(piece)
         more = message.get("more_body", False)
+        # What is whole is held no longer than it takes to answer.
+        if more and not take_room(len(piece)):
+            await left(receive)
+            raise DisconnectedError
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

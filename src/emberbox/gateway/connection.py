@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from emberbox.clock import Clock
 from emberbox.gateway.app import Gateway
+from emberbox.gateway.body_room import DOOR_BYTES, ROOM, BodyRoom
 from emberbox.gateway.date_header import DatedHeaders, DateLine
 from emberbox.gateway.invoke_call import InvokeCall, match_invoke
 from emberbox.gateway.sending import ABORT
@@ -73,11 +74,11 @@ class Serving:
 
     def protocol(self) -> asyncio.Protocol:
         """A protocol for one connection."""
-        return ClientConnection(self, set(), 1)
+        return ClientConnection(self, set(), 1, BodyRoom())
 
     def door(self) -> Callable[[], asyncio.Protocol]:
         """Makes the protocols of one environment's connections, a bounded number at a time."""
-        return partial(ClientConnection, self, set(), _DOOR_CONNECTIONS_MAX)
+        return partial(ClientConnection, self, set(), _DOOR_CONNECTIONS_MAX, BodyRoom(DOOR_BYTES))
 
 
 class _TooManyRequestsError(Exception):
@@ -87,11 +88,19 @@ class _TooManyRequestsError(Exception):
 class ClientConnection(HttpToolsProtocol):
     """See the module."""
 
-    def __init__(self, serving: Serving, peers: set["ClientConnection"], peers_max: int) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        peers: set["ClientConnection"],
+        peers_max: int,
+        room: BodyRoom,
+    ) -> None:
         super().__init__(serving.config, serving.state, {})
         self._serving = serving
         self._peers = peers
         self._peers_max = peers_max
+        self._room = room
+        self._taken = 0
         self._is_held = False
         self._streaming: Flow | None = None
         self._call: InvokeCall | None = None
@@ -168,7 +177,10 @@ class ClientConnection(HttpToolsProtocol):
             super().on_message_begin()
             self.headers.extend(headers)
             self.url, self.expect_100_continue = url, expect
-            self.scope["extensions"] = {ABORT: {"call": self.transport.abort}}
+            self.scope["extensions"] = {
+                ABORT: {"call": self.transport.abort},
+                ROOM: {"take": self._take_room},
+            }
             super().on_headers_complete()
             return
         serving = self._serving
@@ -202,12 +214,25 @@ class ClientConnection(HttpToolsProtocol):
         call = self._call
         if call is None:
             super().on_body(body)
-        elif not call.take_body(body):
+        elif not (call.take_body(body) and (call.is_refused or self._take_room(len(body)))):
             self.transport.abort()
+
+    def _take_room(self, size_bytes: int) -> bool:
+        """Hold so much of a request until it is whole; where there is no room it ends."""
+        if not self._room.take(size_bytes):
+            self.transport.abort()
+            return False
+        self._taken += size_bytes
+        return True
+
+    def _give_back_room(self) -> None:
+        self._room.give_back(self._taken)
+        self._taken = 0
 
     def on_message_complete(self) -> None:
         """The request is whole."""
         self._in_body = False
+        self._give_back_room()
         call = self._call
         if call is None:
             super().on_message_complete()
@@ -328,4 +353,5 @@ class ClientConnection(HttpToolsProtocol):
         if self._streaming is not None:
             self._streaming.resume()
         self._peers.discard(self)
+        self._give_back_room()
         super().connection_lost(exc)

@@ -15,7 +15,7 @@ _LOAD, _JEQ, _JGE, _JGT, _JSET, _AND, _RETURN = 0x20, 0x15, 0x35, 0x25, 0x45, 0x
 _ALLOW = 0x7FFF_0000
 _ERRNO = 0x0005_0000
 _KILL = 0x8000_0000
-_EPERM, _ENOMEM, _EACCES, _ENOSYS, _EAFNOSUPPORT = 1, 12, 13, 38, 97
+_DONE, _EPERM, _ENOMEM, _EACCES, _ENOSYS, _EAFNOSUPPORT = 0, 1, 12, 13, 38, 97
 _NUMBER_AT, _ARCH_AT, _ARGUMENT_AT = 0, 4, 16
 
 _NAMESPACE_FLAGS = 0x7E02_0000 | 0x80
@@ -26,6 +26,7 @@ _UNAVAILABLE = {
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
 }
+_POINTLESS = {"sync": (162, 81), "syncfs": (306, 267)}
 _FAMILIES = (1, 2, 10)
 _NETLINK, _NETLINK_ROUTE = 16, 0
 _STREAM, _TCP, _TYPE_MASK = 1, 6, 0xF
@@ -67,6 +68,8 @@ def build_filter(architecture: str, *, datagrams: bool = True, own_ipc: bool = T
     ]
     for both in _UNAVAILABLE.values():
         program += [_code(_JEQ, both[column], 0, 1), _code(_RETURN, _ERRNO | _ENOSYS)]
+    for both in _POINTLESS.values():
+        program += [_code(_JEQ, both[column], 0, 1), _code(_RETURN, _ERRNO | _DONE)]
     program += _when(numbers["clone"], _no_namespaces())
     program += _when(numbers["socket"], _plain_sockets() if datagrams else _stream_sockets())
     if not datagrams:

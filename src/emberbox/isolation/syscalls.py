@@ -40,8 +40,6 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "flock": (73, 32),
     "fsync": (74, 82),
     "fdatasync": (75, 83),
-    "sync": (162, 81),
-    "syncfs": (306, 267),
     "sync_file_range": (277, 84),
     "truncate": (76, 45),
     "ftruncate": (77, 46),

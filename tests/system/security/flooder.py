@@ -154,3 +154,18 @@ def op_take_what_is_counted_by_user(event):
         queues.append(queue)
     TAKEN.append(watching)
     return {"watching": len(watching), "waiting": waiting, "queues": len(queues)}
+
+
+def op_unfinished_requests(event):
+    """Over many connections to the AWS endpoint, most of a large request each."""
+    host, _, port = os.environ["AWS_ENDPOINT_URL"].replace("http://", "").partition(":")
+    kept = []
+    for number in range(event["count"]):
+        path = b"2015-03-31/functions" + (b"/any/invocations" if number % 2 else b"")
+        connection = socket.create_connection((host, int(port)), timeout=2)
+        try:
+            connection.sendall(b"POST /%s HTTP/1.1\r\nHost: x\r\n" % path)
+            connection.sendall(b"Content-Length: 6000000\r\n\r\n" + b"x" * 5_900_000)
+        except OSError:
+            pass
+        kept.append(connection)

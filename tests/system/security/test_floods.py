@@ -73,3 +73,10 @@ def test_a_payload_in_crumbs_holds_nobody_up(attack, alive, beside):
 
     assert grown < 80
     assert part < 1 / 3
+
+
+def test_unfinished_requests_do_not_fill_the_server(attack, alive, beside):
+    """Eighty connections that each hold back the end of a request: a part is kept, not all."""
+    grown, _ = beside(lambda: attack("unfinished_requests", memory=1769, timeout=60, count=80))
+
+    assert grown < 200

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from emberbox.errors import CallerError
 from emberbox.gateway.aws_chunked import unwrap
-from emberbox.gateway.body import DisconnectedError, TooLargeError, limit_of, plain, read_body
+from emberbox.gateway.body import (
+    Asked,
+    DisconnectedError,
+    TooLargeError,
+    limit_of,
+    plain,
+    read_body,
+)
+from emberbox.gateway.body_room import ROOM, BodyRoom
 from emberbox.gateway.wire import HttpRequest
 from emberbox.model.limits import REQUEST_MAX_BYTES
 
@@ -53,6 +61,19 @@ async def test_chunks_are_counted():
     with pytest.raises(TooLargeError):
         await read_body(receive, {}, limit_of("sqs"))
     assert (await receive())["type"] == "http.disconnect"
+
+
+async def test_a_body_that_finds_no_room_ends_its_request():
+    """What is not whole yet counts; what has come whole is taken."""
+    room = BodyRoom(3)
+    scope = {"extensions": {ROOM: {"take": room.take}}}
+
+    assert await read_body(Asked(messages(b"whole"), scope), {}, limit_of("sqs")) == b"whole"
+    assert await read_body(Asked(messages(b"ab", b"c"), scope), {}, limit_of("sqs")) == b"abc"
+    with pytest.raises(DisconnectedError):
+        await read_body(Asked(messages(b"ab", b"c"), scope), {}, limit_of("sqs"))
+    room.give_back(2)
+    assert await read_body(Asked(messages(b"ab", b"c"), scope), {}, limit_of("sqs")) == b"abc"
 
 
 async def test_a_client_may_leave():

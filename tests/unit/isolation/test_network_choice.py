@@ -58,8 +58,8 @@ def test_what_is_asked_for_is_given(mode):
 
 def test_the_filter_of_a_server_is_found_again():
     """What nft lists of our table names its owner, and whether forwarding was off before."""
-    ours = firewall.nft_script("123-456", "emb-123-", marked=True)
-    other = firewall.nft_script("7-8", "emb-7-", marked=False)
+    ours = firewall.nft_script("123-456", "emb-123-", 0, marked=True)
+    other = firewall.nft_script("7-8", "emb-7-", 0, marked=False)
 
     class Listing(firewall.Nft):
         def owned(self):
@@ -74,7 +74,8 @@ def test_the_filter_of_a_server_is_found_again():
 
 def test_rules_of_iptables_are_found_again():
     """Each rule carries the owner's identity, as iptables prints it."""
-    for _, rule in firewall.iptables_rules("123-456", "emb-123-", marked=False):
+    rules = [rule for _, rule in firewall.iptables_rules("123-456", "emb-123-", marked=False)]
+    for rule in [*rules, firewall.iptables_bound("123-456", "emb-123-", 9)]:
         text = " ".join(f'"{word}"' if " " in word else word for word in rule)
         listed = firewall._IPT_RULE.match(text.replace("-I ", "-A ", 1))
 
@@ -84,13 +85,24 @@ def test_rules_of_iptables_are_found_again():
 
 def test_nothing_enters_the_host_in_either_filter():
     """Both drop what comes from an uplink to the host, and between uplinks."""
-    script = firewall.nft_script("1-2", "emb-1-", marked=False)
+    script = firewall.nft_script("1-2", "emb-1-", 9, marked=False)
     rules = [" ".join(rule) for _, rule in firewall.iptables_rules("1-2", "emb-1-", marked=False)]
 
     assert 'iifname "emb-1-*" drop' in script
     assert 'iifname "emb-1-*" oifname "emb-*" drop' in script
     assert any(r.startswith("-I INPUT -i emb-1-+") and r.endswith("DROP") for r in rules)
     assert any("-i emb-1-+ -o emb-+" in r and r.endswith("DROP") for r in rules)
+
+
+def test_a_part_of_the_table_of_connections_stays_the_hosts():
+    """What is new beyond the bound is dropped before anything is accepted, where it can be told."""
+    script = firewall.nft_script("1-2", "emb-1-", 9, marked=False)
+    unbounded = firewall.nft_script("1-2", "emb-1-", 0, marked=False)
+
+    bound = 'iifname "emb-1-*" ct state new ct count over 9 drop'
+    assert 0 < script.index(bound) < script.index('iifname "emb-1-*" accept')
+    assert "ct count" not in unbounded
+    assert firewall.flows_max() > 0
 
 
 INSIDE = Path(firewall.__file__).parents[1] / "inside"

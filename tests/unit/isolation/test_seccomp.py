@@ -97,6 +97,12 @@ def test_clone_makes_no_namespaces(flag: int) -> None:
     assert decide("x86_64", 56, 17 | flag) == EPERM
 
 
+@pytest.mark.parametrize(("machine", "numbers"), [("x86_64", (162, 306)), ("aarch64", (81, 267))])
+def test_nobody_makes_the_host_write_out_its_files(machine: str, numbers: tuple[int, int]) -> None:
+    """sync and syncfs succeed, and never reach the kernel."""
+    assert [decide(machine, number) for number in numbers] == [0x50000] * 2
+
+
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_pipes_stay_small(machine: str) -> None:
     """A pipe may be made smaller, and not larger than pipes are; other calls of fcntl pass."""

@@ -8,6 +8,7 @@ drop what is forwarded (Docker makes them) gets an exception there too.
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from emberbox.errors import PlatformError
@@ -21,6 +22,8 @@ _MARK = "forwarding_was_off"
 _NFT_TABLE = re.compile(r"^table inet emberbox_(\d+)_(\d+) \{$(.*?)^\}", re.MULTILINE | re.DOTALL)
 _IPT_RULE = re.compile(r'^-A (.*--comment "?emberbox (\d+)-(\d+)( forwarding_was_off)?"?.*)$')
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+_FLOWS = Path("/proc/sys/net/netfilter/nf_conntrack_max")
+_FLOWS_USUAL = 65_536
 
 
 def program(name: str) -> str | None:
@@ -49,7 +52,11 @@ class Nft:
 
     def install(self, identity: str, links: str, *, marked: bool) -> None:
         """Rules for the uplinks whose names begin with `links`."""
-        _run([self._path, "-f", "-"], nft_script(identity, links, marked=marked))
+        try:
+            _run([self._path, "-f", "-"], nft_script(identity, links, flows_max(), marked=marked))
+        except PlatformError:
+            # A kernel that cannot count connections in rules.
+            _run([self._path, "-f", "-"], nft_script(identity, links, 0, marked=marked))
 
     def remove(self, identity: str) -> None:
         """Take a server's rules away."""
@@ -74,6 +81,9 @@ class Iptables:
         """Rules for the uplinks whose names begin with `links`."""
         for table, rule in iptables_rules(identity, links, marked=marked):
             _run([self._path, "-w", "-t", table, *rule])
+        with suppress(PlatformError):
+            # Not every kernel can count connections in rules.
+            _run([self._path, "-w", "-t", "filter", *iptables_bound(identity, links, flows_max())])
 
     def except_from_drop(self, identity: str, links: str) -> None:
         """Where what is forwarded is dropped by default: not ours."""
@@ -99,8 +109,12 @@ class Iptables:
         return found
 
 
-def nft_script(identity: str, links: str, *, marked: bool) -> str:
-    """The table of one server. With `marked`, the host forwards for no one else, as before."""
+def nft_script(identity: str, links: str, flows: int, *, marked: bool) -> str:
+    """The table of one server. With `marked`, the host forwards for no one else, as before.
+
+    No more than so many `flows` at once go out; 0 for any number.
+    """
+    bound = f'iifname "{links}*" ct state new ct count over {flows} drop' if flows else ""
     others = f'iifname != "{LINK_PREFIX}*" oifname != "{LINK_PREFIX}*" drop' if marked else ""
     mark = f"chain {_MARK} {{ }}" if marked else ""
     return f"""\
@@ -114,6 +128,7 @@ table inet {_table(identity)} {{
     iifname "{links}*" oifname "{LINK_PREFIX}*" drop
     iifname "{links}*" meta nfproto ipv6 drop
     iifname "{links}*" ct status dnat drop
+    {bound}
     iifname "{links}*" accept
     oifname "{links}*" ct state established,related accept
     oifname "{links}*" drop
@@ -152,6 +167,24 @@ def iptables_rules(identity: str, links: str, *, marked: bool) -> list[tuple[str
         ("filter", ["-I", "INPUT", "-i", f"{links}+", *ours, "-j", "DROP"]),
         ("nat", ["-I", "POSTROUTING", "-s", UPLINKS, *ours, "-j", "MASQUERADE"]),
     ]
+
+
+def iptables_bound(identity: str, links: str, flows: int) -> list[str]:
+    """The rule that no more than so many flows at once go out."""
+    return [
+        *["-I", "FORWARD", "-i", f"{links}+", "-m", "conntrack", "--ctstate", "NEW"],
+        *["-m", "connlimit", "--connlimit-above", str(flows), "--connlimit-mask", "0"],
+        *["-m", "comment", "--comment", f"emberbox {identity}", "-j", "DROP"],
+    ]
+
+
+def flows_max() -> int:
+    """How much of this host's table of connections functions may fill: half of it."""
+    try:
+        return int(_FLOWS.read_text("ascii")) // 2
+    except (OSError, ValueError):
+        # The table is there, and its size known, when the first rule asks for it.
+        return _FLOWS_USUAL // 2
 
 
 def forwarding() -> bool:
