@@ -13,6 +13,7 @@ import json
 import random
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ _GROUPS = 3
 _SENDERS = 3
 _RECEIVERS = 2
 _EMPTY_IN_A_ROW = 3
+_PATIENCE_S = 60.0
 _IN_FLIGHT_S = "2"
 
 
@@ -59,6 +61,13 @@ class Story:
     def acknowledged(self) -> int:
         """How many messages in all."""
         return len(self.sent) + sum(self.next_of.values())
+
+    def is_whole(self, queue: str) -> bool:
+        """Whether all that was acknowledged for a queue has come."""
+        if queue == "plain":
+            return self.sent <= self.received
+        groups = [group for name, group in self.next_of if name == queue]
+        return all(len(self.ordered[queue, g]) >= self.next_of[queue, g] for g in groups)
 
     def plain(self, message: dict[str, Any]) -> None:
         """A message of the standard queue has come."""
@@ -182,11 +191,14 @@ async def receive(
 
 
 async def drain(url: str, story: Story) -> None:
-    """Receive what is left, until all queues have been empty for a while."""
+    """Receive what is left, until all queues have been empty for a while.
+
+    What a topic or a killed receiver still has gets its time to come.
+    """
     connection = await connect(url)
     for queue in ("plain", *_MAKE):
-        empty = 0
-        while empty < _EMPTY_IN_A_ROW:
+        empty, end = 0, time.monotonic() + _PATIENCE_S
+        while empty < _EMPTY_IN_A_ROW or not (story.is_whole(queue) or time.monotonic() > end):
             heard = story.plain if queue == "plain" else partial(story.in_order, queue)
             found = await receive(connection, url, queue, heard)
             if found is None:

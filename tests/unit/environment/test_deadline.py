@@ -21,7 +21,7 @@ class Ear:
 
     async def next(self):
         """What comes next."""
-        return await asyncio.wait_for(self.heard.get(), 10)
+        return await asyncio.wait_for(self.heard.get(), 60)
 
 
 async def test_it_calls_back_when_the_time_is_over_and_not_before():

@@ -33,7 +33,7 @@ async def test_a_server_that_is_made_while_the_sandbox_ends_is_closed(door, monk
     sandbox = SimpleNamespace(runtime_socket=None, runtime_api=door, door=None, traces=None)
     await doors.open(sandbox, asyncio.Protocol, asyncio.Protocol)
     with socket.create_connection(door.getsockname()):
-        await asyncio.wait_for(made.wait(), 10)
+        await asyncio.wait_for(made.wait(), 60)
 
     doors.close()
     go_on.set()

@@ -69,7 +69,7 @@ async def test_one_that_does_not_come_back_is_not_waited_for(pool, begun, happen
     """After a moment another is started."""
     request = await waiting(pool)
 
-    await asyncio.wait_for(happened.wait(), 10)
+    await asyncio.wait_for(happened.wait(), 60)
 
     assert begun == [pool]
     request.cancel()
@@ -120,7 +120,7 @@ async def test_who_waits_in_vain_where_there_may_be_no_more_is_refused(pool, beg
     request = await waiting(pool)
 
     with pytest.raises(CallerError):
-        await asyncio.wait_for(request, 10)
+        await asyncio.wait_for(request, 60)
 
     assert begun == []
     assert not pool.has_waiters

@@ -272,7 +272,7 @@ async def test_only_one_connection_at_a_time_may_answer() -> None:
     first_reader, first = await asyncio.open_connection(*address)
     second_reader, second = await asyncio.open_connection(*address)
     first.write(post("invocation/known/response", b"1234")[:-2])
-    await asyncio.wait_for(host.expected.wait(), 10)
+    await asyncio.wait_for(host.expected.wait(), 60)
     second.write(post("invocation/known/response", b"5678"))
 
     refused, told = await answer(second_reader)

@@ -231,7 +231,7 @@ async def test_a_caller_that_goes_away_leaves_no_update_unfinished(api):
 
     caller.cancel()
     await asyncio.wait([caller])
-    await asyncio.wait_for(changed.wait(), 10)
+    await asyncio.wait_for(changed.wait(), 60)
     await api.service.close()
 
     function = api.catalog.lookup(*api.key())

@@ -8,7 +8,7 @@ import pytest
 from emberbox.clock import SystemClock
 from emberbox.gateway import connection
 from emberbox.gateway.app import Gateway
-from emberbox.gateway.connection import Serving
+from emberbox.gateway.connection import ClientConnection, Serving
 from emberbox.gateway.pages import PlainResponse
 
 PIECE = b"x" * 16_384
@@ -46,6 +46,37 @@ async def address(serving):
     server = await loop.create_server(serving.protocol, "127.0.0.1", 0)
     yield server.sockets[0].getsockname()
     server.close()
+
+
+class Patience:
+    """Looks at connections when it is told to, however long that takes."""
+
+    def __init__(self, loop):
+        self._call_later = loop.call_later
+        self._looks = []
+
+    def call_later(self, delay, callback, *values, **how):
+        """The loop's own, but for what looks at a connection."""
+        if getattr(callback, "__func__", None) is not ClientConnection._look_idle:
+            return self._call_later(delay, callback, *values, **how)
+        self._looks.append(callback)
+        return self._call_later(3_600, callback)
+
+    async def over(self, heard):
+        """The time is over, once so many bytes were heard since it was last."""
+        async with asyncio.timeout(60):
+            while not self._looks or self._looks[0].__self__._heard < heard:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        self._looks.pop()()
+
+
+@pytest.fixture
+async def patience(monkeypatch):
+    """Of the server with the one connection there is."""
+    loop = asyncio.get_running_loop()
+    patience = Patience(loop)
+    monkeypatch.setattr(loop, "call_later", patience.call_later)
+    return patience
 
 
 async def test_trailers_without_end_are_cut_off(address):
@@ -126,18 +157,17 @@ async def test_a_request_that_comes_drop_by_drop_is_not_waited_for(address, firs
     assert f"Content-Length: {len(body)}".encode() in head
 
 
-async def test_a_slow_sender_is_heard_to_the_end(address):
+async def test_a_slow_sender_is_heard_to_the_end(address, patience):
     """It takes many times the patience that there is for one who sends nothing."""
     reader, writer = await asyncio.open_connection(*address)
-    size, piece = 18_000, b"x" * 100
+    size, piece = 18_000, b"x" * 200
     writer.write(
         b"POST /_emberbox/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         b"Content-Length: %d\r\n\r\n" % size
     )
     for _ in range(size // len(piece)):
         writer.write(piece)
-        await writer.drain()
-        await asyncio.sleep(0.005)
+        await patience.over(heard=len(piece))
     said = await reader.read()
     writer.close()
     assert said.startswith(b"HTTP/1.1 200 ")
@@ -164,13 +194,13 @@ async def test_an_answer_that_is_read_drop_by_drop_is_not_kept(address, serving,
     assert all(task.done() for task in serving.state.tasks)
 
 
-async def test_many_short_requests_are_not_taken_for_a_slow_one(address):
-    """On one connection, each in two parts, for longer than one may take."""
+async def test_many_short_requests_are_not_taken_for_a_slow_one(address, patience):
+    """On one connection, each in two parts, though the time is over in the middle of each."""
     reader, writer = await asyncio.open_connection(*address)
     for number in range(60):
         body = b"%d" % number
         writer.write(b"POST /_emberbox/large HTTP/1.1\r\nHost: x\r\n")
-        await asyncio.sleep(0.01)
+        await patience.over(heard=40)
         writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")

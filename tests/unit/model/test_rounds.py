@@ -49,7 +49,7 @@ async def test_a_round_comes_at_its_time(clock):
 
     rounds = Rounds(work, clock, Trouble(LOG, "work waits"))
     rounds.open()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await done.wait()
     await rounds.close()
 
@@ -66,7 +66,7 @@ async def test_whatever_a_round_raises_it_is_tried_again(clock, caplog):
 
     rounds = Rounds(work, clock, Trouble(LOG, "work waits"))
     rounds.open()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await rounds.rested()
     await rounds.close()
     assert errors == []
@@ -85,7 +85,7 @@ async def test_a_cancellation_is_no_trouble(clock):
     rounds = Rounds(work, clock, Trouble(LOG, "work waits"))
     rounds.open()
     await began.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await rounds.close()
 
 
@@ -131,7 +131,7 @@ async def test_paced_work_is_done_again_and_again_until_it_is_closed():
 
     paced = Paced(work, 0.0, Trouble(LOG, "work waits"))
     paced.open(at_once=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await enough.wait()
     await paced.close()
     done = count
@@ -166,7 +166,7 @@ async def test_paced_work_outlives_what_it_raises(caplog):
 
     paced = Paced(work, 0.0, Trouble(LOG, "work waits"))
     paced.open(at_once=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await enough.wait()
     await paced.close()
     assert errors == []

@@ -59,7 +59,7 @@ class World:
 
     async def settled(self, waiting):
         """Until so many parcels are left on disk."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await self.service.outbox.count() != waiting:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
@@ -127,7 +127,7 @@ async def test_retries_end_in_dead_letters(world):
     await put(call)
     await here.came.wait()
     await here.settled(1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not here.buried:
             here.clock.advance(5)
             here.dispatcher.poke()
@@ -324,7 +324,7 @@ async def test_a_target_that_lets_nothing_through_now_costs_no_attempt(world):
     here.came.clear()
     here.clock.advance(6.0)
     here.dispatcher.poke()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not here.sent:
             await asyncio.sleep(0.005)
             here.dispatcher.poke()

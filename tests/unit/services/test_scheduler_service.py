@@ -46,7 +46,7 @@ class World:
 
     async def round(self):
         later = await self.service.round()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await self.service.outbox.count():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         return later

@@ -59,7 +59,7 @@ class World:
 
     async def until(self, count):
         """Until so many things have arrived."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.sent) + len(self.invoked) < count:
                 self.arrived.clear()
                 await self.arrived.wait()

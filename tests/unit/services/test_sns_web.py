@@ -52,8 +52,7 @@ async def test_an_answer_that_drips_has_an_end():
     """A server that sends a byte now and then holds a call no longer than the call may take."""
     is_over, is_closed = asyncio.Event(), asyncio.Event()
 
-    async def drip(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
+    async def drip(_reader, writer):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
         with suppress(ConnectionError):
             while not is_over.is_set():
@@ -90,6 +89,6 @@ async def test_a_host_of_many_addresses_gets_no_more_time_than_others(monkeypatc
     monkeypatch.setattr(socket, "create_connection", silent)
 
     with pytest.raises(OSError, match="timed out"):
-        await WebCaller(everywhere=False)("GET", "http://many.example/", None, {}, 0.05)
+        await WebCaller(everywhere=False)("GET", "http://many.example/", None, {}, 0.5)
 
     assert 1 <= len(tried) <= 3

@@ -113,7 +113,7 @@ class Fed:
             self.tell,
         )
         self.worker.start()
-        self.stack.push_async_callback(self.worker.ended, 5.0)
+        self.stack.push_async_callback(self.worker.ended, 60.0)
         self.stack.push_async_callback(self.worker.retire)
 
     def add(self, key, value):
@@ -134,7 +134,7 @@ class Fed:
 
     async def settled(self):
         """Until no batch is with the function."""
-        await self.worker.ended(5.0)
+        await self.worker.ended(60.0)
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ async def test_rights_that_come_back_are_seen_though_the_function_is_as_it_was(f
 
     fed.function.role_may = True
 
-    assert await asyncio.wait_for(fed.function.ran.get(), 10) == ["1"]
+    assert await asyncio.wait_for(fed.function.ran.get(), 60) == ["1"]
 
 
 async def test_a_fault_that_nobody_foresaw_does_not_end_the_reading(fed, monkeypatch):
@@ -250,7 +250,7 @@ async def test_a_fault_that_nobody_foresaw_does_not_end_the_reading(fed, monkeyp
     await fed.until_told("PROBLEM: a fault of ours")
     await fed.send("1")
 
-    assert await asyncio.wait_for(fed.function.ran.get(), 10) == ["1"]
+    assert await asyncio.wait_for(fed.function.ran.get(), 60) == ["1"]
 
 
 async def test_a_worker_ends_though_its_messages_cannot_be_given_back(fed):
@@ -275,7 +275,7 @@ async def test_a_worker_ends_though_its_messages_cannot_be_given_back(fed):
     await fed.send("1")
     await gathering.wait()
 
-    await asyncio.wait_for(fed.worker.retire(), 10)
+    await asyncio.wait_for(fed.worker.retire(), 60)
 
     assert gave_back == [1]
     assert fed.worker._reader.cancelled()

@@ -104,7 +104,7 @@ async def test_a_batch_is_written_without_being_asked_for(tmp_path, clock):
     sink = await LogSink.open(store, tmp_path / "journal", clock)
     stream_of(sink).append(NOW_MS, b"x" * sink_module.FLUSH_AT_BYTES)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await store.written.wait()
 
     assert len(await messages(store)) == 1
@@ -320,7 +320,7 @@ async def test_flush_after_close_returns(store, tmp_path, clock):
     sink = await LogSink.open(store, tmp_path / "journal", clock)
     await sink.close()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await sink.flush()
 
     assert sink.pending_bytes == 0

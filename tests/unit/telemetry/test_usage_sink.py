@@ -64,7 +64,7 @@ async def test_a_stop_in_the_middle_of_a_write_writes_nothing_twice(parts, monke
     monkeypatch.setattr(store, "add", announced)
     run(sink, RUNS)
     sink.open()
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
 
     await sink.close()
     await add([], 1_000)  # writes happen in their order: the cancelled one has happened
