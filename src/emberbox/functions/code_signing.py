@@ -252,6 +252,7 @@ def _missing(arn: str) -> CallerError:
         "ResourceNotFoundException",
         f"The Lambda code signing configuration {arn} can not be found.",
         status=404,
+        fields={"Type": ""},
     )
 
 

@@ -127,7 +127,12 @@ def _message_key(shape: Shape | None, name: str) -> str:
 
 
 def _with_type(shape: Shape | None, given: Mapping[str, Any], status: int) -> Mapping[str, Any]:
-    """Lambda's error shapes carry whose fault it was; filled in unless the raiser said."""
-    if shape is None or "Type" not in shape.members or "Type" in given:
+    """Lambda's error shapes carry whose fault it was; filled in unless the raiser said.
+
+    Some of the service's errors do not say it: theirs is empty.
+    """
+    if shape is None or "Type" not in shape.members:
         return given
+    if "Type" in given:
+        return {name: value for name, value in given.items() if name != "Type" or value}
     return {"Type": "User" if status < SERVER_FAULT else "Service", **given}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from emberbox.errors import CallerError
-from emberbox.model.configuration import invalid, validation_error
+from emberbox.model.configuration import invalid, untyped, validation_error
 from emberbox.model.function import FunctionVersion
 from emberbox.model.names import LATEST, function_arn
 from emberbox.records import dataclass
@@ -84,11 +84,7 @@ def check_routing(version: str, weights: Mapping[str, float]) -> None:
                 "included in routing configuration."
             )
         if version == LATEST:
-            raise CallerError(
-                "InvalidParameterValueException",
-                "$LATEST is not supported for an alias pointing to more than 1 version",
-                status=400,
-            )
+            raise untyped("$LATEST is not supported for an alias pointing to more than 1 version")
         if not other.isdecimal():
             raise _broken(
                 f"{other}={weight}",

@@ -6,7 +6,7 @@ PutFunctionConcurrency; the text is the service's own.
 
 from collections.abc import Iterable
 
-from emberbox.model.configuration import invalid
+from emberbox.model.configuration import invalid, untyped
 
 UNRESERVED_MIN = 100
 """Concurrent executions that must stay for functions without a reservation."""
@@ -18,7 +18,7 @@ def check_reservation(limit: int, reserved_by_others: int, wanted: int) -> None:
     To switch a function off, with 0, is always allowed.
     """
     if wanted and limit - reserved_by_others - wanted < UNRESERVED_MIN:
-        raise invalid(
+        raise untyped(
             "Specified ReservedConcurrentExecutions for function decreases account's "
             f"UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_MIN}]."
         )

@@ -190,6 +190,11 @@ def invalid(message: str) -> CallerError:
     return CallerError("InvalidParameterValueException", message, status=400)
 
 
+def untyped(message: str) -> CallerError:
+    """The same where the service leaves out whose fault it is."""
+    return CallerError("InvalidParameterValueException", message, status=400, fields={"Type": ""})
+
+
 def validation_error(violations: list[str]) -> CallerError:
     """The error for broken constraints, all of them at once."""
     count = f"{len(violations)} validation error{'s' if len(violations) > 1 else ''} detected"

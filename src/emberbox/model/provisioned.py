@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from emberbox.errors import CallerError
-from emberbox.model.configuration import invalid
+from emberbox.model.configuration import invalid, untyped
 from emberbox.model.function import FunctionVersion
 
 UNRESERVED_MIN = 100
@@ -70,9 +70,17 @@ def check_qualifier(
 
 
 def check_amount(requested: int, of_others: int, limit: int) -> None:
-    """CallerError if the account would have too little concurrency left for everything else."""
+    """CallerError if the account would have too little concurrency left for everything else.
+
+    `limit` is what of its concurrency is not reserved.
+    """
+    if requested > limit:
+        raise untyped(
+            "Specified ConcurrentExecutions for function is greater than account's unreserved "
+            f"concurrency [{limit}]."
+        )
     if limit - of_others - requested < UNRESERVED_MIN:
-        raise invalid(
+        raise untyped(
             "Specified ConcurrentExecutions for function decreases account's "
             f"UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_MIN}]."
         )

@@ -86,6 +86,21 @@ def test_snapstart_excludes_it():
         check_qualifier("1", replace(VERSION, snap_start=True), [], {})
 
 
+def test_more_than_there_is_is_told_as_that():
+    """Whose fault it is, the service does not say of either error."""
+    with pytest.raises(CallerError) as whole:
+        check_amount(1_001, 0, 1_000)
+    with pytest.raises(CallerError) as rest:
+        check_amount(901, 0, 1_000)
+
+    assert whole.value.message == (
+        "Specified ConcurrentExecutions for function is greater than account's unreserved "
+        "concurrency [1000]."
+    )
+    assert "below its minimum value of [100]" in rest.value.message
+    assert whole.value.fields == rest.value.fields == {"Type": ""}
+
+
 @given(st.integers(1, 2_000), st.integers(0, 2_000), st.integers(100, 5_000))
 def test_a_hundred_are_left_for_the_rest(requested, of_others, limit):
     """No more than that is ever given away."""

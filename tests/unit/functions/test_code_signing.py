@@ -45,6 +45,7 @@ async def test_a_configuration_is_made_changed_and_removed(api):
         error = await api.refusal(call)
         assert error.code == "ResourceNotFoundException"
         assert error.message == f"The Lambda code signing configuration {arn} can not be found."
+        assert error.fields == {"Type": ""}
 
 
 async def test_configurations_are_listed_in_pages(api):

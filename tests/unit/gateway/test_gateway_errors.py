@@ -42,6 +42,15 @@ def test_lambda_s_errors_have_the_model_s_status_and_message_key(code, status, b
     assert ("x-amzn-RequestId", ID) in response.headers
 
 
+def test_some_errors_do_not_say_whose_fault_it_is():
+    """An empty Type is none."""
+    response = envelope(
+        "lambda", CallerError("ResourceNotFoundException", "m", fields={"Type": ""})
+    )
+
+    assert json.loads(response.body) == {"Message": "m"}
+
+
 def test_a_throttle_carries_reason_and_retry_after():
     """Members bound to headers go there, the others into the body."""
     error = CallerError(
