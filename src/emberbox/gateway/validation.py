@@ -41,6 +41,11 @@ _MALFORMED_XML: Final = (
 )
 _NOT_NULL: Final = "Member must not be null"
 _LISTED_NOT_NULL: Final = frozenset({"lambda"})
+_ENUM_ORDERS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
+    ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"): ("LATEST", "AT_TIMESTAMP", "TRIM_HORIZON"),
+}
+"""Enums that the service does not tell in the model's order."""
+
 _FRACTIONS: Final = frozenset({"float", "double"})
 _VIOLATIONS_MAX: Final = 100
 _SHOWN_MAX: Final = 4_096
@@ -167,6 +172,11 @@ class _Checker:
         return ", ".join(texts)
 
 
+def _told(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The values of an enum in the order in which the service tells them."""
+    return _ENUM_ORDERS.get(values, values)
+
+
 def _broken(shape: Shape, value: Any) -> Iterator[str]:
     """The constraints of a shape, in AWS's words, that a value does not keep."""
     size = _size(shape, value)
@@ -179,7 +189,7 @@ def _broken(shape: Shape, value: Any) -> Iterator[str]:
         if shape.pattern is not None and not matches(shape.pattern, value):
             yield f"Member must satisfy regular expression pattern: {shape.pattern}"
         if shape.enum and value not in shape.enum:
-            yield f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
+            yield f"Member must satisfy enum value set: [{', '.join(_told(shape.enum))}]"
 
 
 def _constraints(shape: Shape) -> Iterator[str]:
@@ -192,7 +202,7 @@ def _constraints(shape: Shape) -> Iterator[str]:
     if shape.pattern is not None:
         yield f"Member must satisfy regular expression pattern: {shape.pattern}"
     if shape.enum:
-        yield f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
+        yield f"Member must satisfy enum value set: [{', '.join(_told(shape.enum))}]"
 
 
 def _size(shape: Shape, value: Any) -> float | None:

@@ -174,11 +174,10 @@ def check_source(kind: SourceKind, params: Mapping[str, Any]) -> None:
     if position == "AT_TIMESTAMP" and kind is SourceKind.DYNAMODB:
         raise invalid(f"Unsupported starting position for arn type: {params['EventSourceArn']}")
     has_timestamp = params.get("StartingPositionTimestamp") is not None
-    if has_timestamp is not (position == "AT_TIMESTAMP"):
-        raise invalid(
-            "StartingPositionTimestamp is required with, and only valid for, the starting position "
-            "AT_TIMESTAMP."
-        )
+    if has_timestamp and position != "AT_TIMESTAMP":
+        raise invalid("Timestamp only valid with StartingPosition AT_TIMESTAMP")
+    if position == "AT_TIMESTAMP" and not has_timestamp:
+        raise invalid("StartingPositionTimestamp is required with StartingPosition AT_TIMESTAMP.")
     _check_required(kind, params)
 
 

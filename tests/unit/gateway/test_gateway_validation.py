@@ -399,3 +399,15 @@ def test_patterns_never_raise(text):
     """Whatever pattern a future model brings."""
     matches(text, "some text")
     checked_length(text)
+
+
+def test_an_enum_is_told_in_the_service_s_order():
+    """Which is not the model's for each."""
+    error = refusal(
+        "lambda", "CreateEventSourceMapping", {"FunctionName": "f", "StartingPosition": "0"}
+    )
+
+    assert error.message == (
+        "1 validation error detected: Value '0' at 'startingPosition' failed to satisfy "
+        "constraint: Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]"
+    )

@@ -159,6 +159,11 @@ REFUSED = [
         "The destination ARN .* is invalid",
     ),
     (SourceKind.DYNAMODB, {"StartingPosition": "AT_TIMESTAMP"}, "Unsupported starting position fo"),
+    (
+        SourceKind.KINESIS,
+        {"StartingPositionTimestamp": 1.0},
+        "Timestamp only valid with StartingPosition AT_TIMESTAMP",
+    ),
     (SourceKind.MSK, {"Topics": None}, "Required 'topics' parameter is missing"),
     (SourceKind.MSK, {"ProvisionedPollerConfig": {"MaximumPollers": 2_001}}, "at most 2000"),
     (
