@@ -68,9 +68,27 @@ def test_a_function_has_one_url(hands, make_function):
     hands.call("lambda", "DeleteFunctionUrlConfig", FunctionName=name)
 
     assert changed["FunctionUrl"] == made["FunctionUrl"]
-    assert listed["FunctionUrlConfigs"] == [
-        {k: v for k, v in changed.items() if k != "ResponseMetadata"}
-    ]
+    assert listed["FunctionUrlConfigs"] == [{**changed, "InvokeMode": "BUFFERED"}]
+
+
+def test_a_function_that_left_its_vpc_shows_an_empty_one(hands, make_function):
+    """As on AWS, where most functions never had one."""
+    vpc = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    name = make_function(SOURCE, VpcConfig=vpc)
+
+    left = hands.call(
+        "lambda",
+        "UpdateFunctionConfiguration",
+        FunctionName=name,
+        VpcConfig={"SubnetIds": [], "SecurityGroupIds": []},
+    )
+
+    assert left["VpcConfig"] == {
+        "SubnetIds": [],
+        "SecurityGroupIds": [],
+        "VpcId": "",
+        "Ipv6AllowedForDualStack": False,
+    }
 
 
 def test_asynchronous_invocation_is_configured_for_an_alias(hands, make_function):

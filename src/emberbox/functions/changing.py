@@ -179,7 +179,7 @@ class Changing:
         current = self._catalog.lookup(*target.key)
         if current is None or not params.keys() & _NEEDS_RIGHTS:
             return
-        before = Needs(current.vpc is not None, current.file_system, current.dead_letter_arn)
+        before = Needs(current.is_in_vpc, current.file_system, current.dead_letter_arn)
         await self._role_rights.check(params.get("Role") or current.role, _needs(params, before))
 
     async def _update(self, target: Target, params: Params, alter: Alter) -> Params:

@@ -52,7 +52,7 @@ def check_file_system(function: FunctionVersion) -> None:
     """CallerError if the function has a file system and what that does not go together with."""
     if function.file_system is None:
         return
-    if function.vpc is None:
+    if not function.is_in_vpc:
         raise invalid(
             "Function must be configured to execute in a VPC to reference access point "
             f"{function.file_system.arn}."

@@ -91,10 +91,8 @@ class UrlConfigs:
             return value
 
         config = await self._configs.change(target, first, _gone())
-        shown = self._shown(context, target, config)
+        shown = _as_given(self._shown(context, target, config), config)
         del shown["LastModifiedTime"]
-        if "InvokeMode" not in value:
-            del shown["InvokeMode"]
         return shown
 
     async def get_config(self, context: RequestContext, params: Params) -> Params:
@@ -115,7 +113,8 @@ class UrlConfigs:
                 raise no_such_resource()
             return {**before, **_settings(params)}
 
-        return self._shown(context, target, await self._configs.change(target, merged, _gone()))
+        config = await self._configs.change(target, merged, _gone())
+        return _as_given(self._shown(context, target, config), config)
 
     async def delete_config(self, context: RequestContext, params: Params) -> Reply:
         """Take the URL away. Its id is never given again."""
@@ -159,6 +158,11 @@ class UrlConfigs:
             "InvokeMode": value.get("InvokeMode") or _BUFFERED,
         }
         return {member: each for member, each in shown.items() if each is not None}
+
+
+def _as_given(shown: Params, config: Attachment) -> Params:
+    """As a change of it is answered: without an `InvokeMode` that nobody has given."""
+    return {m: v for m, v in shown.items() if m != "InvokeMode" or "InvokeMode" in config.value}
 
 
 def _settings(params: Params) -> Params:

@@ -15,7 +15,7 @@ from emberbox.functions.package_type import check_kind
 from emberbox.functions.stamps import timestamp
 from emberbox.functions.unbuilt import refuse_unbuilt
 from emberbox.model.configuration import check_environment, check_sizes, check_tags, invalid
-from emberbox.model.function import FunctionVersion, Layer, Logging
+from emberbox.model.function import FunctionVersion, Layer, Logging, Vpc
 from emberbox.model.layers import check_together
 from emberbox.model.names import function_arn
 from emberbox.model.request import Params
@@ -89,6 +89,8 @@ def with_settings(
     }
     if layers is not None:
         changes["layers"] = layers
+    if changes.get("vpc", function.vpc) is None and function.vpc is not None:
+        changes["vpc"] = Vpc((), ())
     changes["image"] = with_image(function.image, params)
     changes["managed"] = with_managed(function.managed, params)
     after = replace(function, **changes, logging=_with_logging(function.logging, params))

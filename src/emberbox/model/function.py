@@ -85,7 +85,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Vpc:
-    """The subnets and security groups that a function was given; they have no effect here."""
+    """The subnets and security groups that a function was given; they have no effect here.
+
+    A function that was taken out of its VPC has one without subnets.
+    """
 
     subnet_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]
@@ -94,6 +97,8 @@ class Vpc:
     @property
     def vpc_id(self) -> str:
         """An id of the form that AWS gives, always the same for the same subnets."""
+        if not self.subnet_ids:
+            return ""
         digest = hashlib.sha256(":".join(sorted(self.subnet_ids)).encode()).hexdigest()
         return f"vpc-{digest[:17]}"
 
@@ -192,6 +197,11 @@ class FunctionVersion:
     def stored_size(self) -> int:
         """The bytes that count as code of the account: none of code that stays in a bucket."""
         return 0 if self.code_object else self.code_size
+
+    @property
+    def is_in_vpc(self) -> bool:
+        """Whether it has subnets."""
+        return self.vpc is not None and bool(self.vpc.subnet_ids)
 
     @property
     def is_traced(self) -> bool:

@@ -8,11 +8,12 @@ NOT_THERE = "The resource you requested does not exist."
 
 
 async def test_a_url_has_an_id_and_leads_back_to_its_function(api):
-    """Create shows no InvokeMode unless it was given; get always does."""
+    """Create and update show no InvokeMode unless it was given; get always does."""
     await api.created()
 
     made = await api("CreateFunctionUrlConfig", FunctionName="f", AuthType="NONE")
     got = await api("GetFunctionUrlConfig", FunctionName="f")
+    same = await api("UpdateFunctionUrlConfig", FunctionName="f", AuthType="NONE")
 
     assert sorted(made) == ["AuthType", "CreationTime", "FunctionArn", "FunctionUrl"]
     assert made["FunctionArn"] == f"{api.arn}f"
@@ -27,6 +28,7 @@ async def test_a_url_has_an_id_and_leads_back_to_its_function(api):
         "InvokeMode": "BUFFERED",
         "LastModifiedTime": made["CreationTime"],
     }
+    assert same == {member: value for member, value in got.items() if member != "InvokeMode"}
 
 
 async def test_update_changes_what_is_given_and_keeps_the_url(api):
