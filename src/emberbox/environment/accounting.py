@@ -1,6 +1,5 @@
 """What the invocations of one environment use, by the counters of its sandbox."""
 
-from emberbox.clock import Clock
 from emberbox.environment.beginning import Beginning
 from emberbox.environment.current import CurrentInvocation, Result
 from emberbox.environment.effort import Effort
@@ -14,14 +13,11 @@ from emberbox.model.report import Measurement
 class Accounting:
     """See the module; `begin` after each INIT, `measure` at the end of each invocation."""
 
-    def __init__(
-        self, plan: Plan, beginning: Beginning, sandbox: Sandbox, init: InitPhase, clock: Clock
-    ) -> None:
+    def __init__(self, plan: Plan, beginning: Beginning, sandbox: Sandbox, init: InitPhase) -> None:
         self._memory_mb = plan.function.memory_mb
         self._beginning = beginning
         self._sandbox = sandbox
         self._init = init
-        self._clock = clock
         self._effort = Effort(plan.limits.cpus)
         self._killed_for_memory = 0
         self._cpu_ms = -1.0
@@ -45,28 +41,29 @@ class Accounting:
     def measure(
         self,
         current: CurrentInvocation,
+        ended: float,
         result: Result,
         failure: Failure | None,
         duration_ms: float | None,
         *,
         has_extensions: bool,
     ) -> Measurement:
-        """The invocation ends now; `duration_ms` is given if it is other than until now."""
-        now = self._clock.monotonic()
-        self._effort.add(current.began, now)
+        """The invocation has `ended`; `duration_ms` is given if it is other than until then."""
+        self._effort.add(current.began, ended)
+        # By position: by name it takes seven times as long, and each invocation makes one.
         return Measurement(
-            request_id=current.invocation.request_id,
-            duration_ms=(now - current.began) * 1000 if duration_ms is None else duration_ms,
-            memory_mb=self._memory_mb,
-            memory_peak_bytes=self._sandbox.memory_peak_bytes() + self._beginning.shared_bytes,
-            init_ms=self._init.take_ms(),
-            status=failure.report_status if failure else None,
-            error_type=failure.report_error_type if failure else None,
-            restored=self._init.take_restored(),
-            is_init_billed=not self._beginning.is_provisioned,
-            cpu_ms=self._cpu_spent_ms(),
-            failed=result.failed or failure is not None,
-            extensions_ms=(now - current.done) * 1000 if has_extensions and current.done else None,
+            current.invocation.request_id,
+            (ended - current.began) * 1000 if duration_ms is None else duration_ms,
+            self._memory_mb,
+            self._sandbox.memory_peak_bytes() + self._beginning.shared_bytes,
+            self._init.take_ms(),
+            failure.report_status if failure else None,
+            failure.report_error_type if failure else None,
+            self._init.take_restored(),
+            not self._beginning.is_provisioned,
+            self._cpu_spent_ms(),
+            result.failed or failure is not None,
+            (ended - current.done) * 1000 if has_extensions and current.done else None,
         )
 
     def _cpu_spent_ms(self) -> float:

@@ -184,11 +184,11 @@ class Chronicle:
 
     def report(self, current: CurrentInvocation, measured: Measurement, *, failed: bool) -> None:
         """END and REPORT."""
-        self._line(report.end(measured.request_id))
-        line = report.report(measured)
-        if is_recorded(current.invocation.trace):
-            line += report.traced(current.invocation.trace)
-        self._line(line)
+        if not self._is_json:
+            line = report.report(measured)
+            if is_recorded(current.invocation.trace):
+                line += report.traced(current.invocation.trace)
+            self._log.lines(report.end(measured.request_id), line)
         if not self.is_told:
             return
         metrics: dict[str, object] = {

@@ -123,6 +123,10 @@ class ConsoleLog:
         """A line of the platform."""
         self._events([text.encode("utf-8", "replace")])
 
+    def lines(self, *texts: str) -> None:
+        """Lines of the platform, of one moment."""
+        self._events([text.encode("utf-8", "replace") for text in texts])
+
     def _from_function(self, messages: list[bytes]) -> None:
         self._events(messages)
         if self.listener is not None:

@@ -37,13 +37,10 @@ class CurrentInvocation:
         "stream",
     )
 
-    def __init__(
-        self, invocation: Invocation, done: Callable[[Outcome], None], began: float
-    ) -> None:
+    def __init__(self, invocation: Invocation, done: Callable[[Outcome], None]) -> None:
         self.invocation = invocation
-        self.began = began
         self.is_delivered = False
-        self.response_began = self.answered = self.done = 0.0
+        self.began = self.response_began = self.answered = self.done = 0.0
         self.result: Result | None = None
         self.stream: ResponseStream | None = None
         self._done: Callable[[Outcome], None] | None = done

@@ -75,7 +75,7 @@ class Environment:
         self._extensions = ExtensionSide(self, plan.function, self._chronicle, hub)
         self._runtime = RuntimeSide(self, self._extensions, clock)
         self._init = InitPhase(beginning, sandbox, self._chronicle, clock)
-        self._accounting = Accounting(plan, beginning, sandbox, self._init, clock)
+        self._accounting = Accounting(plan, beginning, sandbox, self._init)
         sides = (self._runtime, self._extensions)
         self._processes = Processes(plan, beginning, sandbox, stream_name, log, *sides, hub, clock)
         self._deadline = Deadline()
@@ -161,7 +161,7 @@ class Environment:
         """Serve one invocation; `done` is always called, once, later, and must not raise."""
         was = self._machine.state
         self._machine.move(State.BUSY, invocation.request_id)
-        current = self.current = CurrentInvocation(invocation, done, self._clock.monotonic())
+        current = self.current = CurrentInvocation(invocation, done)
         self.invocations += 1
         self._thaw()
         self.sandbox.reset_memory_peak()
@@ -280,17 +280,17 @@ class Environment:
         failure: Failure | None = None,
         duration_ms: float | None = None,
     ) -> None:
-        """The invocation is over: account for it and answer the caller."""
+        """It is over: answer the caller, who goes on while it is accounted for."""
         has_extensions = bool(self._extensions.known)
         if has_extensions:
             self._log.drain()
-        measured = self._accounting.measure(
-            current, result, failure, duration_ms, has_extensions=has_extensions
-        )
+        ended = self._clock.monotonic()
         self.current = None
         if not current.invocation.tail:
-            # The caller goes on while the account of it is written.
             current.answer(result, None)
+        measured = self._accounting.measure(
+            current, ended, result, failure, duration_ms, has_extensions=has_extensions
+        )
         self._chronicle.report(current, measured, failed=result.failed)
         error = result.payload if measured.failed else b""
         self._owner.on_report(self, current.invocation, measured, error)

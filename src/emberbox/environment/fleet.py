@@ -333,7 +333,7 @@ class Fleet:
     def became_available(self, environment: Environment, pool: Pool) -> None:
         """Give it to who waits, or let it rest and freeze it soon."""
         is_ahead = environment.beginning.is_provisioned
-        is_old = self._clock.monotonic() - environment.created > self._settings.age_max_s
+        is_old = environment.idle_since - environment.created > self._settings.age_max_s
         if is_old and (pool.provision.is_whole or not is_ahead):
             # Its credentials are good for twice as long: busy or not, another takes its place.
             environment.retire = True

@@ -16,6 +16,9 @@ class State(Enum):
     SHUTDOWN = "its runtime and its extensions are being told to end"
     STOPPED = "gone"
 
+    # Enum's own is a call into Python, four of them for each invocation; a state is only itself.
+    __hash__ = object.__hash__
+
 
 TABLE: Table[State] = {
     State.INIT: frozenset({State.IDLE, State.RESETTING, State.STOPPED}),

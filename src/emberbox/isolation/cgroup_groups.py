@@ -102,7 +102,7 @@ class Group:
 
         Version 1 gives nanoseconds, version 2 begins with the line `usage_usec N`.
         """
-        text = self._cpu_text()
+        text = os.pread(self._cpu_time, 256, 0) if self._cpu_time >= 0 else self._cpu_text()
         if text.startswith(_USAGE):
             return int(text[len(_USAGE) :].split(b"\n", 1)[0]) / 1e3
         return int(text) / 1e6 if text else -1.0

@@ -80,11 +80,12 @@ FIRST = Cut(0, 0, 0)
 LAST = Cut(LATEST_MS, LATEST_MS, _ORDINAL_MAX)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Slice:
     """Events of one stream in the order of time, none further than SPAN_MS from the first.
 
-    A slice without events says only that the stream exists.
+    A slice without events says only that the stream exists. Nobody changes one: it is not frozen
+    because each invocation makes two, and a frozen one takes four times as long to make.
     """
 
     stream: StreamKey

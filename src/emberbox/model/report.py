@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 _MB = 1 << 20
+_NOTHING_MS = 0.000_05
+"""So much more than a whole millisecond is that millisecond: times do not say more."""
+
 _RUNTIME = re.compile(r"([a-z]*)\.?(.*?)(?:\.x)?")
 
 
@@ -53,8 +56,11 @@ class Measurement(NamedTuple):
 
         What was initialised ahead of need is not billed by the invocation.
         """
-        init_ms = self.init_ms if self.init_ms and self.is_init_billed else 0.0
-        return max(1, math.ceil(round(self.duration_ms + init_ms, 4)))
+        took_ms = self.duration_ms
+        if self.init_ms and self.is_init_billed:
+            took_ms += self.init_ms
+        whole = int(took_ms)
+        return max(1, whole + (took_ms - whole > _NOTHING_MS))
 
     @property
     def memory_peak_mb(self) -> int:

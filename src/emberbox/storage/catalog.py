@@ -161,7 +161,7 @@ class FunctionCatalog:
 
     def reserved_in(self, account: str, region: str) -> int:
         """The concurrency that is set aside for all functions of an account in a region."""
-        return self._reserved[(account, region)]
+        return self._reserved.get((account, region), 0)
 
     def runtimes(self) -> set[str]:
         """Identifiers of all runtimes that functions use."""

@@ -36,7 +36,7 @@ class Journal:
         self._folder = folder
         self._descriptor: int | None = None
         self._current = 0
-        self._named: dict[StreamKey, int] = {}
+        self._named: dict[StreamKey, tuple[int, int]] = {}
 
     def begin_after(self, covered: int) -> None:
         """Number new segments above `covered` and above all that exist."""
@@ -56,11 +56,13 @@ class Journal:
         """Append slices to the current segment."""
         records: list[bytes] = []
         for part in parts:
-            number = self._named.get(part.stream)
-            if number is None:
-                number = self._named[part.stream] = len(self._named)
-                records.append(_record(_NAMES, number, json.dumps(part.stream).encode()))
-            records.append(_record(_EVENTS, number, part.payload))
+            named = self._named.get(part.stream)
+            if named is None:
+                number = len(self._named)
+                named = self._named[part.stream] = (number, _sum_of_head(_EVENTS, number))
+                name = json.dumps(part.stream).encode()
+                records.append(_record(_NAMES, number, name, _sum_of_head(_NAMES, number)))
+            records.append(_record(_EVENTS, named[0], part.payload, named[1]))
         if self._descriptor is None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             self._descriptor = os.open(self._path(self._current), flags, 0o600)
@@ -107,12 +109,12 @@ class Journal:
         return self._folder / f"{number:012d}{_SUFFIX}"
 
 
-def _record(kind: int, stream: int, payload: bytes) -> bytes:
-    return _HEADER.pack(len(payload), _sum(kind, stream, payload), kind, stream) + payload
+def _record(kind: int, stream: int, payload: bytes, sum_of_head: int) -> bytes:
+    return _HEADER.pack(len(payload), zlib.crc32(payload, sum_of_head), kind, stream) + payload
 
 
-def _sum(kind: int, stream: int, payload: bytes) -> int:
-    return zlib.crc32(payload, zlib.crc32(_HEAD_OF_SUM.pack(kind, stream)))
+def _sum_of_head(kind: int, stream: int) -> int:
+    return zlib.crc32(_HEAD_OF_SUM.pack(kind, stream))
 
 
 def _records(content: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -121,7 +123,9 @@ def _records(content: bytes) -> Iterator[tuple[int, int, bytes]]:
         length, checksum, kind, stream = _HEADER.unpack_from(content, offset)
         offset += _HEADER.size
         payload = content[offset : offset + length]
-        if len(payload) < length or _sum(kind, stream, payload) != checksum:
+        if len(payload) < length:
+            return
+        if zlib.crc32(payload, _sum_of_head(kind, stream)) != checksum:
             return
         yield kind, stream, payload
         offset += length

@@ -61,6 +61,24 @@ def test_runtime_versions_are_written_as_awss(runtime: str, version: str) -> Non
     assert report.runtime_version(runtime) == version
 
 
+@pytest.mark.parametrize(
+    ("duration_ms", "billed_ms"),
+    [
+        (0.0, 1),
+        (0.3, 1),
+        (1.0, 1),
+        (1.000_04, 1),
+        (1.000_06, 2),
+        (1.5, 2),
+        (2.0, 2),
+        (899_999.9, 900_000),
+    ],
+)
+def test_times_are_billed_by_whole_milliseconds(duration_ms: float, billed_ms: int) -> None:
+    """Rounded up, at least one; less than a tenth of a microsecond above counts for nothing."""
+    assert measured(duration_ms=duration_ms).billed_ms == billed_ms
+
+
 @given(
     st.floats(0, 900_000, allow_nan=False), st.floats(0, 10_000, allow_nan=False) | st.none(),
     st.integers(0, 1 << 36), st.integers(128, 10_240),
