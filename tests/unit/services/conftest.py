@@ -1,6 +1,7 @@
 """What tests of services share: a caller, and a check of answers against the service's model."""
 
 from contextlib import AsyncExitStack
+from functools import cache
 
 import botocore.loaders
 import pytest
@@ -18,6 +19,13 @@ from emberbox.storage.database import Database
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 _CALLER = ("account", "region", "access_key", "principal", "leaves")
+
+
+@cache
+def _model(service):
+    """Read once: that takes longer than most tests."""
+    data = botocore.loaders.Loader().load_service_model(service, "service-2")
+    return ServiceModel(data, service)
 
 
 class Caller:
@@ -38,8 +46,7 @@ class Caller:
         self.account = account
         self.region = region
         self.access_key = access_key
-        data = botocore.loaders.Loader().load_service_model(service.name, "service-2")
-        self._model = ServiceModel(data, service.name)
+        self._model = _model(service.name)
 
     def as_(self, **changes):
         """The same service, called by somebody else."""

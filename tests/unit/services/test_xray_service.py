@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from conftest import Caller
 from emberbox.clock import ManualClock
 from emberbox.errors import CallerError
 from emberbox.model.xray.segments import segment_of
@@ -25,7 +24,7 @@ def trace_id(number):
 
 
 @pytest.fixture
-async def call(tmp_path):
+async def call(tmp_path, caller):
     """The service, with 263 traces of one segment."""
     store = TraceStore(tmp_path / "traces.db")
     segments = [
@@ -47,7 +46,7 @@ async def call(tmp_path):
 
     clock = ManualClock(BEGUN)
     sink = TraceSink(store, may, clock)
-    made = Caller(XRayService(store, sink, clock), account=PLACE[0], region=PLACE[1])
+    made = caller(XRayService(store, sink, clock), account=PLACE[0], region=PLACE[1])
     made.clock = clock
     yield made
     await store.close()
