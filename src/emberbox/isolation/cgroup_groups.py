@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from emberbox.isolation.cgroup_files import counter, get, open_file, put
@@ -36,6 +36,8 @@ class Group:
         self._peak_file = peak_file
         self._directories = list(directories)
         self._unified = unified
+        self._memory_bytes = 0
+        self._quota = 0
         # Kept open, because opening costs more than using; -1 until first used.
         self._freezer = -1
         self._peak = -1
@@ -60,6 +62,49 @@ class Group:
         if self.birthplace >= 0:
             os.close(self.birthplace)
         self.join_descriptors, self.birthplace = (), -1
+
+    def limit(self, limits: Limits) -> None:
+        """Set all limits; what is so already is not written again."""
+        if not self._memory_bytes:
+            self._limit_processes()
+        self.raise_memory(limits.memory_bytes)
+        self.set_cpus(limits.cpus)
+
+    def raise_memory(self, memory_bytes: int) -> None:
+        """Let the members use so much memory, swap included."""
+        if memory_bytes != self._memory_bytes:
+            self._limit_memory(memory_bytes)
+            self._memory_bytes = memory_bytes
+
+    def set_cpus(self, cpus: float) -> None:
+        """Processor time per time; 0 for no limit."""
+        quota = max(1000, int(cpus * _PERIOD_US)) if cpus else 0
+        if quota == self._quota:
+            return
+        # The burst may never exceed the quota.
+        if self._quota and (not quota or quota < self._quota):
+            self._try_burst(quota)
+            self._set_quota(quota)
+        else:
+            self._set_quota(quota)
+            self._try_burst(quota)
+        self._quota = quota
+
+    def _try_burst(self, burst: int) -> None:
+        with suppress(OSError):
+            self._set_burst(burst)
+
+    def _limit_memory(self, memory_bytes: int) -> None:
+        raise NotImplementedError
+
+    def _limit_processes(self) -> None:
+        raise NotImplementedError
+
+    def _set_quota(self, quota: int) -> None:
+        raise NotImplementedError
+
+    def _set_burst(self, burst: int) -> None:
+        raise NotImplementedError
 
     def freeze(self) -> bool:
         """Stop all members; False if this arrangement cannot."""
@@ -140,46 +185,36 @@ class V1Cgroup(Group):
         directories = distinct + ([unified] if unified else [])
         super().__init__(directories, unified, peak, cpu_time, places.get("freezer"))
 
-    def limit(self, limits: Limits) -> None:
-        if self._memory is not None:
-            most = str(limits.memory_bytes)
-            put(self._memory / "memory.limit_in_bytes", most)
-            with suppress(OSError):
-                put(self._memory / "memory.memsw.limit_in_bytes", most)
-            self._limit_buffers(limits.memory_bytes)
+    def _limit_memory(self, memory_bytes: int) -> None:
+        if self._memory is None:
+            return
+        most = str(memory_bytes)
+        files = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]
+        if memory_bytes > self._memory_bytes > 0:
+            # The limit of memory and swap together may never be below that of memory.
+            files.reverse()
+        for name in files:
+            # The kernel may not count swap.
+            with suppress(OSError) if "memsw" in name else nullcontext():
+                put(self._memory / name, most)
+        # Version 1 counts buffers of sockets apart from memory, and only where they are limited.
+        # The file is deprecated: a kernel may have been built without.
+        with suppress(OSError):
+            put(
+                self._memory / "memory.kmem.tcp.limit_in_bytes", str(memory_bytes // _BUFFERS_SHARE)
+            )
+
+    def _limit_processes(self) -> None:
         if self._pids is not None:
             put(self._pids / "pids.max", str(PROCESSES_MAX))
-        self.set_cpus(limits.cpus)
 
-    def raise_memory(self, memory_bytes: int) -> None:
-        """The limit of memory and swap together may never be below that of memory."""
-        if self._memory is not None:
-            with suppress(OSError):
-                put(self._memory / "memory.memsw.limit_in_bytes", str(memory_bytes))
-            put(self._memory / "memory.limit_in_bytes", str(memory_bytes))
-            self._limit_buffers(memory_bytes)
+    def _set_quota(self, quota: int) -> None:
+        if self._cpu is not None:
+            put(self._cpu / "cpu.cfs_quota_us", str(quota or -1))
 
-    def _limit_buffers(self, memory_bytes: int) -> None:
-        """Version 1 counts buffers of sockets apart from memory, and only where they are limited.
-
-        The file is deprecated: a kernel may have been built without.
-        """
-        if self._memory is not None:
-            with suppress(OSError):
-                most = str(memory_bytes // _BUFFERS_SHARE)
-                put(self._memory / "memory.kmem.tcp.limit_in_bytes", most)
-
-    def set_cpus(self, cpus: float) -> None:
-        if self._cpu is None:
-            return
-        quota = max(1000, int(cpus * _PERIOD_US)) if cpus else -1
-        with suppress(OSError):
-            # The burst may never exceed the quota: lift it only after, lower it before.
-            put(self._cpu / "cpu.cfs_burst_us", "0")
-        put(self._cpu / "cpu.cfs_quota_us", str(quota))
-        if cpus:
-            with suppress(OSError):
-                put(self._cpu / "cpu.cfs_burst_us", str(quota))
+    def _set_burst(self, burst: int) -> None:
+        if self._cpu is not None:
+            put(self._cpu / "cpu.cfs_burst_us", str(burst))
 
     def memory_peak_bytes(self) -> int:
         if self._memory is None:
@@ -203,26 +238,23 @@ class V2Cgroup(Group):
         super().__init__([place], place, place / "memory.peak", place / "cpu.stat")
         self._place = place
 
-    def limit(self, limits: Limits) -> None:
-        put(self._place / "memory.max", str(limits.memory_bytes))
+    def _limit_memory(self, memory_bytes: int) -> None:
+        put(self._place / "memory.max", str(memory_bytes))
+        if self._memory_bytes:
+            return
         with suppress(OSError):
             put(self._place / "memory.swap.max", "0")
         with suppress(OSError):
             put(self._place / "memory.oom.group", "0")
+
+    def _limit_processes(self) -> None:
         put(self._place / "pids.max", str(PROCESSES_MAX))
-        self.set_cpus(limits.cpus)
 
-    def raise_memory(self, memory_bytes: int) -> None:
-        put(self._place / "memory.max", str(memory_bytes))
+    def _set_quota(self, quota: int) -> None:
+        put(self._place / "cpu.max", f"{quota or 'max'} {_PERIOD_US}")
 
-    def set_cpus(self, cpus: float) -> None:
-        quota = str(max(1000, int(cpus * _PERIOD_US))) if cpus else "max"
-        with suppress(OSError):
-            put(self._place / "cpu.max.burst", "0")
-        put(self._place / "cpu.max", f"{quota} {_PERIOD_US}")
-        if cpus:
-            with suppress(OSError):
-                put(self._place / "cpu.max.burst", quota)
+    def _set_burst(self, burst: int) -> None:
+        put(self._place / "cpu.max.burst", str(burst))
 
     def memory_peak_bytes(self) -> int:
         return int(os.pread(self._peak_descriptor(), 32, 0))

@@ -21,11 +21,12 @@ from emberbox.isolation.namespace_sandbox import NamespaceSandbox
 from emberbox.isolation.network.modes import Mode
 from emberbox.isolation.network.sandboxes import SandboxNetwork
 from emberbox.isolation.rootview import FIRST_UID
+from emberbox.isolation.sandbox import Limits
 from emberbox.isolation.scratch_disk import ScratchDisks
 from emberbox.isolation.seccomp import build_filter, machine
 from emberbox.isolation.zygotes import Zygote
 from emberbox.model.function import FileSystem
-from emberbox.model.limits import EPHEMERAL_DEFAULT_MB
+from emberbox.model.limits import EPHEMERAL_DEFAULT_MB, MEMORY_DEFAULT_MB
 from emberbox.runtimes.program import Program
 
 T = TypeVar("T")
@@ -35,6 +36,9 @@ _REFILL_AFTER_S = 0.05
 _REMOVE_AGAIN_S = 0.05
 _REMOVE_TRIES = 100
 _UIDS = 60_000
+_USUAL = Limits(MEMORY_DEFAULT_MB << 20, 1.0, EPHEMERAL_DEFAULT_MB << 20)
+"""What most functions begin with: INIT has a whole processor."""
+
 _MAKING_MAX = 32
 
 
@@ -231,6 +235,9 @@ class NamespaceBackend:
             cgroup = self.cgroups.create(name)
             undo.callback(cgroup.remove)
             undo.callback(cgroup.close)
+            if zygote.program.forks and self.cgroups.abilities.memory:
+                # Ahead of need. A program that is started in it would go by these limits.
+                cgroup.limit(_USUAL)
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             undo.callback(ours.close)
             undo.callback(theirs.close)

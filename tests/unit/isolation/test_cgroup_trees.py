@@ -127,12 +127,35 @@ def test_limits_are_written_and_counters_read(kernel):
 
 
 def test_without_a_limit_of_the_processor(kernel):
-    """No share is `max`."""
+    """A share that is taken away again is `max`."""
     group = V2Tree("7-8", kernel.mount, "0::/\n").create("env-1")
+    place = next(kernel.top.rglob("env-1"))
 
+    group.set_cpus(1.0)
     group.set_cpus(0)
 
-    assert next(kernel.top.rglob("env-1/cpu.max")).read_text().startswith("max 100000")
+    assert (place / "cpu.max").read_text().startswith("max 100000")
+    assert (place / "cpu.max.burst").read_text().startswith("0")
+    group.close()
+
+
+def test_limits_that_stand_are_not_written_again(kernel):
+    """What a blank sandbox was given ahead of need costs nothing when it is needed."""
+    group = V2Tree("7-8", kernel.mount, "0::/\n").create("env-1")
+    place = next(kernel.top.rglob("env-1"))
+    group.limit(LIMITS)
+    names = ("memory.max", "pids.max", "cpu.max", "cpu.max.burst")
+    for name in names:
+        (place / name).write_text("")
+
+    group.limit(LIMITS)
+    untouched = {n: (place / n).read_text() for n in names}
+    group.limit(Limits(memory_bytes=512 << 20, cpus=0.25, tmp_bytes=512 << 20))
+
+    assert set(untouched.values()) == {""}
+    assert (place / "memory.max").read_text() == str(512 << 20)
+    assert (place / "cpu.max").read_text() == "25000 100000"
+    assert (place / "cpu.max.burst").read_text() == "25000"
     group.close()
 
 
