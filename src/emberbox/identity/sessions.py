@@ -26,6 +26,8 @@ from emberbox.storage.sessions import NO_LIMITS, Limits, Session, SessionStore
 
 _TAG_BITS = 12
 _ISSUED_MAX = 50_000
+_STORE_AFTER_S = 0.25
+"""Who starts a function waits for no thread that writes; and those of many are one write."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,10 +58,13 @@ class Sessions:
         self._clock = clock
         self._issued: dict[tuple[str, str, str], Session] = {}
         self._by_key: dict[str, Session] = {}
-        self._writes: set[asyncio.Task[bool]] = set()
+        self._unwritten: list[Session] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._writes: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Wait until all issued sessions are stored."""
+        self._store_issued()
         while self._writes:
             await asyncio.wait(self._writes)
 
@@ -77,10 +82,23 @@ class Sessions:
         if session is None or session.expires < now + duration_s / 2:
             session = self._new(account, None, role_name, session_name, now, duration_s, NO_LIMITS)
             self._remember(name, session)
-            task = asyncio.get_running_loop().create_task(self._store.add(session, now))
-            self._writes.add(task)
-            task.add_done_callback(self._has_written)
+            self._unwritten.append(session)
+            if self._timer is None:
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(_STORE_AFTER_S, self._store_issued)
         return self.credentials(session)
+
+    def _store_issued(self) -> None:
+        """Write what was issued since the last time."""
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        sessions, self._unwritten = self._unwritten, []
+        work = self._store.add_all(sessions, self._clock.now())
+        task = asyncio.get_running_loop().create_task(work)
+        self._writes.add(task)
+        task.add_done_callback(self._has_written)
 
     async def create(
         self,
@@ -155,10 +173,10 @@ class Sessions:
         self._issued[name] = session
         self._by_key[session.access_key] = session
 
-    def _has_written(self, task: asyncio.Task[bool]) -> None:
+    def _has_written(self, task: asyncio.Task[None]) -> None:
         self._writes.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            _log.error("a session is known until the next start only: %s", task.exception())
+            _log.error("sessions are known until the next start only: %s", task.exception())
 
     def _tag(self, account: str, serial: int) -> int:
         digest = self._derive("tag", f"{account}|{serial}")

@@ -1,5 +1,6 @@
 """Temporary sessions, in the state database."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from json import dumps, loads
 
@@ -57,21 +58,20 @@ class SessionStore:
         """Keep a session; False if its key id is taken. Some sessions that expired earlier go."""
 
         def work(tx: Transaction) -> bool:
-            tx.run("sessions_forget", before=forget_before, limit=_FORGET_AT_ONCE)
-            added = tx.run(
-                "session_add",
-                access_key=session.access_key,
-                account=session.account,
-                user=session.user,
-                role=session.role,
-                name=session.name,
-                issued=session.issued,
-                expires=session.expires,
-                limits=dumps(asdict(session.limits)),
-            )
-            return bool(added)
+            _forget(tx, forget_before)
+            return _add(tx, session)
 
         return await self._database.write(work)
+
+    async def add_all(self, sessions: Sequence[Session], forget_before: float) -> None:
+        """Keep several, in one commit."""
+
+        def work(tx: Transaction) -> None:
+            _forget(tx, forget_before)
+            for session in sessions:
+                _add(tx, session)
+
+        await self._database.write(work)
 
     async def find(self, access_key: str) -> Session | None:
         """The session of a key id, expired or not, None if there is none."""
@@ -86,3 +86,22 @@ class SessionStore:
         policies = None if policies is None else tuple(policies)
         kept = Limits(policies, tags, transitive, **limits)
         return Session(**values, limits=kept)
+
+
+def _forget(tx: Transaction, before: float) -> None:
+    tx.run("sessions_forget", before=before, limit=_FORGET_AT_ONCE)
+
+
+def _add(tx: Transaction, session: Session) -> bool:
+    added = tx.run(
+        "session_add",
+        access_key=session.access_key,
+        account=session.account,
+        user=session.user,
+        role=session.role,
+        name=session.name,
+        issued=session.issued,
+        expires=session.expires,
+        limits=dumps(asdict(session.limits)),
+    )
+    return bool(added)

@@ -149,6 +149,23 @@ async def test_a_session_that_cannot_be_stored_is_said(tmp_path, clock, caplog):
     assert (await sessions.find(made.access_key_id)).name == "f"
 
 
+async def test_sessions_issued_together_are_stored_in_one_write(store, clock, monkeypatch):
+    """Starting functions wakes the writer once for many of them, and each is kept."""
+    writes, add_all = [], store.add_all
+
+    async def counted(sessions, forget_before):
+        writes.append(len(sessions))
+        await add_all(sessions, forget_before)
+
+    monkeypatch.setattr(store, "add_all", counted)
+    sessions = Sessions(store, SECRET, clock)
+    made = [sessions.issue(ACCOUNT, "role", f"f{number}", 900) for number in range(3)]
+    await sessions.close()
+
+    found = [(await store.find(each.access_key_id)).name for each in made]
+    assert (writes, found) == ([3], ["f0", "f1", "f2"])
+
+
 async def test_credentials_do_not_print_their_secret(sessions):
     """A log line with them is harmless."""
     made = sessions.issue(ACCOUNT, "role", "f", 900)
