@@ -153,20 +153,17 @@ class Fleet:
         """All that live."""
         return list(self._owners)
 
-    async def run(self, function: FunctionVersion, invocation: Invocation) -> Outcome:
+    async def give(
+        self, function: FunctionVersion, invocation: Invocation, done: Callable[[Outcome], None]
+    ) -> None:
         """Run one invocation on an environment of the function; waits for one if need be.
 
+        `done` is called once when it is over, maybe after this returns.
         CallerError 429 if there may be no more of them.
         StaleFunctionError if the function changed while waiting: look it up and ask again.
         """
-        done: asyncio.Future[Outcome] = self._loop.create_future()
-
-        def finish(outcome: Outcome) -> None:
-            if not done.done():
-                done.set_result(outcome)
-
-        if self.begin(function, invocation, finish):
-            return await done
+        if self.begin(function, invocation, done):
+            return
         pool = self._pools.find(function, invocation.tenant)
         if pool is None:
             pool = self._new_pool(function, invocation.tenant)
@@ -178,8 +175,7 @@ class Fleet:
         if not environment.is_available:
             raise StaleFunctionError(function.name)
         self._freezer.serves(environment)
-        environment.invoke(invocation, finish)
-        return await done
+        environment.invoke(invocation, done)
 
     def begin(
         self, function: FunctionVersion, invocation: Invocation, done: Callable[[Outcome], None]

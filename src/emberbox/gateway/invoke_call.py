@@ -207,7 +207,7 @@ class InvokeCall:
                 peer = self._transport.get_extra_info("peername")
                 client = str(peer[0]) if isinstance(peer, tuple) else ""
                 request = await guard.with_waiting(self._wire(request), request, client)
-            self._write_answer(await self._front_door.invoke(request))
+            await self._front_door.serve(request, self._write_answer)
         except CallerError as error:
             self._write_error(error)
         except Exception as error:  # noqa: BLE001 - the boundary of the call: logged and answered

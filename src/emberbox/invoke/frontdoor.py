@@ -259,19 +259,37 @@ class FrontDoor:
 
     async def invoke(self, request: InvokeRequest) -> InvokeAnswer:
         """Serve one Invoke call; CallerError for what AWS refuses."""
+        answered: asyncio.Future[InvokeAnswer] = asyncio.get_running_loop().create_future()
+
+        def done(answer: InvokeAnswer) -> None:
+            if not answered.done():
+                answered.set_result(answer)
+
+        await self.serve(request, done)
+        return await answered
+
+    async def serve(self, request: InvokeRequest, done: Callable[[InvokeAnswer], None]) -> None:
+        """Serve one Invoke call that may have to wait for an environment.
+
+        `done` is called once with the answer, maybe after this returns; or else this raises:
+        CallerError for what AWS refuses.
+        """
         reference = reference_of(request.function, request.qualifier)
         turn = await self._resolve(request, reference)
         function = turn.function
         if request.invocation_type == "Event" and request.sink is None:
             answer, written = self._keep(request, reference, function)
             await asyncio.shield(written)
-            return answer
+            done(answer)
+            return
         if request.invocation_type != "RequestResponse":
-            return _other_type(request)
+            done(_other_type(request))
+            return
         invocation = self._invocation(request, reference, function)
         trace = invocation.trace
         if SAMPLED not in trace:
-            return await self._admit_and_run(request, reference, turn, invocation)
+            await self._admit_and_run(request, reference, turn, invocation, done)
+            return
         seen = self.tracing.begin(
             request.request_id,
             trace,
@@ -280,12 +298,15 @@ class FrontDoor:
             caller=request.span,
         )
         invocation = invocation._replace(trace=seen)
+
+        def traced(answer: InvokeAnswer) -> None:
+            done(answer._replace(trace=trace))
+
         try:
-            answer = await self._admit_and_run(request, reference, turn, invocation)
+            await self._admit_and_run(request, reference, turn, invocation, traced)
         except BaseException as error:
             self.tracing.refused(function, request.request_id, error)
             raise
-        return answer._replace(trace=trace)
 
     async def _admit_and_run(
         self,
@@ -293,19 +314,18 @@ class FrontDoor:
         reference: FunctionReference,
         turn: Turn,
         invocation: Invocation,
-    ) -> InvokeAnswer:
+        done: Callable[[InvokeAnswer], None],
+    ) -> None:
         function = turn.function
         admitted = await self._admit_in_time(request, reference, function.key)
         self._turns.taken(turn)
         try:
-            function, outcome = await self._run(request, reference, function, invocation)
-        except CallerError as error:
-            if error.status == THROTTLED:
+            await self._run(request, reference, function, invocation, admitted, done)
+        except BaseException as error:
+            if isinstance(error, CallerError) and error.status == THROTTLED:
                 self.throttled(function.key, reference.qualifier)
-            raise
-        finally:
             self._release(admitted)
-        return self._answer(function, invocation.trace, outcome)
+            raise
 
     def _keep(
         self, request: InvokeRequest, reference: FunctionReference, function: FunctionVersion
@@ -342,15 +362,20 @@ class FrontDoor:
         reference: FunctionReference,
         function: FunctionVersion,
         invocation: Invocation,
-    ) -> tuple[FunctionVersion, Outcome]:
+        admitted: Admitted,
+        done: Callable[[InvokeAnswer], None],
+    ) -> None:
         for _ in range(_STALE_TRIES):
             if function.source_directory and self.hot_code is not None:
                 function = await self.hot_code.current(function)
                 self._fleet.show(function)
+            finish = partial(self._finish, admitted, function, invocation.trace, done)
             try:
-                return function, await self._fleet.run(function, invocation)
+                await self._fleet.give(function, invocation, finish)
             except StaleFunctionError:
                 function = (await self._resolve(request, reference)).function
+            else:
+                return
         raise busy(function)
 
     def _admit(

@@ -84,18 +84,23 @@ async def fleet(sandboxes):
     )
 
 
+def unheard(_outcome):
+    """Nothing of these runs."""
+    raise AssertionError("an invocation that was refused has an outcome")
+
+
 async def test_an_unforeseen_fault_is_told_and_keeps_no_place_at_the_start(fleet, sandboxes):
     """Many of them, and the next request is still answered."""
     sandboxes.error = RuntimeError("a fault of ours")
     for _ in range(20):
         with pytest.raises(PlatformError, match="a fault of ours"):
-            await asyncio.wait_for(fleet.run(FUNCTION, INVOCATION), 60)
+            await asyncio.wait_for(fleet.give(FUNCTION, INVOCATION, unheard), 60)
 
 
 async def test_a_sandbox_that_ended_before_it_was_moved_into_is_told(fleet, sandboxes):
     """Its descriptors are closed: no reader can be put on them."""
     with pytest.raises(PlatformError):
-        await asyncio.wait_for(fleet.run(FUNCTION, INVOCATION), 60)
+        await asyncio.wait_for(fleet.give(FUNCTION, INVOCATION, unheard), 60)
 
     assert sandboxes.given
     assert all(sandbox.reason for sandbox in sandboxes.given)
@@ -107,6 +112,6 @@ async def test_a_fleet_that_is_closed_starts_nothing(fleet, sandboxes):
     await fleet.close()
 
     with pytest.raises(PlatformError, match="the server stops"):
-        await asyncio.wait_for(fleet.run(FUNCTION, INVOCATION), 60)
+        await asyncio.wait_for(fleet.give(FUNCTION, INVOCATION, unheard), 60)
 
     assert not sandboxes.given
