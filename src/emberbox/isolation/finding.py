@@ -31,7 +31,7 @@ def find_ground(asked: str | None) -> tuple[Ground, CgroupTree | str]:
     probe = host.namespaces()
     tree = open_tree(server_identity())
     can = set() if isinstance(tree, str) else _abilities(tree)
-    if not ScratchDisks(Path(), 0, 0).why_not:
+    if not ScratchDisks(Path(), 0).why_not:
         can.add(Gives.DISK)
     ground = Ground(
         root=os.geteuid() == 0,

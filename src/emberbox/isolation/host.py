@@ -63,7 +63,7 @@ def examine() -> list[Finding]:
         namespaces(),
         *control_groups(places),
         swap(places, Path("/proc/swaps")),
-        scratch(ScratchDisks(Path(), 0, 0).why_not),
+        scratch(ScratchDisks(Path(), 0).why_not),
         orphans(places),
     ]
 

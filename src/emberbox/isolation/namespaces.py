@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 
 from emberbox.errors import PlatformError
 from emberbox.isolation import plainview, rootview
+from emberbox.isolation.blanks import Blanks
 from emberbox.isolation.cgroups import CgroupTree
+from emberbox.isolation.demand import Demand
 from emberbox.isolation.file_systems import FileSystems
 from emberbox.isolation.levels import Isolation, Level
 from emberbox.isolation.namespace_sandbox import NamespaceSandbox
@@ -32,7 +34,6 @@ from emberbox.runtimes.program import Program
 T = TypeVar("T")
 
 _READY_TIMEOUT_S = 10.0
-_REFILL_AFTER_S = 0.05
 _REMOVE_AGAIN_S = 0.05
 _REMOVE_TRIES = 100
 _UIDS = 60_000
@@ -40,6 +41,7 @@ _USUAL = Limits(MEMORY_DEFAULT_MB << 20, 1.0, EPHEMERAL_DEFAULT_MB << 20)
 """What most functions begin with: INIT has a whole processor."""
 
 _MAKING_MAX = 32
+_BLANKS_MOST = 32
 
 
 class NamespaceBackend:
@@ -78,14 +80,10 @@ class NamespaceBackend:
         self.disks = ScratchDisks(
             run / "tmp",
             EPHEMERAL_DEFAULT_MB << 20,
-            blanks,
             why_not="sandboxes mount nothing" if self._plain else "",
         )
         self._zygotes: dict[str, asyncio.Task[Zygote]] = {}
-        self._blanks: dict[str, deque[NamespaceSandbox]] = {}
-        self._refilling: dict[str, int] = {}
-        self._refill_timers: dict[str, asyncio.TimerHandle] = {}
-        self._awaited = 0
+        self._blanks: dict[str, Blanks] = {}
         self._living: dict[int, NamespaceSandbox] = {}
         self._free_uids: deque[int] = deque()
         self._next_uid = FIRST_UID
@@ -100,7 +98,8 @@ class NamespaceBackend:
 
     def prepare(self, program: Program) -> None:
         """Start the zygote and its blank sandboxes ahead of need."""
-        self._refill(program)
+        if not self._closing:
+            self._blanks_of(program).refill()
 
     async def take(
         self, program: Program, tmp_bytes: int, file_system: FileSystem | None = None
@@ -110,8 +109,7 @@ class NamespaceBackend:
         Where the host allows, its /tmp will be a disk of that size; else it is memory. It will
         have the file system, if one is wanted.
         """
-        sandbox = await self._take_blank(program)
-        self._refill_soon(program)
+        sandbox = await self._blanks_of(program).take()
         try:
             await self._furnish(sandbox, tmp_bytes, file_system)
         except BaseException as error:
@@ -135,29 +133,11 @@ class NamespaceBackend:
             tree = await self._file_systems.mount(file_system.arn, uid)
             sandbox.share(tree, file_system.path)
 
-    async def _take_blank(self, program: Program) -> NamespaceSandbox:
-        blanks = self._blanks.get(program.name)
-        while blanks:
-            sandbox = blanks.popleft()
-            if not sandbox.is_gone:
-                return sandbox
-        making = self._own(self._make(program))
-        try:
-            return await asyncio.shield(making)
-        except asyncio.CancelledError:
-            # It is on its way all the same: it is for whoever comes next.
-            making.add_done_callback(partial(self._keep, program))
-            raise
-
-    def _keep(self, program: Program, making: asyncio.Task[NamespaceSandbox]) -> None:
-        if not making.cancelled() and making.exception() is None:
-            self._blanks.setdefault(program.name, deque()).append(making.result())
-
     async def close(self) -> None:
         """End all sandboxes and zygotes and remove what they held."""
         self._closing = True
-        for timer in self._refill_timers.values():
-            timer.cancel()
+        for blanks in self._blanks.values():
+            blanks.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -173,52 +153,33 @@ class NamespaceBackend:
         await asyncio.to_thread(self.network.close)
         self.cgroups.close()
 
-    def _refill_soon(self, program: Program) -> None:
-        """Not at once: the cold start that has just taken a sandbox needs the processors."""
-        if program.name not in self._refill_timers and not self._closing:
-            self._refill_timers[program.name] = asyncio.get_running_loop().call_later(
-                _REFILL_AFTER_S, self._refill_if_nobody_waits, program
+    def _blanks_of(self, program: Program) -> Blanks:
+        blanks = self._blanks.get(program.name)
+        if blanks is None:
+            # Only those that share most of their memory cost little enough to have many.
+            least = self._blank_target
+            most = max(least, _BLANKS_MOST) if program.forks and least else least
+            blanks = self._blanks[program.name] = Blanks(
+                partial(self._make, program),
+                Demand(least, most),
+                self._own,
+                self._is_awaited,
+                self._prepare_disks,
             )
+        return blanks
 
-    def _refill_if_nobody_waits(self, program: Program) -> None:
-        """What is made for later would hold up what is asked for now."""
-        del self._refill_timers[program.name]
-        if self._awaited:
-            self._refill_soon(program)
-        else:
-            self._refill(program)
+    def _is_awaited(self) -> bool:
+        return any(blanks.awaited for blanks in self._blanks.values())
 
-    def _refill(self, program: Program) -> None:
-        timer = self._refill_timers.pop(program.name, None)
-        if timer is not None:
-            timer.cancel()
+    def _prepare_disks(self, wanted: int) -> None:
         if self.disks.available:
-            self.disks.prepare()
-        name = program.name
-        blanks = self._blanks.setdefault(name, deque())
-        missing = self._blank_target - len(blanks) - self._refilling.get(name, 0)
-        if self._closing or missing <= 0:
-            return
-        self._refilling[name] = self._refilling.get(name, 0) + missing
-        for _ in range(missing):
-            self._own(self._make_blank(program))
+            self.disks.prepare(wanted)
 
     def _own(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    async def _make_blank(self, program: Program) -> None:
-        name = program.name
-        try:
-            sandbox = await self._make(program)
-            self._blanks.setdefault(name, deque()).append(sandbox)
-        except (PlatformError, OSError):
-            # Whoever takes one next tries again and is told why it fails.
-            return
-        finally:
-            self._refilling[name] -= 1
 
     async def _make(self, program: Program) -> NamespaceSandbox:
         zygote = await self._zygote(program)
@@ -325,7 +286,9 @@ class NamespaceBackend:
     def _on_zygote_lost(self, zygote: Zygote) -> None:
         name = zygote.program.name
         self._zygotes.pop(name, None)
-        self._blanks.pop(name, None)
+        lost = self._blanks.pop(name, None)
+        if lost is not None:
+            lost.close()
         for pid, sandbox in list(self._living.items()):
             if not _is_alive(pid):
                 self._on_ended(pid, 0)

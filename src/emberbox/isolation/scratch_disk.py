@@ -40,10 +40,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class ScratchDisks:
     """Makes disks by size, and keeps some of the usual size ready."""
 
-    def __init__(self, directory: Path, usual_bytes: int, ready: int, *, why_not: str = "") -> None:
+    def __init__(self, directory: Path, usual_bytes: int, *, why_not: str = "") -> None:
         self._directory = directory
         self._usual_bytes = usual_bytes
-        self._target = ready
+        self._target = 0
         self._ready: deque[int] = deque()
         self._templates: dict[int, asyncio.Task[Path]] = {}
         self._refilling: set[asyncio.Task[None]] = set()
@@ -72,8 +72,9 @@ class ScratchDisks:
         while self._ready:
             os.close(self._ready.popleft())
 
-    def prepare(self) -> None:
-        """Begin to make what is missing of the usual size."""
+    def prepare(self, wanted: int) -> None:
+        """Begin to make what is missing of so many of the usual size."""
+        self._target = wanted
         if self._is_short:
             task = asyncio.get_running_loop().create_task(self._make_ready())
             self._refilling.add(task)

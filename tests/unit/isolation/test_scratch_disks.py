@@ -40,14 +40,14 @@ def maker(monkeypatch):
 
 async def test_no_more_are_made_than_are_wanted(maker, tmp_path):
     """Several refills at once do not each make the last one."""
-    disks = ScratchDisks(tmp_path, USUAL, ready=3)
+    disks = ScratchDisks(tmp_path, USUAL)
     for _ in range(3):
-        disks.prepare()
+        disks.prepare(3)
     refills = list(disks._refilling)
     maker.go_on.set()
 
     await asyncio.gather(*refills)
-    disks.prepare()
+    disks.prepare(3)
 
     assert len(maker.other_ends) == 3
     assert not disks._refilling
@@ -56,7 +56,7 @@ async def test_no_more_are_made_than_are_wanted(maker, tmp_path):
 
 async def test_a_disk_that_nobody_waits_for_is_given_back(maker, tmp_path):
     """Whoever wanted it was cancelled while it was made."""
-    disks = ScratchDisks(tmp_path, USUAL, ready=0)
+    disks = ScratchDisks(tmp_path, USUAL)
     taking = asyncio.ensure_future(disks.take(USUAL))
     await asyncio.to_thread(maker.begun.wait, 30)
 

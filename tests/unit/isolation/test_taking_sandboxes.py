@@ -1,14 +1,13 @@
 """Whoever goes away while a sandbox is made for it, or furnished, leaves none that is nobody's."""
 
 import asyncio
-from collections import deque
 from types import SimpleNamespace
 
 import pytest
 
 from emberbox.isolation.namespaces import NamespaceBackend
 
-PROGRAM = SimpleNamespace(name="python3.12")
+PROGRAM = SimpleNamespace(name="python3.12", forks=True)
 
 
 class Sandbox:
@@ -40,7 +39,7 @@ class Kernel:
         self.begun.set()
         await asyncio.Future()
 
-    def prepare(self):
+    def prepare(self, _wanted):
         """Nothing is made ahead."""
 
 
@@ -53,11 +52,12 @@ async def kernel():
 def backend(kernel, monkeypatch):
     """The back end as far as it takes sandboxes."""
     backend = object.__new__(NamespaceBackend)
-    backend._blanks, backend._tasks, backend._refill_timers = {}, set(), {}
-    backend._closing = True
+    backend._blanks, backend._tasks, backend._blank_target = {}, set(), 0
     backend.disks = kernel
     monkeypatch.setattr(backend, "_make", kernel.make)
-    return backend
+    yield backend
+    for blanks in backend._blanks.values():
+        blanks.close()
 
 
 async def given_up(taking):
@@ -75,14 +75,14 @@ async def test_a_sandbox_that_is_being_made_is_for_whoever_comes_next(backend, k
     await asyncio.wait(list(backend._tasks))
     await asyncio.sleep(0)
 
-    assert list(backend._blanks[PROGRAM.name]) == kernel.made
+    assert list(backend._blanks[PROGRAM.name].ready) == kernel.made
     assert not kernel.made[0].is_gone
 
 
 async def test_a_sandbox_that_waits_for_its_disk_is_destroyed(backend, kernel):
     """It was blank before: nobody else would find it."""
     sandbox = Sandbox()
-    backend._blanks[PROGRAM.name] = deque([sandbox])
+    backend._blanks_of(PROGRAM).ready.append(sandbox)
     taking = asyncio.ensure_future(backend.take(PROGRAM, 1))
     await kernel.begun.wait()
 
