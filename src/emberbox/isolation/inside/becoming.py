@@ -26,8 +26,11 @@ _PROCESSES = 1024
 _IMAGE_DESCRIPTOR = 1000
 
 
-def become_runtime(init, reading, waits):
-    """The runtime process: wait for a launch, and be what it says; does not return."""
+def become_runtime(init, reading, waits, pages):
+    """The runtime process: wait for a launch, and be what it says; does not return.
+
+    `pages` are those that it will write to.
+    """
     last = _LAUNCH_DESCRIPTOR if waits else _LOG_DESCRIPTOR
     null = os.open("/dev/null", os.O_RDWR)
     enter(init, ((null, 0), (init.log, 1), (init.log, 2), (init.log, 3), (reading, 4)), last)
@@ -35,6 +38,9 @@ def become_runtime(init, reading, waits):
     if waits:
         _execute(template.waiting, {**template.waiting_variables, **_places(init)})
     gc.enable()
+    if pages:
+        # What a sandbox does before it is needed, a first invocation need not wait for.
+        template.copy_ahead(pages)
     _run(template, _read_launch())
 
 

@@ -49,8 +49,11 @@ class Template:
 
     def __init__(
         self, run, waiting, waiting_variables, seccomp, code_store, hidden, doors, network, router,
-        plain
+        plain, foresee, copy_ahead
     ):  # fmt: skip
+        self.foresee = foresee
+        self.copy_ahead = copy_ahead
+        self.pages = ()
         self.run = run
         self.waiting = waiting
         self.waiting_variables = waiting_variables
@@ -318,7 +321,8 @@ def _fork_runtime(init, waits, wanted_pid=0):
         pid, pidfd = linux.fork_into(0, init.birthplace, wanted_pid)
     if pid == 0:
         try:
-            becoming.become_runtime(init, reading, waits)
+            # In an image there is only what a template itself has written to.
+            becoming.become_runtime(init, reading, waits, () if wanted_pid else init.template.pages)
         except BaseException as error:
             os.write(2, ("emberbox: %s: %s\n" % (type(error).__name__, error)).encode())
         finally:

@@ -153,7 +153,7 @@ def _bind(source, target, devices=False):
 def _preload(configuration, router, ground):
     """Import a Python runtime's modules once, for all sandboxes to share."""
     os.environ.clear()
-    run = None
+    run = foresee = copy_ahead = None
     preload = configuration["preload"]
     if preload:
         library = [path for path in sys.path if path not in configuration["own_path"]]
@@ -168,7 +168,7 @@ def _preload(configuration, router, ground):
         _OWN_MODULES.extend(sys.modules.pop(n) for n in _own_modules())
         sys.modules["__main__"] = type(sys)("__main__")
         sys.path_importer_cache.clear()
-        run = bootstrap.main
+        run, foresee, copy_ahead = bootstrap.main, bootstrap.foresee, bootstrap.copy_ahead
     return jail.Template(
         run=run,
         waiting=configuration["waiting"],
@@ -180,6 +180,8 @@ def _preload(configuration, router, ground):
         network=configuration["network"],
         router=router,
         plain=ground,
+        foresee=foresee,
+        copy_ahead=copy_ahead,
     )
 
 
@@ -212,12 +214,24 @@ def _serve(control, template):
     poll.register(control, select.POLLIN)
     poll.register(ended, select.POLLIN)
     sharing.keep_shared()
+    if template.foresee is not None and template.plain is None:
+        template.pages = template.foresee(_fork_to_learn)
     while True:
         for descriptor, _ in poll.poll():
             if descriptor == ended:
                 _report_ended(control, ended)
             elif not _spawn(control, template, ended):
                 return
+
+
+def _fork_to_learn():
+    """A fork of this process that may look at its own page map; it never leaves the zygote."""
+    pid, pidfd = linux.fork_into(0)
+    if pid == 0:
+        linux.show_memory()
+    else:
+        os.close(pidfd)
+    return pid
 
 
 def _spawn(control, template, ended):

@@ -6,12 +6,13 @@ in the zygote (`set_up`) and forked, or started as a program; it reads its envir
 Follows AWS's custom-runtime guide and the behaviour of AWS's own Python client.
 """
 
+import json
 import os
 import sys
 import time
 from functools import partial
 
-from emberbox_bootstrap import snapstart
+from emberbox_bootstrap import foresight, rehearsal, snapstart
 from emberbox_bootstrap.client import RuntimeClient
 from emberbox_bootstrap.context import LambdaContext, learn_environment
 from emberbox_bootstrap.failures import describe, report_init, unmarshal_failure
@@ -70,6 +71,26 @@ def main(image="", variables=None):
     if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == snapstart.INITIALIZATION_TYPE:
         client = snapstart.pass_snapshot(client, connect, beginning, run_one)
     serve(client, handler)
+
+
+def foresee(fork):
+    """What of its memory a runtime will write to before its handler runs, for `copy_ahead`."""
+    return foresight.learn(fork, _run_nothing)
+
+
+copy_ahead = foresight.copy_ahead
+
+
+def _run_nothing():
+    """All that `main` does, with a function that is nothing."""
+    launch = json.dumps({"environment": {"VARIABLE_%d" % n: "x" * n for n in range(48)}})
+    os.environ.update(json.loads(launch)["environment"])
+    os.listdir("/")
+    time.tzset()
+    learn_environment()
+    find_modules("/var/runtime", "/opt")
+    load("bootstrap.main")
+    rehearsal.rehearse(run_one)
 
 
 def find_modules(task_root, layers):
