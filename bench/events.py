@@ -12,13 +12,13 @@ import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from statistics import median
 
 import uvloop
 
 from bench import processes
 from bench.client import Connection, closed_loop, connect, event_request
 from bench.measures import Bench, Figures
-from bench.statistics import median_ms
 from bench.subjects import Subjects
 from tools.running import RunningServer, running
 
@@ -57,21 +57,26 @@ async def _backlog(events: int) -> Figures:
         with running(data, log, *_SLOTS) as server:
             bench = Bench(server, Subjects(server.url), 1.0)
             slow, other = await bench.create("sleep50"), await bench.create("hello")
-            before = await _noticed(server, bench.request(other))
+            before_mb = await _memory(server, bench.request(other))
             await _fill(server.url, event_request(server.url, slow, _PAYLOAD), _ACCEPTED)
             server.kill()
             server.process.returncode = 0
         _copy(data / "events.db", events)
-        with running(data, log, *_SLOTS) as server:
-            bench = Bench(server, Subjects(server.url), 1.0)
-            after = await _noticed(server, bench.request(other))
+        place_of_idle = Path(place) / "idle", Path(place) / "idle.log"
+        with running(*place_of_idle, *_SLOTS) as idle, running(data, log, *_SLOTS) as server:
+            bench, alone = (Bench(each, Subjects(each.url), 1.0) for each in (server, idle))
+            request = bench.request(other)
+            after_mb = await _memory(server, request)
+            same = alone.request(await alone.create("hello"))
+            await _memory(idle, same)
+            busy_s, idle_s = await _in_turn((server.url, request), (idle.url, same))
             ready_s = server.ready_s
             server.kill()
             server.process.returncode = 0
     return {
         "backlog_start_ms": ready_s * 1_000,
-        "backlog_growth_mb": after[0] - before[0],
-        "backlog_ratio": after[1] / before[1],
+        "backlog_growth_mb": after_mb - before_mb,
+        "backlog_ratio": busy_s / idle_s,
     }
 
 
@@ -88,14 +93,13 @@ def _copy(path: Path, events: int) -> None:
         database.commit()
 
 
-async def _noticed(server: RunningServer, request: bytes) -> tuple[float, float]:
-    """The server's memory in MB after many synchronous calls, and their median in ms."""
+async def _memory(server: RunningServer, request: bytes) -> float:
+    """The server's memory in MB after many synchronous calls."""
     connection = await connect(server.url)
     for _ in range(_CALLS):
-        await connection.call(request)
-    took = await _calls(connection, request)
+        await _call(connection, request)
     connection.close()
-    return processes.resident_mb(server.pid), took
+    return processes.resident_mb(server.pid)
 
 
 async def _fill(url: str, request: bytes, events: int) -> None:
@@ -115,16 +119,27 @@ async def _fill(url: str, request: bytes, events: int) -> None:
             group.create_task(client(await connect(url)))
 
 
-async def _calls(connection: Connection, request: bytes) -> float:
-    """The median of rounds of synchronous calls, in milliseconds."""
-    took = []
+async def _in_turn(*servers: tuple[str, bytes]) -> list[float]:
+    """The median in seconds of synchronous calls of each.
+
+    Calls of one after those of the other would measure what else the machine did meanwhile.
+    """
+    connections = [(await connect(url), request) for url, request in servers]
+    took: list[list[float]] = [[] for _ in servers]
     for _ in range(_ROUNDS * _CALLS):
-        await asyncio.sleep(_PAUSE_S)
-        answer = await connection.call(request)
-        if answer.status != 200:
-            raise RuntimeError(f"a call was refused: {answer}")
-        took.append(answer.seconds)
-    return median_ms(took)
+        for seconds, (connection, request) in zip(took, connections, strict=True):
+            await asyncio.sleep(_PAUSE_S)
+            seconds.append(await _call(connection, request))
+    for connection, _ in connections:
+        connection.close()
+    return [median(seconds) for seconds in took]
+
+
+async def _call(connection: Connection, request: bytes) -> float:
+    answer = await connection.call(request)
+    if answer.status != 200:
+        raise RuntimeError(f"a call was refused: {answer}")
+    return answer.seconds
 
 
 def main() -> int:
