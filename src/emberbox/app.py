@@ -45,7 +45,7 @@ from emberbox.parts.sandboxes import begin_sandboxes, open_sandboxes
 from emberbox.parts.spans import open_spans, span_events
 from emberbox.parts.topic_rights import topic_rights
 from emberbox.parts.traces import open_traces
-from emberbox.parts.usage import open_usage, recursion_counter, throttle_counter
+from emberbox.parts.usage import UsageParts, open_usage, recursion_counter, throttle_counter
 from emberbox.records import dataclass
 from emberbox.runtimes.host import HostRuntimes
 from emberbox.settings import AuthMode, Settings
@@ -54,7 +54,7 @@ from emberbox.storage.database import Database
 from emberbox.storage.functions import FunctionStore
 from emberbox.storage.hot_code import HotCode
 from emberbox.storage.packages import PackageStore
-from emberbox.telemetry.live import Live, Name
+from emberbox.telemetry.live import Name
 
 _DATABASE = "state"
 _QUERIES = (*FunctionsService.queries, "identities")
@@ -136,7 +136,7 @@ async def running(settings: Settings, beginning: Beginning) -> AsyncIterator[Ser
             open_spans(ground, front_door),
         )
         guard, gateway = make_gateway(ground, front)
-        _complete(front_door, packages, usage.live, metrics, environments.fleet, logs, catalog)
+        _complete(front_door, packages, usage, metrics, environments, logs, catalog)
         for part in (environments.fleet, environments.templates, front_door, environments.planner):
             catalog.listeners.append(part.function_changed)
         serving.append(Serving.of(gateway, front_door, ground.clock))
@@ -225,16 +225,17 @@ def _states(fleets: list[Fleet]) -> Iterator[tuple[Name, str]]:
 def _complete(
     front_door: FrontDoor,
     packages: PackageStore,
-    live: Live,
+    usage: UsageParts,
     metrics: Metrics,
-    fleet: Fleet,
+    environments: Environments,
     logs: Logs,
     catalog: FunctionCatalog,
 ) -> None:
     """What the front door and others ask and tell one another."""
-    measure_more(metrics, front_door, fleet, logs, catalog)
+    measure_more(metrics, front_door, environments.fleet, logs, catalog)
+    environments.provisioner.kept = usage.sink.kept.look
     front_door.hot_code = HotCode(packages)
-    front_door.throttled = throttle_counter(live, metrics.of_lambda)
+    front_door.throttled = throttle_counter(usage.live, metrics.of_lambda)
     front_door.recursive = recursion_counter(metrics.of_lambda)
 
 

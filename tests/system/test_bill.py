@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -210,6 +211,29 @@ def test_cost_is_summed_as_asked(server, emberbox, make_function):
     assert name in table
     assert "always on $7.30" in table
     assert [row["runs"] for row in used["days"] if row["function"] == name] == [3]
+
+
+def test_provisioned_concurrency_is_on_the_bill(server, boto, emberbox, make_function):
+    """For keeping the environment, and for what runs on it."""
+    name = make_function(SOURCE)
+    version = boto.call("lambda", "PublishVersion", FunctionName=name)["Version"]
+    boto.wait("lambda", "PublishedVersionActive", FunctionName=name, Qualifier=version)
+    called = {"FunctionName": name, "Qualifier": version}
+    boto.call(
+        "lambda", "PutProvisionedConcurrencyConfig", ProvisionedConcurrentExecutions=1, **called
+    )
+    for _ in range(600):
+        if boto.call("lambda", "GetProvisionedConcurrencyConfig", **called)["Status"] == "READY":
+            break
+    boto.invoke(name, b"{}", Qualifier=version)
+    [row] = bill_of(server, name)
+    begun = time.monotonic()
+    while not row["keptGbSeconds"] and time.monotonic() - begun < 30:
+        [row] = bill_of(server, name)
+
+    assert row["provisionedGbSeconds"] == row["gbSeconds"] > 0
+    assert row["keptGbSeconds"] > 0
+    assert "for provisioned concurrency" in emberbox("cost")[1]
 
 
 def test_watchers_see_what_runs(server, emberbox, make_function):

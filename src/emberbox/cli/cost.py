@@ -45,7 +45,8 @@ def cost(
 ) -> None:
     """Say what AWS would have charged for what has run here.
 
-    Idle environments cost nothing: only invocations and their initialisation are counted.
+    Idle environments cost nothing: invocations and their initialisation are counted, and the
+    environments that provisioned concurrency keeps.
     """
     client = Client(Endpoint(endpoint_url, region, account))
     first = time.strftime("%Y-%m-%d", time.gmtime(time.time() - span_s(since)))
@@ -66,6 +67,11 @@ def cost(
             f"{month['month']}: {money(total)}, of which {money(min(free, total))} are free each "
             f"month: {money(max(0.0, total - free))} to pay"
         )
+        if month["cost"]["provisioned"]:
+            click.echo(
+                f"{month['month']}: {money(month['cost']['provisioned'])} of it are for "
+                "provisioned concurrency, which is never free"
+            )
     for each in used["advice"]:
         click.echo(
             f"{each['function']} has {each['memoryMb']} MB, better {each['betterMb']} MB: "

@@ -40,6 +40,10 @@ class Catalog(Protocol):
         ...
 
 
+Kept = Callable[[FunctionVersion, int], None]
+"""Hears how many environments a version has ahead of need; 0 when it is to have none any more."""
+
+
 class Provisioner:
     """See the module; it looks from `open` on until `close`. `wake` brings back the Inactive."""
 
@@ -48,6 +52,7 @@ class Provisioner:
         self._fleet = fleet
         self._provisioned: dict[Key, Mapping[str, int]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self.kept: Kept = _nobody_counts
         self.wake: Callable[[FunctionVersion], None] = lambda _function: None
 
     def open(self) -> None:
@@ -91,7 +96,13 @@ class Provisioner:
                 self._fleet.provision(function, goal[version])
             except EmberboxError as error:
                 log.warning("%s:%s cannot be provisioned: %s", function.arn, version, error)
+            allocated = self._fleet.allocation(function).allocated
+            self.kept(function, allocated if goal[version] else 0)
         if goal:
             self._provisioned[key] = goal
         else:
             del self._provisioned[key]
+
+
+def _nobody_counts(_function: FunctionVersion, _count: int) -> None:
+    """Until somebody counts for how long they are kept."""

@@ -17,26 +17,33 @@ _HOURS_PER_MONTH = 730
 
 
 class Amount(NamedTuple):
-    """What was used: by whom it is used does not matter to the price."""
+    """What was used: by whom it is used does not matter to the price.
+
+    `provisioned_gb_seconds` were run on environments kept ahead of need, and are not in
+    `gb_seconds`; `kept_gb_seconds` is the memory of those environments while they were kept.
+    """
 
     requests: int
     gb_seconds: float
     ephemeral_gb_seconds: float = 0.0
     architecture: str = "x86_64"
+    provisioned_gb_seconds: float = 0.0
+    kept_gb_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Money for requests, for time, for /tmp beyond what is free."""
+    """Money for requests, for time, for /tmp beyond what is free, for provisioned concurrency."""
 
     requests: float
     duration: float
     ephemeral: float
+    provisioned: float = 0.0
 
     @property
     def total(self) -> float:
         """All together."""
-        return self.requests + self.duration + self.ephemeral
+        return self.requests + self.duration + self.ephemeral + self.provisioned
 
 
 @cache
@@ -75,14 +82,19 @@ def invocation_cost(
 def cost_of(amounts: Iterable[Amount]) -> Cost:
     """The cost of one month's amounts, without what is free; tiers by architecture."""
     prices = price_table()
-    requests = ephemeral = 0.0
+    requests = ephemeral = provisioned = 0.0
     used: dict[str, float] = {}
     for amount in amounts:
         requests += amount.requests * prices["request"]
         ephemeral += amount.ephemeral_gb_seconds * prices["ephemeral_gb_second"]
-        used[amount.architecture] = used.get(amount.architecture, 0.0) + amount.gb_seconds
+        arch = amount.architecture
+        provisioned += (
+            amount.provisioned_gb_seconds * prices["provisioned_duration_gb_second"][arch]
+            + amount.kept_gb_seconds * prices["provisioned_gb_second"][arch]
+        )
+        used[arch] = used.get(arch, 0.0) + amount.gb_seconds
     duration = sum(_tiered(prices["gb_second"][arch], total) for arch, total in used.items())
-    return Cost(requests, duration, ephemeral)
+    return Cost(requests, duration, ephemeral, provisioned)
 
 
 def free_part(amounts: Iterable[Amount]) -> Cost:

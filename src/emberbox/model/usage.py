@@ -46,7 +46,7 @@ class Usage(NamedTuple):
 
     `at` in epoch seconds is when it ended; `init_ms` is None for a warm start; `cpu_ms` is
     processor time of all processes, negative if it could not be measured; `error` is empty for
-    success.
+    success. `is_provisioned`: it ran where somebody had kept an environment ahead of need.
     """
 
     subject: Subject
@@ -59,6 +59,7 @@ class Usage(NamedTuple):
     cpu_ms: float = -1.0
     error: str = ""
     qualifier: str = ""
+    is_provisioned: bool = False
 
 
 def usage_of(subject: Subject, qualifier: str, at: float, measured: Measurement) -> Usage:
@@ -74,16 +75,21 @@ def usage_of(subject: Subject, qualifier: str, at: float, measured: Measurement)
         measured.cpu_ms,
         (measured.error_type or measured.status or "Unhandled") if measured.failed else "",
         qualifier,
+        not measured.is_init_billed,
     )
 
 
-Run = tuple[str, float, float, int, float | None, int, float, str, str]
+Run = tuple[str, float, float, int, float | None, int, float, str, str, bool]
 """What a `Usage` says besides its subject, in the same order: the form in which many are kept."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """Sums over invocations of one subject; times in milliseconds."""
+    """Sums over invocations of one subject; times in milliseconds.
+
+    `provisioned_ms` is the part of `billed_ms` on environments that were kept ahead of need,
+    `kept_ms` for how long those were kept, each counted.
+    """
 
     runs: int = 0
     errors: int = 0
@@ -94,6 +100,8 @@ class Totals:
     peak_mb: int = 0
     cpu_ms: float = 0.0
     cpu_duration_ms: float = 0.0
+    provisioned_ms: int = 0
+    kept_ms: float = 0.0
 
     def add(self, usage: Usage) -> None:
         """Take one invocation in."""
@@ -104,6 +112,8 @@ class Totals:
         self.duration_ms += usage.duration_ms
         self.init_ms += usage.init_ms or 0.0
         self.peak_mb = max(self.peak_mb, usage.peak_mb)
+        if usage.is_provisioned:
+            self.provisioned_ms += usage.billed_ms
         if usage.cpu_ms >= 0:
             self.cpu_ms += usage.cpu_ms
             self.cpu_duration_ms += usage.duration_ms
@@ -119,6 +129,8 @@ class Totals:
         self.peak_mb = max(self.peak_mb, other.peak_mb)
         self.cpu_ms += other.cpu_ms
         self.cpu_duration_ms += other.cpu_duration_ms
+        self.provisioned_ms += other.provisioned_ms
+        self.kept_ms += other.kept_ms
 
 
 @dataclass(frozen=True, slots=True)

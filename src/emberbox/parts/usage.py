@@ -170,11 +170,14 @@ def _advice(
 
 def _amount(row: DayTotals) -> Amount:
     subject, totals = row.subject, row.totals
+    memory_mb = subject.memory_mb
     return Amount(
         totals.runs,
-        gb_seconds(subject.memory_mb, totals.billed_ms),
+        gb_seconds(memory_mb, totals.billed_ms - totals.provisioned_ms),
         ephemeral_gb_seconds(subject.ephemeral_mb, totals.billed_ms),
         subject.architecture,
+        gb_seconds(memory_mb, totals.provisioned_ms),
+        gb_seconds(memory_mb, totals.kept_ms),
     )
 
 
@@ -196,7 +199,9 @@ def _day(row: DayTotals) -> dict[str, Any]:
         "initMs": round(totals.init_ms, 3),
         "peakMb": totals.peak_mb,
         "cpuMs": round(totals.cpu_ms, 3),
-        "gbSeconds": amount.gb_seconds,
+        "gbSeconds": amount.gb_seconds + amount.provisioned_gb_seconds,
+        "provisionedGbSeconds": amount.provisioned_gb_seconds,
+        "keptGbSeconds": amount.kept_gb_seconds,
         "cost": cost_of([amount]).total,
     }
 
@@ -206,6 +211,7 @@ def _money(cost: Cost) -> dict[str, float]:
         "requests": cost.requests,
         "duration": cost.duration,
         "ephemeral": cost.ephemeral,
+        "provisioned": cost.provisioned,
         "total": cost.total,
     }
 

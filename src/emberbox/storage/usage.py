@@ -2,7 +2,7 @@
 
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -68,6 +68,17 @@ class UsageStore:
             for (day, subject), totals in sums.items():
                 shown = f"{utc(day * _DAY_S):%Y-%m-%d}"
                 tx.run("totals_add", day=shown, subject=numbers[subject], **asdict(totals))
+
+        await self._database.write(work)
+
+    async def keep(self, kept_ms: Mapping[Subject, float], at: float) -> None:
+        """Add for how long environments were kept ahead of need, to the sums of a day."""
+        day = f"{utc(at):%Y-%m-%d}"
+
+        def work(tx: Transaction) -> None:
+            for subject, each_ms in kept_ms.items():
+                totals = asdict(Totals(kept_ms=each_ms))
+                tx.run("totals_add", day=day, subject=_number(tx, subject), **totals)
 
         await self._database.write(work)
 

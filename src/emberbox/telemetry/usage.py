@@ -21,6 +21,7 @@ from emberbox.model.usage import Subject, Usage, usage_of
 from emberbox.records import dataclass
 from emberbox.rounds import Paced, Trouble
 from emberbox.storage.usage import KEEP_RUNS_S, UsageStore
+from emberbox.telemetry.kept_time import KeptTime
 from emberbox.telemetry.lambda_metrics import Called, LambdaMetrics
 from emberbox.telemetry.live import Live
 from emberbox.telemetry.usage_journal import UsageJournal
@@ -38,6 +39,7 @@ _UNREADABLE_MAX = 32
 """Batches that may wait in all, and those of them that are in memory alone."""
 
 _FORGET_S = 3_600.0
+_KEPT_S = 5.0
 
 
 _Ended = tuple[float, FunctionVersion, str, Measurement]
@@ -93,6 +95,8 @@ class UsageSink:
         self._writing = asyncio.Lock()
         self._flushing = Paced(self._work, _FLUSH_S, Trouble(log, "usage cannot be written"))
         self._forgotten = float("-inf")
+        self.kept = KeptTime(store, clock)
+        self._kept_at = float("-inf")
 
     async def recover(self) -> int:
         """Write what a killed server has left in the journal, once; how many invocations."""
@@ -188,6 +192,10 @@ class UsageSink:
 
     async def flush(self) -> None:
         """Write all that has been added until now."""
+        await self._flush()
+        await self.kept.write()
+
+    async def _flush(self) -> None:
         self.fold()
         async with self._writing:
             await self._write_sealed()
@@ -210,7 +218,10 @@ class UsageSink:
             self._journal.discard(generation)
 
     async def _work(self) -> None:
-        await self.flush()
+        await self._flush()
+        if self._clock.monotonic() - self._kept_at > _KEPT_S:
+            self._kept_at = self._clock.monotonic()
+            await self.kept.write()
         if self._clock.monotonic() - self._forgotten > _FORGET_S:
             self._forgotten = self._clock.monotonic()
             await self._store.forget(self._clock.now() - KEEP_RUNS_S)

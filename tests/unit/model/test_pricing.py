@@ -22,6 +22,8 @@ AMOUNTS = st.lists(
         st.floats(0, 1e10),
         st.floats(0, 1e6),
         st.sampled_from(["x86_64", "arm64"]),
+        st.floats(0, 1e6),
+        st.floats(0, 1e6),
     ),
     max_size=5,
 )
@@ -35,6 +37,16 @@ def test_a_million_requests_of_100_ms_with_128_mb():
 
     assert cost.requests == pytest.approx(0.20)
     assert cost.duration == pytest.approx(12_500 * 0.0000166667)
+
+
+def test_provisioned_concurrency_has_prices_of_its_own():
+    """For keeping environments, and for what runs on them; nothing of it is free."""
+    used = Amount(0, 0.0, provisioned_gb_seconds=10.0, kept_gb_seconds=100.0)
+
+    cost = cost_of([used])
+
+    assert cost.total == cost.provisioned == pytest.approx(0.000097222 + 0.00041667)
+    assert free_part([used]).total == 0
 
 
 def test_one_invocation():

@@ -32,6 +32,8 @@ RUNS = st.lists(
         st.integers(1, 512),
         st.just(-1.0) | st.floats(0, 1e5),
         st.sampled_from(["", "Unhandled"]),
+        st.just(""),
+        st.booleans(),
     ),
     max_size=20,
 )
@@ -51,6 +53,7 @@ def test_sums_of_parts_are_the_sum_of_all(some, others):
 
     assert (parts.runs, parts.errors, parts.cold) == (every.runs, every.errors, every.cold)
     assert (parts.billed_ms, parts.peak_mb) == (every.billed_ms, every.peak_mb)
+    assert parts.provisioned_ms == every.provisioned_ms <= every.billed_ms
     assert abs(parts.duration_ms - every.duration_ms) < 1e-3
 
 

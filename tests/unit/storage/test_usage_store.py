@@ -54,6 +54,17 @@ async def test_sums_by_day_and_subject(store):
     assert found["1970-01-01", 256].runs == 1
 
 
+async def test_what_ran_on_provisioned_environments_is_a_part_of_the_sums(store):
+    """And is told of each invocation."""
+    await store.add([usage(0), usage(1)._replace(is_provisioned=True)])
+
+    [row] = await store.totals("1970-01-01")
+    runs = await store.runs("1", "r", name="f", since=0.0, limit=9)
+
+    assert (row.totals.billed_ms, row.totals.provisioned_ms) == (4, 2)
+    assert [run.is_provisioned for run in runs] == [True, False]
+
+
 async def test_more_sums_than_are_read_at_once_are_no_part_of_a_bill(store, monkeypatch):
     """Rather none than one that lacks something."""
     monkeypatch.setattr(usage_module, "ROWS_MAX", 2)

@@ -10,10 +10,10 @@ INSERT INTO bundles (subject, last_at, payload) VALUES (:subject, :last_at, :pay
 -- name: totals_add
 INSERT INTO totals (
     day, subject, runs, errors, cold, billed_ms, duration_ms, init_ms, peak_mb, cpu_ms,
-    cpu_duration_ms
+    cpu_duration_ms, provisioned_ms, kept_ms
 ) VALUES (
     :day, :subject, :runs, :errors, :cold, :billed_ms, :duration_ms, :init_ms, :peak_mb, :cpu_ms,
-    :cpu_duration_ms
+    :cpu_duration_ms, :provisioned_ms, :kept_ms
 )
 ON CONFLICT DO UPDATE SET
     runs = runs + :runs,
@@ -24,7 +24,9 @@ ON CONFLICT DO UPDATE SET
     init_ms = init_ms + :init_ms,
     peak_mb = MAX(peak_mb, :peak_mb),
     cpu_ms = cpu_ms + :cpu_ms,
-    cpu_duration_ms = cpu_duration_ms + :cpu_duration_ms;
+    cpu_duration_ms = cpu_duration_ms + :cpu_duration_ms,
+    provisioned_ms = provisioned_ms + :provisioned_ms,
+    kept_ms = kept_ms + :kept_ms;
 
 -- name: totals_since
 SELECT * FROM totals JOIN subjects ON subjects.id = totals.subject
@@ -34,7 +36,7 @@ ORDER BY day, subject LIMIT :limit;
 -- name: last_days
 SELECT account, region, name, version, MAX(day) AS day
 FROM totals JOIN subjects ON subjects.id = totals.subject
-WHERE day >= :since
+WHERE day >= :since AND runs > 0
 GROUP BY account, region, name, version;
 
 -- name: bundles_page
