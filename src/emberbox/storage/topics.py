@@ -64,11 +64,12 @@ class TopicStore:
         return made
 
     async def remove_topic(self, key: TopicKey) -> None:
-        """Forget a topic and its subscriptions, all or nothing."""
+        """Forget a topic, its subscriptions and what was published to it, all or nothing."""
 
         def work(tx: Transaction) -> None:
             tx.run("topic_remove", **key._asdict())
             tx.run("subscriptions_of_topic_remove", **key._asdict())
+            tx.run("publication_duplicates_of_topic_remove", topic=key.arn)
 
         await self.topics.write(key, work)
 

@@ -380,6 +380,19 @@ async def test_a_fifo_topic_keeps_order_and_drops_duplicates(sns, world):
     assert refused[0] == "InvalidParameter"
 
 
+async def test_a_topic_that_is_made_anew_knows_no_duplicates(sns, world):
+    """What was published to one of its name before is nothing to it."""
+    for _ in range(2):
+        topic = await make(sns, "t.fifo", FifoTopic="true", ContentBasedDeduplication="true")
+        await subscribe(sns, topic, endpoint=QUEUE + ".fifo", RawMessageDelivery="true")
+        await sns("Publish", TopicArn=topic, Message="same", MessageGroupId="g")
+        await world.until(1)
+        await sns("DeleteTopic", TopicArn=topic)
+    await world.until(2)
+
+    assert [body for _, body, *_ in world.sent] == ["same", "same"]
+
+
 async def test_a_fifo_topic_keeps_the_order_of_each_group_through_failures(sns, world):
     """Messages whose first tries fail hold back what comes after them; each arrives once."""
     topic = await make(sns, "t.fifo", FifoTopic="true", ContentBasedDeduplication="true")

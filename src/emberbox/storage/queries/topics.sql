@@ -82,6 +82,9 @@ WHERE topic = :topic AND scope = :scope AND deduplication_id = :deduplication_id
 INSERT OR REPLACE INTO publication_duplicates
 VALUES (:topic, :scope, :deduplication_id, :message_id, :sequence, :until_ms);
 
+-- name: publication_duplicates_of_topic_remove
+DELETE FROM publication_duplicates WHERE topic = :topic;
+
 -- name: publication_duplicates_forget
 DELETE FROM publication_duplicates WHERE until_ms <= :now_ms;
 
