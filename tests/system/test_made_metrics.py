@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hands import ApiError
 
+PLACE = "us-east-1:123456789012"
 EMF = """
     import json, time
 
@@ -91,6 +92,27 @@ def test_a_throttle_counts_for_what_was_called(boto, make_function):
     ]
 
     assert sums == [[1.0], [1.0], []]
+
+
+def test_what_cannot_be_told_counts_for_what_was_called(boto, make_function):
+    """A record for a queue that there is not, about an event of an alias."""
+    name = make_function("def lambda_handler(event, context):\n    return 1\n")
+    boto.call("lambda", "CreateAlias", FunctionName=name, Name="live", FunctionVersion="$LATEST")
+    boto.call(
+        "lambda",
+        "PutFunctionEventInvokeConfig",
+        FunctionName=name,
+        Qualifier="live",
+        DestinationConfig={"OnSuccess": {"Destination": f"arn:aws:sqs:{PLACE}:nowhere"}},
+    )
+    boto.invoke(name, b"{}", InvocationType="Event", Qualifier="live")
+
+    where = {"FunctionName": name, "Resource": f"{name}:live"}
+    for _ in range(600):
+        failures = read(boto, "AWS/Lambda", "DestinationDeliveryFailures", "Sum", **where)
+        if failures:
+            break
+    assert failures == [1.0]
 
 
 def test_provisioned_concurrency_has_its_metrics(boto, make_function):

@@ -34,6 +34,7 @@ class Delivery(NamedTuple):
     body: bytes
     attributes: dict[str, tuple[str, str]]
     trace: str = ""
+    qualifier: str = ""
 
     def message_attributes(self) -> dict[str, dict[str, str]]:
         """The attributes as SQS and SNS take them."""
@@ -54,14 +55,15 @@ def deliveries_of(
         return found
     about = (policy.role, event.account, event.region, event.name)
     trace, _ = entered(event.trace or own_trace(event), event.lane)
+    last = (trace, event.qualifier)
     if target:
         arn = function_arn(event.account, event.region, event.name, event.qualifier or LATEST)
         record = destination_record(event, arn, over, ran, now)
-        found.append(Delivery("destination", target, *about, fitted(record), {}, trace))
+        found.append(Delivery("destination", target, *about, fitted(record), {}, *last))
     if failed and policy.dead_letters:
         attributes = dead_letter_attributes(event, ran)
         found.append(
-            Delivery("dead-letter", policy.dead_letters, *about, event.payload, attributes, trace)
+            Delivery("dead-letter", policy.dead_letters, *about, event.payload, attributes, *last)
         )
     return found
 

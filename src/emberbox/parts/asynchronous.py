@@ -38,7 +38,8 @@ async def open_asynchronous(
     queue = await EventQueue.open(database)
 
     def failed(metric: str, delivery: Delivery) -> None:
-        metrics.add(metric, Called(delivery.account, delivery.region, delivery.name))
+        about = (delivery.account, delivery.region, delivery.name, delivery.qualifier)
+        metrics.add(metric, Called(*about))
 
     targets: dict[str, Deliver] = {}
     deliveries = Deliveries(queue, targets, clock, failed)

@@ -63,9 +63,10 @@ SELECT COUNT(*) AS waiting FROM events;
 
 -- name: delivery_add
 INSERT INTO deliveries (
-    kind, target, role, account, region, name, body, attributes, trace, due, attempts
+    kind, target, role, account, region, name, body, attributes, trace, qualifier, due, attempts
 ) VALUES (
-    :kind, :target, :role, :account, :region, :name, :body, :attributes, :trace, :due, 0
+    :kind, :target, :role, :account, :region, :name, :body, :attributes, :trace, :qualifier,
+    :due, 0
 );
 
 -- name: delivery_again
