@@ -280,20 +280,20 @@ class Environment:
         failure: Failure | None = None,
         duration_ms: float | None = None,
     ) -> None:
-        """It is over: answer the caller, who goes on while it is accounted for."""
+        """It is over: keep what it used, whoever kills us now, answer, and tell the log of it."""
         has_extensions = bool(self._extensions.known)
         if has_extensions:
             self._log.drain()
         ended = self._clock.monotonic()
         self.current = None
-        if not current.invocation.tail:
-            current.answer(result, None)
         measured = self._accounting.measure(
             current, ended, result, failure, duration_ms, has_extensions=has_extensions
         )
-        self._chronicle.report(current, measured, failed=result.failed)
         error = result.payload if measured.failed else b""
         self._owner.on_report(self, current.invocation, measured, error)
+        if not current.invocation.tail:
+            current.answer(result, None)
+        self._chronicle.report(current, measured, failed=result.failed)
         current.answer(result, self._log.end())
 
     def fail_init(self, error_type: str, body: bytes) -> None:
