@@ -8,9 +8,12 @@ from typing import Any
 from emberbox.errors import CallerError
 from emberbox.functions.finding import found
 from emberbox.functions.pages import key_in, marker_after, page_size
+from emberbox.functions.provisioning import requested_of
 from emberbox.functions.references import Target, latest_of
 from emberbox.model.alias import Alias, check_routing, check_share
 from emberbox.model.configuration import check_revision
+from emberbox.model.names import LATEST
+from emberbox.model.provisioned import check_qualifier, unpublished
 from emberbox.model.request import Operation, Params, Reply, RequestContext
 from emberbox.storage.aliases import (
     AliasExistsError,
@@ -88,6 +91,8 @@ class Aliasing:
                 revision_id=revision_id,
             )
             self._check(after)
+            if after.version != before.version:
+                self._check_provisioned(after)
             return after
 
         try:
@@ -104,6 +109,16 @@ class Aliasing:
         versions = (self._catalog.version(alias.key, each) for each in alias.weights)
         first = self._catalog.version(alias.key, alias.version)
         check_share([each for each in (first, *versions) if each is not None])
+
+    def _check_provisioned(self, alias: Alias) -> None:
+        """CallerError if an alias with provisioned concurrency may not point at its version."""
+        configured = requested_of(self._catalog, alias.key)
+        function = self._catalog.version(alias.key, alias.version)
+        if alias.name not in configured or function is None:
+            return
+        if alias.version == LATEST:
+            raise unpublished()
+        check_qualifier(alias.name, function, configured, {alias.name: alias.version})
 
     async def delete_alias(self, context: RequestContext, params: Params) -> Reply:
         """Take a name away; whether it was there does not matter, nor does AWS say."""

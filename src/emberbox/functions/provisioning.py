@@ -133,7 +133,7 @@ class Provisioning:
         return _shown(config, allocation, allocation.status(requested))
 
 
-def requested_of(catalog: FunctionCatalog, key: FunctionKey) -> dict[str, int]:
+def requested_of(catalog: FunctionCatalog, key: tuple[str, str, str]) -> dict[str, int]:
     """Qualifier -> environments that are asked for, of a function."""
     configs = catalog.attachments(key, Kind.PROVISIONED)
     return {each.qualifier: each.value[REQUESTED] for each in configs}

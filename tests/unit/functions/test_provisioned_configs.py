@@ -113,3 +113,30 @@ async def test_what_is_not_there_is_told_apart(api, operation, function, qualifi
 
     assert (error.code, error.status) == ("ResourceNotFoundException", 404)
     assert error.message == message.format(api.arn)
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "words"),
+    [
+        ("2", 409, "on an already Provisioned version"),
+        ("$LATEST", 400, "cannot be applied to unpublished function versions"),
+    ],
+)
+async def test_a_provisioned_alias_moves_to_no_version_that_it_could_not_have(
+    api, version, status, words
+):
+    """One that is provisioned itself, or is not published; without its own it moves anywhere."""
+    await provisioned(api, "1", "2")
+    await api(DELETE, FunctionName="f", Qualifier="1")
+    for name in ("live", "free"):
+        await api("CreateAlias", FunctionName="f", Name=name, FunctionVersion="1")
+    await api(PUT, FunctionName="f", Qualifier="live", ProvisionedConcurrentExecutions=1)
+
+    refused = await api.refusal(
+        api("UpdateAlias", FunctionName="f", Name="live", FunctionVersion=version)
+    )
+    moved = await api("UpdateAlias", FunctionName="f", Name="free", FunctionVersion=version)
+
+    assert (refused.status, moved["FunctionVersion"]) == (status, version)
+    assert words in refused.message
+    assert (await api("GetAlias", FunctionName="f", Name="live"))["FunctionVersion"] == "1"
