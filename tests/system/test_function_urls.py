@@ -298,6 +298,21 @@ def test_a_stream_begins_with_its_head(streaming_url):
     assert (whole.status, whole.json["statusCode"]) == (200, 201)
 
 
+@pytest.mark.parametrize(("op", "body"), [("raw", b"no prelude"), ("stream", b"first,second")])
+def test_a_client_of_http_1_0_gets_no_chunks(streaming_url, op, body):
+    """It would take their sizes for a part of the body, which ends with the connection."""
+    parts = urlsplit(streaming_url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as client:
+        request = f"GET {parts.path}?op={op} HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+        client.sendall(request.encode())
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))
+
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert b"connection: close" in head.lower()
+    assert rest == body
+
+
 def test_a_stream_that_breaks_off_is_seen_to(streaming_url):
     """The connection ends before the answer does; before the head there is still a 502."""
     parts = urlsplit(streaming_url)

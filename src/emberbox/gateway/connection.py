@@ -18,6 +18,7 @@ from emberbox.gateway.app import Gateway
 from emberbox.gateway.body_room import DOOR_BYTES, ROOM, BodyRoom
 from emberbox.gateway.date_header import DatedHeaders, DateLine
 from emberbox.gateway.invoke_call import InvokeCall, match_invoke
+from emberbox.gateway.old_clients import VERSION, end_with_connection
 from emberbox.gateway.sending import ABORT
 from emberbox.invoke.frontdoor import FrontDoor
 from emberbox.model.invocation import Flow
@@ -182,6 +183,8 @@ class ClientConnection(HttpToolsProtocol):
                 ROOM: {"take": self._take_room},
             }
             super().on_headers_complete()
+            if self.scope["http_version"] == VERSION:
+                end_with_connection(self.cycle)
             return
         serving = self._serving
         call = InvokeCall(
