@@ -147,6 +147,10 @@ class Upstream(asyncio.DatagramProtocol):
     def __init__(self):
         self.seen = []
         self.forged = False
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, error):
+        self.lost.set_result(error)
 
     def connection_made(self, transport):
         self.transport = transport
@@ -183,6 +187,7 @@ async def relayed():
         writer.write(head + await reader.readexactly(int.from_bytes(head, "big")))
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
     streams_up = await asyncio.start_server(echo, sock=listener_up)
     datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -195,6 +200,8 @@ async def relayed():
     streams_up.close()
     datagrams.close()
     streams.close()
+    begun = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*begun, upstream.lost, return_exceptions=True)
 
 
 async def ask(address, data):
