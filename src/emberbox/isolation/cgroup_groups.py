@@ -1,6 +1,7 @@
 """The control groups of one sandbox: limits, freezing and measuring, under each arrangement."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -10,13 +11,13 @@ from emberbox.isolation.sandbox import CPU_PERIOD_S, Limits
 from emberbox.model.limits import PROCESSES_MAX
 
 _USAGE = b"usage_usec "
+_BUFFERS_SHARE = 4
 # A function that has rested may use twice its share of one period at once (the burst): short
 # handlers then run through without a pause, and the average stays what the memory size gives.
-_BUFFERS_SHARE = 4
 _PERIOD_US = int(CPU_PERIOD_S * 1_000_000)
 
 
-class Group:
+class Group(ABC):
     """What both versions share: directories, the joining descriptors, freezing and killing."""
 
     def __init__(
@@ -52,7 +53,7 @@ class Group:
             -1 if unified is None else open_file(unified, os.O_RDONLY | os.O_DIRECTORY)
         )
 
-    def hold(self, init: int) -> None:
+    def hold(self, init: int) -> None:  # noqa: B027 - a hook: one arrangement alone needs it
         """The sandbox's init is there; its runtimes join or are born in the groups themselves."""
 
     def joined(self) -> None:
@@ -94,17 +95,21 @@ class Group:
         with suppress(OSError):
             self._set_burst(burst)
 
+    @abstractmethod
     def _limit_memory(self, memory_bytes: int) -> None:
-        raise NotImplementedError
+        """The members may use so much, swap and buffers of sockets included."""
 
+    @abstractmethod
     def _limit_processes(self) -> None:
-        raise NotImplementedError
+        """There may be so many members."""
 
+    @abstractmethod
     def _set_quota(self, quota: int) -> None:
-        raise NotImplementedError
+        """Microseconds of a period; 0 for no limit."""
 
+    @abstractmethod
     def _set_burst(self, burst: int) -> None:
-        raise NotImplementedError
+        """Microseconds beyond the quota after a rest; OSError where the kernel cannot."""
 
     def freeze(self) -> bool:
         """Stop all members; False if this arrangement cannot."""
